@@ -1,0 +1,1 @@
+//! Benchmarks of MythOS beside its peers.

@@ -1,0 +1,1 @@
+//! Examples: quickstarts and the survival demo.

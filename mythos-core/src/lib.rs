@@ -1,0 +1,12 @@
+//! MythOS keeps the AI assistants of a platform alive.
+//!
+//! (The map follows with the services.)
+
+pub mod canonical;
+pub mod error;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod types;
+
+pub use error::{Error, ErrorKind, Result};

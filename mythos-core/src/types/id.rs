@@ -1,0 +1,208 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{DomainHasher, RecordId};
+use crate::error::{Error, Result};
+
+/// The longest name, in characters; the seed documents' `max_length` of ids.
+const MAX_NAME_CHARACTERS: usize = 150;
+
+fn check_name(field: &'static str, name: &str) -> Result<()> {
+    let length = name.chars().take(MAX_NAME_CHARACTERS + 1).count();
+    if length == 0 || length > MAX_NAME_CHARACTERS {
+        let message = format!("{field} has 1 to {MAX_NAME_CHARACTERS} characters, not {} bytes", name.len());
+        return Err(Error::invalid(field, message));
+    }
+    if let Some(control) = name.chars().find(|c| c.is_control()) {
+        return Err(Error::invalid(
+            field,
+            format!("{field} {name:?} contains the control character {control:?}"),
+        ));
+    }
+    Ok(())
+}
+
+macro_rules! name_id {
+    ($(#[$meta:meta])* $name:ident, $field:literal) => {
+        $(#[$meta])*
+        ///
+        /// The host's own name: 1 to 150 characters of any script, no control characters.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a name.
+            ///
+            /// # Errors
+            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is empty, longer than 150 characters, or
+            /// contains a control character; the field is
+            #[doc = concat!("`", $field, "`.")]
+            pub fn new(name: impl Into<String>) -> Result<Self> {
+                let name = name.into();
+                check_name($field, &name)?;
+                Ok(Self(name))
+            }
+
+            /// The name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(name: &str) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(name: String) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = Error;
+
+            fn try_from(name: &str) -> Result<Self> {
+                Self::new(name)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+name_id! {
+    /// Whose data it is: everything stored begins with a tenant, and no call crosses one.
+    TenantId, "tenant"
+}
+name_id! {
+    /// One deployed agent.
+    AssistantId, "assistant"
+}
+name_id! {
+    /// One repeatable procedure of an assistant, whose state is checkpointed.
+    RitualId, "ritual"
+}
+name_id! {
+    /// One versioned rule book.
+    CodexId, "codex"
+}
+name_id! {
+    /// One rule of a codex.
+    ClauseId, "clause"
+}
+name_id! {
+    /// One supervisor of deployments.
+    SupervisorId, "supervisor"
+}
+
+impl Default for TenantId {
+    /// The tenant `default`.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+/// Names one write, so that repeating it is recognised and harmless. Must be unique across the whole store.
+///
+/// ```
+/// use mythos_core::types::OperationId;
+///
+/// let id = OperationId::from_name("order 4711, step 3");
+/// assert_eq!(id, OperationId::from_name("order 4711, step 3"));
+/// assert_eq!(id.to_string().len(), 36);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OperationId(Uuid);
+
+impl OperationId {
+    /// Takes any UUID. A time-ordered one (version 7) keeps the store's indexes compact.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Derives an id from any text that is unique to the operation, as a UUID of version 8 (RFC 9562 §5.8) that
+    /// holds the first 122 bits of a BLAKE3 hash.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        let hash = DomainHasher::new("mythos 2026 operation id v1").field(name.as_bytes()).finish();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn as_uuid(&self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let uuid = Uuid::parse_str(text).map_err(|error| {
+            Error::invalid("operation", format!("{text:?} is not a UUID")).with_source(error)
+        })?;
+        Ok(Self(uuid))
+    }
+}
+
+impl From<OperationId> for RecordId {
+    fn from(id: OperationId) -> Self {
+        id.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded_in_characters_and_free_of_controls() {
+        assert!(AssistantId::new("é".repeat(150)).is_ok());
+        for bad in ["", "a\0b", "line\nbreak", "\u{85}", &"x".repeat(151)] {
+            let error = AssistantId::new(bad).unwrap_err();
+            assert_eq!(error.field(), Some("assistant"), "{bad:?}");
+            assert!(serde_json::from_value::<AssistantId>(serde_json::json!(bad)).is_err());
+        }
+    }
+
+    #[test]
+    fn derived_operation_ids_are_version_8_uuids() {
+        let id = OperationId::from_name("a").as_uuid();
+        assert_eq!(id.get_version_num(), 8);
+        assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+        assert_ne!(id, OperationId::from_name("b").as_uuid());
+    }
+}

@@ -1,0 +1,18 @@
+//! Values that cannot be wrong once they exist: ids, timestamps, digests, scores, versions.
+
+mod digest;
+mod id;
+mod record_id;
+mod runtime;
+mod score;
+mod timestamp;
+mod version;
+
+pub(crate) use digest::DomainHasher;
+pub use digest::{Commitment, Digest, Salt};
+pub use id::{AssistantId, ClauseId, CodexId, OperationId, RitualId, SupervisorId, TenantId};
+pub use record_id::RecordId;
+pub use runtime::{Clock, Entropy, Runtime, SeededEntropy, SystemClock, SystemEntropy};
+pub use score::Score;
+pub use timestamp::Timestamp;
+pub use version::{MAX_SAFE_INTEGER, Version};

@@ -1,0 +1,1 @@
+//! MythOS for Node.
