@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod error;
+pub mod restart;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
