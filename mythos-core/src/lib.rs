@@ -5,6 +5,7 @@
 pub mod canonical;
 pub mod codex;
 pub mod error;
+pub mod restart;
 mod mythos;
 pub mod ritual;
 pub mod store;
