@@ -5,8 +5,8 @@
 pub mod canonical;
 pub mod codex;
 pub mod error;
-pub mod restart;
 mod mythos;
+pub mod restart;
 pub mod ritual;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -33,7 +33,7 @@ pub struct Effect {
 #[non_exhaustive]
 pub enum Action {
     /// Restore an entry of `ritual` and verify its bytes.
-    /// [`Supervisor::restore`](super::Supervisor::restore) does it and answers.
+    /// [`Supervisor::carry_out`](super::Supervisor::carry_out) does it.
     Restore {
         /// The ritual.
         ritual: RitualId,
@@ -41,7 +41,7 @@ pub enum Action {
         which: Which,
     },
     /// Prove the codex and compare its root with the entry's.
-    /// [`Supervisor::align`](super::Supervisor::align) does it and answers.
+    /// [`Supervisor::carry_out`](super::Supervisor::carry_out) does it.
     Align {
         /// The codex in force.
         codex: CodexId,

@@ -37,8 +37,6 @@ pub struct Incident {
     pub ending: Option<Ending>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// How often this was changed.
-    pub(super) revision: u64,
 }
 
 /// How an [`Incident`] ended.
@@ -141,7 +139,6 @@ impl Incident {
             alignment: None,
             ending: None,
             ended_at: None,
-            revision: 0,
         }
     }
 

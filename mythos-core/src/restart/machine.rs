@@ -6,7 +6,7 @@ use super::{
     Action, Alignment, AlignmentPolicy, DeploymentSpec, Ending, Escalation, FailureKind, FallbackStep,
     GiveUp, Incident, Question, Reason, RestartHistory, RestoredEntry, State, StateName, StepResult, Which,
 };
-use crate::types::{OperationId, RecordId, Timestamp};
+use crate::types::{EntryId, OperationId, RecordId, Timestamp};
 
 /// The machine of one deployment: its state, and what its next decisions depend on.
 ///
@@ -42,7 +42,7 @@ pub(super) struct Pending {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct FailedLaunches {
-    entry: RecordId,
+    entry: EntryId,
     count: u32,
 }
 
@@ -175,6 +175,11 @@ impl Machine {
 
     pub(super) const fn pending(&self) -> Option<Pending> {
         self.pending
+    }
+
+    /// How many effects were issued.
+    pub(super) const fn effects(&self) -> u64 {
+        self.effects
     }
 
     /// What the pending effect asks for.
@@ -345,9 +350,6 @@ impl Machine {
 
             (_, E::Answered { .. }) => return Err(Refusal::WrongAnswer),
         }
-        if let Some(incident) = &mut self.incident {
-            incident.revision = incident.revision.saturating_add(1);
-        }
         Ok(Step::Moved(Box::new(self)))
     }
 
@@ -456,7 +458,7 @@ impl Machine {
             incident.restored(&entry);
         }
         let older_than = Some(entry.sequence).filter(|_| context.is_of_own_ritual(step)).or(older_than);
-        let failed = self.failed_launches.iter().find(|failed| failed.entry == entry.id);
+        let failed = self.failed_launches.iter().find(|failed| failed.entry == entry.entry);
         if failed.is_some_and(|failed| failed.count >= context.spec.policy.options().launches_per_entry) {
             self.next_step(context, step, older_than, StepResult::PassedOver);
         } else if context.spec.codex.is_some() {
@@ -536,14 +538,14 @@ impl Machine {
     }
 
     fn count_failed_launch(&mut self, entry: &RestoredEntry) {
-        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.entry == entry.id) {
+        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.entry == entry.entry) {
             failed.count = failed.count.saturating_add(1);
             return;
         }
         if self.failed_launches.len() == Self::MAX_FAILED_ENTRIES {
             self.failed_launches.remove(0);
         }
-        self.failed_launches.push(FailedLaunches { entry: entry.id, count: 1 });
+        self.failed_launches.push(FailedLaunches { entry: entry.entry, count: 1 });
     }
 
     fn open_incident(

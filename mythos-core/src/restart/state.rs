@@ -3,7 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::types::{CodexId, Digest, RecordId, RitualId, Timestamp};
+use crate::ritual::CompressedRitual;
+use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
 
 /// Where a deployment stands. Every state but the four in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
 /// once its notice was taken, `Stopped`) has a timer or an effect that leads out of it.
@@ -149,7 +150,7 @@ impl fmt::Display for StateName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoredEntry {
     /// The entry.
-    pub id: RecordId,
+    pub entry: EntryId,
     /// Its ritual.
     pub ritual: RitualId,
     /// Its place among the ritual's entries.
@@ -162,9 +163,22 @@ pub struct RestoredEntry {
     pub codex_root: Option<Digest>,
 }
 
+impl RestoredEntry {
+    pub(super) fn of(entry: &CompressedRitual) -> Self {
+        Self {
+            entry: entry.entry,
+            ritual: entry.ritual.clone(),
+            sequence: entry.sequence,
+            symbolic_signature_hash: entry.symbolic_signature_hash,
+            codex: entry.codex.clone(),
+            codex_root: entry.codex_root,
+        }
+    }
+}
+
 impl fmt::Display for RestoredEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {} of ritual {} ({})", self.sequence, self.ritual, self.id)
+        write!(f, "entry {} of ritual {} ({})", self.sequence, self.ritual, self.entry)
     }
 }
 
@@ -316,6 +330,7 @@ impl From<Reason> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::OperationId;
 
     #[test]
     fn reasons_are_bounded_in_characters() {
@@ -352,7 +367,7 @@ mod tests {
         let (here, there) = (CodexId::new("here").unwrap(), CodexId::new("there").unwrap());
         let root = Digest::of(b"root");
         let mut entry = RestoredEntry {
-            id: RecordId::new(b"e").unwrap(),
+            entry: OperationId::from_name("e").into(),
             ritual: RitualId::new("r").unwrap(),
             sequence: 1,
             symbolic_signature_hash: Digest::of(b"signature"),

@@ -30,7 +30,7 @@ fn options() -> RestartPolicyOptions {
 
 fn entry(sequence: u64) -> RestoredEntry {
     RestoredEntry {
-        id: RecordId::from(Digest::of(&sequence.to_le_bytes())),
+        entry: OperationId::from_name(&sequence.to_string()).into(),
         ritual: RitualId::new("audit").unwrap(),
         sequence,
         symbolic_signature_hash: Digest::of(b"signature"),
@@ -239,7 +239,7 @@ fn the_path_is_walked_in_its_order_and_told_in_the_record() {
     let incident = driver.machine.incident.clone().unwrap();
     let told = incident.symbolic_fallback_path();
     let steps: Vec<_> = told.split(" > ").collect();
-    let id = |sequence| entry(sequence).id;
+    let id = |sequence| entry(sequence).entry;
     assert_eq!(
         steps,
         [
