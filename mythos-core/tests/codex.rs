@@ -1,6 +1,6 @@
 //! The codex log through its public interface.
 
-mod support;
+mod damage;
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use mythos_core::store::{Cell, MemoryStore, Model};
 use mythos_core::types::{ClauseId, CodexId, OperationId};
 use mythos_core::{ErrorKind, Mythos};
 use proptest::prelude::*;
-use support::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 
 fn support() -> CodexId {
     "support".parse().unwrap()
