@@ -3,6 +3,7 @@
 //! A host brings its own persistence by implementing [`Store`]: one atomic write verb, one consistent read verb.
 //! `mythos_core::testing` (feature `testing`) holds the cases that any store can prove itself with.
 
+pub(crate) mod access;
 mod batch;
 mod cell;
 mod copy;
@@ -10,6 +11,7 @@ mod emulate;
 mod error;
 pub(crate) mod evaluate;
 mod memory;
+pub(crate) mod operation;
 mod query;
 mod record;
 mod schema;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::Page;
 pub use batch::{Batch, CellOp, Check, Expect, RecordOp};
 pub use cell::{Cell, CellName, MAX_CELL_BYTES, Names, Owner};
 pub use copy::{CopyReport, copy};
@@ -33,7 +36,7 @@ pub use query::{
 pub use record::{Model, Record};
 pub use schema::{Field, FieldKind, Schema, Table};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{BackupProgress, SqliteOptions, SqliteStatistics, SqliteStore, Synchronous};
 
 /// A host's persistence.
 ///
