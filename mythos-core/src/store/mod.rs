@@ -36,7 +36,7 @@ pub use query::{
 pub use record::{Model, Record};
 pub use schema::{Field, FieldKind, Schema, Table};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{BackupProgress, SqliteOptions, SqliteStatistics, SqliteStore, Synchronous};
 
 /// A host's persistence.
 ///
