@@ -11,6 +11,7 @@ mod emulate;
 mod error;
 pub(crate) mod evaluate;
 mod memory;
+pub(crate) mod operation;
 mod query;
 mod record;
 mod schema;
