@@ -1,72 +1,166 @@
-//! What the integration tests share: looking into a store, and damaging what is in it.
+//! One `#[test]` for each conformance case, so that the test runner reports and counts them singly.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+/// Declares a module of tests that run every case on the stores of a factory; `$factory` is evaluated for each case.
+macro_rules! conformance_tests {
+    ($module:ident, $factory:expr) => {
+        conformance_tests! { $module, $factory,
+            absent_record,
+            absent_page,
+            absent_count,
+            absent_cells,
+            no_reads,
+            create_twice,
+            create_after_an_update,
+            check_absent_of_a_record,
+            import_over_a_record,
+            racing_creations,
+            stale_version,
+            version_of_the_future,
+            stale_delete,
+            stale_check_of_an_unwritten_record,
+            a_check_writes_nothing,
+            racing_updates,
+            failed_expectation_at_the_end,
+            failed_expectation_at_the_start,
+            failed_check,
+            failed_expectation_keeps_an_update_back,
+            failed_expectation_keeps_cells_back,
+            failed_batch_can_be_mended,
+            large_batch,
+            versions_count_writes,
+            versions_are_each_records_own,
+            import_keeps_the_version,
+            version_of_53_bits,
+            delete,
+            delete_twice,
+            delete_then_recreate,
+            update_of_a_deleted_record,
+            delete_within_a_batch,
+            order_by_id,
+            order_by_text,
+            order_by_unicode_text,
+            order_by_integer,
+            order_by_real,
+            order_by_boolean,
+            order_with_ties,
+            order_with_nulls,
+            order_after_an_update,
+            pages_by_id,
+            pages_by_a_unique_value,
+            pages_through_ties,
+            pages_through_nulls,
+            pages_by_text,
+            pages_behind_a_deleted_record,
+            pages_of_a_thousand,
+            filter_text_in,
+            filter_integer_in,
+            filter_real_in,
+            filter_boolean_in,
+            filter_integer_range,
+            filter_text_range,
+            filter_real_range,
+            filter_null,
+            filters_together,
+            filters_of_every_kind,
+            filter_after_an_update,
+            tags_all,
+            tags_any,
+            tags_none,
+            tags_of_any_text,
+            tags_on_every_page,
+            text_whole_words,
+            text_without_regard_to_case,
+            text_word_borders,
+            text_without_words,
+            text_after_an_update,
+            text_on_every_page,
+            reach_diamond,
+            reach_cycle,
+            reach_deep_chain,
+            reach_missing_records,
+            reach_on_every_page,
+            count_total,
+            count_filtered,
+            count_by_integer,
+            count_by_text,
+            count_by_boolean_and_real,
+            count_capped,
+            count_reached,
+            identical_and_conflicting_put,
+            conflicting_put_of_a_prefix,
+            conflicting_put_changes_nothing,
+            conflicting_puts_of_one_batch,
+            range_of_cells,
+            range_in_reverse,
+            range_with_a_limit,
+            empty_ranges,
+            range_of_arbitrary_names,
+            names_in_order,
+            bytes_end_a_range,
+            bytes_end_a_reversed_range,
+            bytes_end_a_list_of_names,
+            first_cell_too_large,
+            bytes_and_limit,
+            delete_cells_by_name,
+            delete_cells_by_range,
+            delete_all_cells,
+            delete_then_put_cells,
+            delete_an_empty_range,
+            undeclared_fields,
+            null_fields,
+            integers_of_53_bits,
+            reals,
+            booleans,
+            unicode_texts,
+            ids_of_any_bytes,
+            nested_lists,
+            replaced_body,
+            cells_of_any_bytes,
+            empty_cells,
+            large_cell,
+            many_cells,
+            cell_names_of_any_bytes,
+            owners_of_two_tenants,
+            owners_of_two_tables,
+            deletions_of_one_owner,
+            records_of_two_tables,
+            cells_of_a_deleted_record,
+            two_records_of_one_snapshot,
+            a_record_and_a_page_of_one_snapshot,
+            a_record_and_its_cells_of_one_snapshot,
+            reopened_records,
+            reopened_cells,
+            reopened_listings,
+            reopened_twice,
+            maintain_keeps_everything,
+            maintain_with_the_smallest_budget,
+            refused_zero_characters,
+            refused_integers,
+            refused_kinds,
+            refused_duplicates,
+            refused_fields,
+            refused_bounds,
+        }
+    };
+    ($module:ident, $factory:expr, $($case:ident,)*) => {
+        mod $module {
+            use super::*;
 
-use std::sync::Arc;
+            $(
+                #[test]
+                fn $case() {
+                    if let Err(failure) = mythos_core::testing::conformance::run_case(stringify!($case), &$factory) {
+                        panic!("{failure}");
+                    }
+                }
+            )*
 
-use mythos_core::Mythos;
-use mythos_core::store::{
-    Answer, Batch, Cell, Expect, MemoryStore, Names, Owner, Query, Read, Record, RecordOp, Store, Table,
-};
-use mythos_core::types::{Runtime, TenantId};
-use serde_json::{Map, Value};
-
-/// A store in memory and the services on it.
-pub(crate) fn in_memory() -> (Arc<MemoryStore>, Mythos) {
-    let store = Arc::new(MemoryStore::new());
-    let mythos = Mythos::with_store(store.clone(), Runtime::system());
-    (store, mythos)
-}
-
-/// All records of a table.
-pub(crate) fn records(store: &dyn Store, table: Table) -> Vec<Record> {
-    match store.read(&[Read::Page(Query::new(table).limit(10_000))]).unwrap().remove(0) {
-        Answer::Page { records } => records,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The owner of the cells of a head record.
-pub(crate) fn owner(table: Table, head: &Record) -> Owner {
-    let tenant = head.body["tenant"].as_str().unwrap().parse::<TenantId>().unwrap();
-    Owner { tenant, table, id: head.id }
-}
-
-/// All cells of an owner.
-pub(crate) fn cells(store: &dyn Store, owner: &Owner) -> Vec<Cell> {
-    let read = Read::Cells { owner: owner.clone(), names: Names::all(), max_bytes: u64::MAX };
-    match store.read(&[read]).unwrap().remove(0) {
-        Answer::Cells { cells, .. } => cells,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Puts other bytes into a cell, as someone who can write to the database would.
-pub(crate) fn overwrite_cell(store: &dyn Store, owner: &Owner, cell: &Cell) {
-    let mut batch = Batch::new();
-    batch.delete_cells(owner.clone(), Names::one(cell.name));
-    batch.put_cell(owner.clone(), cell.name, cell.bytes.clone());
-    store.commit(&batch).unwrap();
-}
-
-/// Takes a cell away.
-pub(crate) fn delete_cell(store: &dyn Store, owner: &Owner, cell: &Cell) {
-    let mut batch = Batch::new();
-    batch.delete_cells(owner.clone(), Names::one(cell.name));
-    store.commit(&batch).unwrap();
-}
-
-/// Changes a record's body, as someone who can write to the database would.
-pub(crate) fn tamper(
-    store: &dyn Store,
-    table: Table,
-    record: &Record,
-    change: impl FnOnce(&mut Map<String, Value>),
-) {
-    let mut body = record.body.clone();
-    change(&mut body);
-    let mut batch = Batch::new();
-    let now = records(store, table).into_iter().find(|now| now.id == record.id).unwrap();
-    batch.records.push(RecordOp::Put { table, id: record.id, expect: Expect::At(now.version), body });
-    store.commit(&batch).unwrap();
+            #[test]
+            fn every_case_has_its_test() {
+                let cases = mythos_core::testing::conformance::cases();
+                let names: Vec<_> = cases.iter().map(|case| case.name()).collect();
+                assert_eq!(names, [$(stringify!($case)),*]);
+            }
+        }
+    };
 }
