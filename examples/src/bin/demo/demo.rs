@@ -90,13 +90,12 @@ fn home(keep: Option<&Path>) -> Result<PathBuf> {
         if fs::read_dir(keep)?.next().is_some() {
             return Err(format!("{} is not empty: name a new directory", keep.display()).into());
         }
-        return Ok(fs::canonicalize(keep)?);
+        return Ok(keep.to_owned());
     }
     fs::create_dir_all(RUNS)?;
-    let runs = fs::canonicalize(RUNS)?;
     let mut number = 1_u64;
     loop {
-        let home = runs.join(number.to_string());
+        let home = Path::new(RUNS).join(number.to_string());
         match fs::create_dir(&home) {
             Ok(()) => return Ok(home),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,

@@ -11,6 +11,10 @@ pub(crate) const KILLS: u64 = 12;
 /// The fewest steps that leave room for so many kills, and for work between them.
 pub(crate) const FEWEST_STEPS: u64 = 3 * KILLS;
 
+/// The latest moment of a kill: so many thousandths of a save's usual duration after its announcement. Two saves and a
+/// half are time enough for the next step to begin, and too little to run far ahead.
+const LATEST: u64 = 2_500;
+
 /// A kill to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlannedKill {
@@ -27,7 +31,7 @@ pub(crate) struct PlannedKill {
 pub(crate) enum Moment {
     /// At the announcement, before the save can be acknowledged.
     Announced,
-    /// This share of a step's usual duration after the announcement, in thousandths.
+    /// This share of a save's usual duration after the announcement, in thousandths.
     Later(u32),
 }
 
@@ -55,7 +59,7 @@ pub(crate) fn plan(seed: u64, steps: u64) -> Result<VecDeque<PlannedKill>> {
             // Every third kill comes between a save's announcement and its acknowledgement.
             moment: match kill % 3 {
                 1 => Moment::Announced,
-                _ => Moment::Later(u32::try_from(chance.below(1_500)?)?),
+                _ => Moment::Later(u32::try_from(chance.below(LATEST)?)?),
             },
             while_dead: match kill {
                 _ if kill == change => WhileDead::CodexChanges,

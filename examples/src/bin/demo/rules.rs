@@ -21,8 +21,11 @@ struct Rule {
 const RULES: [Rule; 8] = [
     Rule {
         clause: "line-length",
-        text: "No line is longer than 120 characters.",
-        check: |document| document.lines_where(|line| line.chars().count() > MAX_LINE_CHARACTERS),
+        text: "No line of code is longer than 120 characters.",
+        check: |document| match document.language.is_code() {
+            true => document.lines_where(|line| line.chars().count() > MAX_LINE_CHARACTERS),
+            false => Vec::new(),
+        },
     },
     Rule {
         clause: "trailing-space",
@@ -252,7 +255,7 @@ mod tests {
 
     #[test]
     fn each_clause_finds_what_it_forbids() {
-        assert_eq!(findings("a.md", &format!("{}\nok\n", "x".repeat(121))), found("line-length", &[1]));
+        assert_eq!(findings("a.ts", &format!("{}\nok\n", "x".repeat(121))), found("line-length", &[1]));
         assert_eq!(findings("a.md", "ok\nblank \n"), found("trailing-space", &[2]));
         assert_eq!(findings("a.py", "\tpass\n"), found("indentation", &[1]));
         assert_eq!(findings("a.py", "# FIXME: later\n# FIXMENOT\n"), found("open-work", &[1]));

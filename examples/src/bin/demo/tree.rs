@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// Directories that hold what is built or fetched, not what was written.
+/// Names of what is kept by tools, built or fetched, not written: directories, but in a git worktree `.git` is a file.
 const SKIPPED: [&str; 7] = [".git", ".venv", "__pycache__", "build", "dist", "node_modules", "target"];
 
 /// The largest file that is read. A longer one is generated, as a rule, and would be most of the state.
@@ -58,7 +58,9 @@ fn visit(directory: &Path, prefix: &str, copy: &Path, limit: usize, sources: &mu
         let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
         if sources.len() >= limit {
             return Ok(());
-        } else if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+        } else if SKIPPED.contains(&name.as_str()) {
+            continue;
+        } else if kind.is_dir() {
             visit(&entry.path(), &format!("{path}/"), copy, limit, sources)?;
         } else if kind.is_file() && entry.metadata()?.len() <= MAX_FILE_BYTES {
             let bytes = fs::read(entry.path())?;
@@ -89,6 +91,7 @@ mod tests {
             ("z.latin1", b"\xe9"),
             ("empty", b""),
             ("target/built.rs", b"no\n"),
+            (".git", b"no\n"),
         ] {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), bytes).unwrap();
