@@ -357,11 +357,9 @@ fn overwrite_cells(batch: &mut Batch) {
 fn isolate_batch(batch: &mut Batch) {
     batch.checks.iter_mut().for_each(|check| check.table = THINGS);
     for op in &mut batch.records {
-        if let RecordOp::Put { table, .. } | RecordOp::Import { table, .. } | RecordOp::Delete { table, .. } =
-            op
-        {
-            *table = THINGS;
-        }
+        let (RecordOp::Put { table, .. } | RecordOp::Import { table, .. } | RecordOp::Delete { table, .. }) =
+            op;
+        *table = THINGS;
     }
     for op in &mut batch.cells {
         let (CellOp::Put { owner, .. } | CellOp::Delete { owner, .. }) = op;
