@@ -3,6 +3,7 @@
 mod damage;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
@@ -13,8 +14,10 @@ use mythos_core::restart::{
     StopAssistant, Supervisor,
 };
 use mythos_core::ritual::{CompressedRitual, RitualHead, SaveRitual};
-use mythos_core::store::{MemoryStore, Model};
-use mythos_core::types::{AssistantId, OperationId, RitualId, TenantId};
+use mythos_core::store::{
+    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Read, Store, StoreError,
+};
+use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, TenantId};
 use mythos_core::{ErrorKind, Mythos};
 
 fn ana() -> AssistantId {
@@ -267,6 +270,58 @@ fn an_older_supervisor_is_refused_and_a_newer_one_hands_out_again() {
     let done = newer.carry_out(&effect).unwrap();
     assert!(newer.carry_out(&again).unwrap().restored.is_none(), "carried out once");
     assert!(newer.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap().changed);
+}
+
+/// A store under which another supervisor takes over just before a commit.
+#[derive(Debug)]
+struct TakenOver {
+    inner: Arc<MemoryStore>,
+    now: AtomicBool,
+}
+
+impl Store for TakenOver {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.inner.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        if self.now.swap(false, Ordering::Relaxed) {
+            supervise(&Mythos::with_store(self.inner.clone(), Runtime::system()));
+        }
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+#[test]
+fn a_supervisor_that_is_paused_before_its_commit_is_refused_by_the_store() {
+    let decisions: [fn(&Supervisor, &Effect) -> mythos_core::Result<()>; 4] = [
+        |supervisor, _| supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).map(drop),
+        |supervisor, _| supervisor.deploy(&DeployAssistant::new("new".parse()?, spec(at_once()))).map(drop),
+        |supervisor, _| supervisor.stop(&StopAssistant::new(ana())).map(drop),
+        |supervisor, effect| supervisor.carry_out(effect).map(drop),
+    ];
+    for (number, decide) in decisions.into_iter().enumerate() {
+        let inner = Arc::new(MemoryStore::new());
+        let store = Arc::new(TakenOver { inner: inner.clone(), now: AtomicBool::new(false) });
+        let mythos = Mythos::with_store(store.clone(), Runtime::system());
+        save(&mythos, "step 1");
+        let supervisor = deployed(&mythos, spec(at_once()));
+        fail(&supervisor);
+        let effect = only_effect(&supervisor);
+        let before = records(&*inner, Deployment::TABLE);
+        store.now.store(true, Ordering::Relaxed);
+        let error = decide(&supervisor, &effect).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("epoch")), "decision {number}");
+        assert_eq!(records(&*inner, Deployment::TABLE), before, "decision {number}");
+    }
 }
 
 #[test]
