@@ -208,12 +208,12 @@ impl World {
         let assistants: BTreeSet<_> = scripted.map(|scripted| scripted.assistant.clone()).collect();
         let operations = std::cell::Cell::new(0);
         let save = |ritual: RitualId, assistant: &AssistantId, payload: &str| {
-            let mut save = SaveRitual::new(assistant.clone(), ritual, payload.as_bytes());
+            let mut save = SaveRitual::new(assistant.clone(), ritual);
             save.intent.codex = Some(rules());
             save.intent.codex_root = Some(codices.codex(&rules()).unwrap().heads[0].codex_root);
             operations.set(operations.get() + 1);
             save.operation = Some(OperationId::from_name(&format!("save {}", operations.get())));
-            mythos.rituals().save(&save).unwrap();
+            mythos.rituals().save(&save, payload.as_bytes()).unwrap();
         };
         for step in 0..3 {
             for assistant in &assistants {
