@@ -6,7 +6,7 @@ use mythos_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 use serde::Serialize;
 
-use crate::{convert, errors};
+use crate::{convert, errors, interpreter};
 
 /// Makes a core call while other Python threads run, and raises its error.
 ///
@@ -16,6 +16,7 @@ pub(crate) fn call<T: Send, E: Into<Error> + Send>(
     py: Python<'_>,
     core: impl FnOnce() -> Result<T, E> + Send,
 ) -> PyResult<T> {
+    let _inside = interpreter::come_in(py);
     match py.detach(|| catch_unwind(AssertUnwindSafe(core))) {
         Ok(result) => result.map_err(|error| errors::from_core(py, &error.into())),
         Err(panic) => {

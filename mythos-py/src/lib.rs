@@ -7,6 +7,7 @@
 mod call;
 mod convert;
 mod errors;
+mod interpreter;
 mod selftest;
 mod store;
 
@@ -24,6 +25,7 @@ mod _mythos {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         // `mythos` says what is public; a list here would be one more to keep.
-        module.delattr("__all__")
+        module.delattr("__all__")?;
+        super::interpreter::wait_at_exit(module)
     }
 }

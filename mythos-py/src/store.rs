@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::call;
-use crate::{convert, errors};
+use crate::{convert, errors, interpreter};
 
 /// The store that a caller hands over: one of the built-in classes, or any object with the four methods.
 ///
@@ -37,6 +37,7 @@ pub(crate) struct PythonStore {
 impl PythonStore {
     fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
+        let _inside = interpreter::come_in(py);
         for method in ["capabilities", "read", "commit", "maintain"] {
             if !object.getattr_opt(method)?.is_some_and(|method| method.is_callable()) {
                 let message = format!("{object:?} is no store: it has no method {method}");
@@ -58,7 +59,7 @@ impl PythonStore {
         argument: &(impl Serialize + ?Sized),
         batch: Option<&Batch>,
     ) -> Result<T, StoreError> {
-        let answer = Python::try_attach(|py| {
+        let answer = interpreter::go_out(|py| {
             let method_name = PyString::intern(py, method);
             let answer = convert::to_python(py, argument)
                 .and_then(|argument| self.object.bind(py).call_method1(method_name, (argument,)))
@@ -66,8 +67,7 @@ impl PythonStore {
             convert::from_python(&answer).map_err(|unfit| unfit.of_store(method))
         });
         answer.unwrap_or_else(|| {
-            let message =
-                format!("the store's {method} was not called: the Python interpreter is shutting down");
+            let message = format!("the store's {method} was not called: the Python interpreter is ending");
             Err(StoreError::Unavailable { message, source: None })
         })
     }

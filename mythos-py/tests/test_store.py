@@ -301,7 +301,8 @@ def test_capabilities_are_asked_for_once() -> None:
     assert asked == 1
 
 
-def test_a_call_at_the_end_of_the_interpreter_does_not_crash() -> None:
+def test_calls_of_daemon_threads_finish_before_the_interpreter_ends() -> None:
+    # Without that, CPython 3.11 unwinds the threads through the library, which aborts the process.
     program = """
         import sys, threading, time
         sys.path.insert(0, "tests")
@@ -316,9 +317,9 @@ def test_a_call_at_the_end_of_the_interpreter_does_not_crash() -> None:
         def work():
             store = Slow()
             for n in range(100_000):
-                _mythos._exercise(store, f"{n}", threaded=True)
+                _mythos._exercise(store, f"{n}", threaded=n % 2 == 0)
 
-        for _ in range(4):
+        for _ in range(8):
             threading.Thread(target=work, daemon=True).start()
         time.sleep(0.2)
     """
