@@ -12,6 +12,8 @@ pub(crate) use digest::DomainHasher;
 pub use digest::{Commitment, Digest, Salt};
 pub use id::{AssistantId, ClauseId, CodexId, OperationId, RitualId, SupervisorId, TenantId};
 pub use record_id::RecordId;
+#[cfg(feature = "testing")]
+pub(crate) use record_id::decode_hex;
 pub use runtime::{Clock, Entropy, Runtime, SeededEntropy, SystemClock, SystemEntropy};
 pub use score::Score;
 pub use timestamp::Timestamp;
