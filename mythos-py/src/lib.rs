@@ -10,6 +10,7 @@ mod errors;
 mod interpreter;
 mod selftest;
 mod store;
+mod testing;
 
 /// The native half of the package `mythos`.
 #[pyo3::pymodule]
@@ -20,6 +21,8 @@ mod _mythos {
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]
     use super::store::{BuiltInStore, MemoryStore, SqliteStore};
+    #[pymodule_export]
+    use super::testing::{conformance_cases, run_conformance_case};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

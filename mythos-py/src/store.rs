@@ -66,11 +66,14 @@ impl PythonStore {
                 .map_err(|error| errors::from_store(py, method, batch, error))?;
             convert::from_python(&answer).map_err(|unfit| unfit.of_store(method))
         });
-        answer.unwrap_or_else(|| {
-            let message = format!("the store's {method} was not called: the Python interpreter is ending");
-            Err(StoreError::Unavailable { message, source: None })
-        })
+        answer.unwrap_or_else(|| Err(ended(method)))
     }
+}
+
+/// Why a method was not called.
+pub(crate) fn ended(method: &str) -> StoreError {
+    let message = format!("the store's {method} was not called: the Python interpreter has ended");
+    StoreError::Unavailable { message, source: None }
 }
 
 impl Store for PythonStore {

@@ -1,11 +1,15 @@
 """The native half of the package. Import from `mythos` instead."""
 
+from collections.abc import Callable
 from os import PathLike
-from typing import Literal, final
+from typing import Literal, TypeVar, final
 
 from typing_extensions import disjoint_base
 
-from .store import Answer, Json, Maintained, Store
+from .store import Answer, Json, Maintained, Schema, Store
+from .testing import ConformanceCase
+
+_S = TypeVar("_S", bound=Store | BuiltInStore)
 
 __version__: str
 
@@ -31,6 +35,16 @@ class SqliteStore(BuiltInStore):
         read_only: bool = False,
         busy_timeout_ms: int = 30_000,
     ) -> SqliteStore: ...
+
+def conformance_cases() -> list[ConformanceCase]:
+    """All conformance cases, grouped by obligation."""
+
+def run_conformance_case(
+    name: str,
+    fresh: Callable[[list[Schema]], _S],
+    reopen: Callable[[_S], _S],
+) -> None:
+    """Runs the case `name` on stores that `fresh` makes and `reopen` opens again; an `AssertionError` if it fails."""
 
 # For the package's own tests.
 def _round_trip(sample: object) -> dict[str, Json]: ...
