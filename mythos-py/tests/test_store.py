@@ -19,7 +19,7 @@ import pytest
 from mythos import _mythos
 from mythos.store import Answer, Batch, Budget, Capabilities, Maintained, Read, Store
 
-from stores import DictStore
+from dict_store import DictStore
 
 CELL = b"\x00\xff"
 NAME = "a name".encode().hex()
@@ -307,7 +307,7 @@ def test_calls_of_daemon_threads_finish_before_the_interpreter_ends() -> None:
         import sys, threading, time
         sys.path.insert(0, "tests")
         from mythos import _mythos
-        from stores import DictStore
+        from dict_store import DictStore
 
         class Slow(DictStore):
             def commit(self, batch, /):
