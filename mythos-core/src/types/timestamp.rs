@@ -78,7 +78,9 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        // `from_microsecond` refuses the last second of jiff's range.
+        let (seconds, microseconds) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000) as i32);
+        let moment = jiff::Timestamp::new(seconds, microseconds * 1000).map_err(|_| fmt::Error)?;
         write!(f, "{moment:.6}")
     }
 }
