@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mythos_core::ErrorKind;
 use mythos_core::store::{
     self as core, Answer, Batch, Budget, Capabilities, Maintained, Read, SqliteOptions, Store, StoreError,
     Synchronous,
 };
+use mythos_core::{ErrorKind, TABLES};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde::Serialize;
@@ -150,7 +150,7 @@ impl SqliteStore {
         };
         options.read_only = read_only;
         options.busy_timeout = Duration::from_millis(busy_timeout_ms);
-        let store = call(py, || core::SqliteStore::open(&path, &[], &options))?;
+        let store = call(py, || core::SqliteStore::open(&path, TABLES, &options))?;
         Ok(BuiltInStore::holding(store).add_subclass(Self))
     }
 }

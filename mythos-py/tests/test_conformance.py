@@ -138,13 +138,16 @@ BROKEN = [
 
 @pytest.mark.parametrize(("store", "lost", "obligations"), BROKEN)
 def test_a_broken_store_fails_the_cases_for_it(store: type[DictStore], lost: bool, obligations: set[str]) -> None:
+    def reopened(kept: DictStore) -> DictStore:
+        return store() if lost else kept
+
     failed = set()
     for case in CASES:
         # What large cells and racing readers show, no store here gets wrong.
         if case["name"].startswith("large_") or case["obligation"] == "consistent":
             continue
         try:
-            run_conformance_case(case["name"], lambda tables: store(), lambda kept: store() if lost else kept)
+            run_conformance_case(case["name"], lambda tables: store(), reopened)
         except AssertionError as error:
             assert str(error).startswith(f"case {case['name']}")
             failed.add(case["obligation"])
@@ -157,8 +160,11 @@ def test_a_factory_that_raises_fails_the_case() -> None:
         assert all(fits(table, Schema) for table in tables)
         raise ZeroDivisionError("no disk")
 
+    def reopen(store: DictStore) -> DictStore:
+        return store
+
     with pytest.raises(AssertionError, match="ZeroDivisionError: no disk"):
-        run_conformance_case(NAMES[0], fresh, lambda store: store)
+        run_conformance_case(NAMES[0], fresh, reopen)
 
 
 def test_an_unknown_case_fails() -> None:

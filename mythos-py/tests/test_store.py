@@ -325,3 +325,9 @@ def test_calls_of_daemon_threads_finish_before_the_interpreter_ends() -> None:
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, timeout=60)
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_options_of_a_store_are_checked() -> None:
+    with pytest.raises(mythos.Invalid, match='"full" or "normal", not "off"') as caught:
+        mythos.SqliteStore("never.db", synchronous="off")  # type: ignore[arg-type]
+    assert caught.value.field == "synchronous"
