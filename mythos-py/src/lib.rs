@@ -3,11 +3,23 @@
 //! No rule lives here. Core types cross as native values ([`convert`]), every core call is made without the interpreter
 //! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store may be a Python object
 //! ([`store`]). The importable package, its exceptions and its types are in `python/mythos/`.
+//!
+//! # To bind a service
+//! A service is a frozen class around the core's, in a file of its name; [`mythos`] is the model.
+//!
+//! - Ids, options and timestamps come in as `&Bound<PyAny>` and through [`convert::argument`], which names the field in
+//!   its error; bytes as `&[u8]`; optional ones by keyword.
+//! - A method that answers a record, a list or an option is [`call::answer`] around the core's method; one that answers
+//!   another class is [`call::call`]. Nothing else touches the interpreter lock.
+//! - The class is exported below, declared in `_mythos.pyi`, and named in `__init__.py`. What it answers is a `TypedDict`
+//!   in `python/mythos/records.py`, with the fields of the core's record and `datetime` for `*_at`.
+//! - `stubtest` compares signatures, `tests/typing_sample.py` shows the class as a type checker sees it.
 
 mod call;
 mod convert;
 mod errors;
 mod interpreter;
+mod mythos;
 mod selftest;
 mod store;
 mod testing;
@@ -17,6 +29,8 @@ mod testing;
 mod _mythos {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::mythos::Mythos;
     #[pymodule_export]
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]

@@ -53,21 +53,17 @@ class Forgetful:
         return []
 
 
-def takes_any(store: mythos.Store | mythos.BuiltInStore) -> None:
-    """What a service takes."""
-
-
 def check() -> None:
     """Never run."""
-    takes_any(HostStore())
-    takes_any(mythos.MemoryStore())
-    takes_any(mythos.SqliteStore("assistants.db", synchronous="normal", busy_timeout_ms=10))
-    takes_any(Forgetful())  # type: ignore[arg-type]
+    mythos.Mythos.with_store(HostStore())
+    mythos.Mythos.with_store(mythos.MemoryStore())
+    mythos.Mythos.with_store(mythos.SqliteStore("assistants.db", synchronous="normal", busy_timeout_ms=10))
+    mythos.Mythos.with_store(Forgetful())  # type: ignore[arg-type]
     mythos.SqliteStore("assistants.db", synchronous="off")  # type: ignore[arg-type]
     for case in conformance_cases():
         run_conformance_case(case["name"], lambda tables: HostStore(), lambda store: assert_type(store, HostStore))
     try:
-        takes_any(HostStore())
+        assert_type(mythos.Mythos.open("assistants.db").tenant("acme").maintain(max_bytes=0), Maintained)
     except mythos.MythosError as error:
         assert_type(error.kind, mythos.ErrorKind)
         assert_type(error.field, str | None)

@@ -18,7 +18,7 @@ from ._errors import (
     Unavailable,
     Unknown,
 )
-from ._mythos import BuiltInStore, MemoryStore, SqliteStore, __version__
+from ._mythos import BuiltInStore, MemoryStore, Mythos, SqliteStore, __version__
 from .store import Store
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Invalid",
     "Limit",
     "MemoryStore",
+    "Mythos",
     "MythosError",
     "NotFound",
     "RecordConflict",

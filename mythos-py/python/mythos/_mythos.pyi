@@ -13,6 +13,28 @@ _S = TypeVar("_S", bound=Store | BuiltInStore)
 
 __version__: str
 
+@final
+class Mythos:
+    """A store and the services on it. Every method may be called from any thread."""
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Mythos:
+        """Opens or creates a SQLite store at `path`."""
+
+    @staticmethod
+    def in_memory() -> Mythos:
+        """A store in memory, gone with the last reference to it."""
+
+    @staticmethod
+    def with_store(store: Store | BuiltInStore) -> Mythos:
+        """Any store: a built-in one, or an object with the four methods of `Store`."""
+
+    def tenant(self, tenant: str) -> Mythos:
+        """The same store for another tenant; what one tenant stores no other sees."""
+
+    def maintain(self, *, max_bytes: int | None = None) -> Maintained:
+        """Lets the store do housekeeping, in which at most about `max_bytes` are moved or given back."""
+
 @disjoint_base
 class BuiltInStore:
     """A store that comes with the library. Hand it over wherever a store is expected."""
