@@ -121,7 +121,7 @@ impl MemoryStore {
 /// A store in one SQLite file, which several threads and processes may use at the same time.
 #[derive(Debug)]
 #[pyclass(module = "mythos", frozen, extends = BuiltInStore)]
-pub(crate) struct SqliteStore;
+pub(crate) struct SqliteStore(Arc<core::SqliteStore>);
 
 #[pymethods]
 impl SqliteStore {
@@ -150,7 +150,12 @@ impl SqliteStore {
         };
         options.read_only = read_only;
         options.busy_timeout = Duration::from_millis(busy_timeout_ms);
-        let store = call(py, || core::SqliteStore::open(&path, TABLES, &options))?;
-        Ok(BuiltInStore::holding(store).add_subclass(Self))
+        let store = Arc::new(call(py, || core::SqliteStore::open(&path, TABLES, &options))?);
+        Ok(BuiltInStore::holding(Arc::clone(&store)).add_subclass(Self(store)))
+    }
+
+    /// Closes the file; every later call is `Unavailable`.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.close())
     }
 }

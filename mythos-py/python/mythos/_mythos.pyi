@@ -57,6 +57,9 @@ class SqliteStore(BuiltInStore):
         read_only: bool = False,
         busy_timeout_ms: int = 30_000,
     ) -> SqliteStore: ...
+    def close(self) -> None:
+        """Closes the file; every later call is `Unavailable`."""
+
 
 def conformance_cases() -> list[ConformanceCase]:
     """All conformance cases, grouped by obligation."""

@@ -47,7 +47,7 @@ pub(crate) fn argument<T: DeserializeOwned>(name: &str, value: &Bound<'_, PyAny>
     from_python(value).map_err(|unfit| {
         let unfit = unfit.within(name);
         let exception = errors::new(value.py(), unfit.kind, &unfit.to_string(), Some(&unfit.place));
-        exception.set_cause(value.py(), unfit.cause);
+        exception.set_cause(value.py(), unfit.cause.map(|cause| *cause));
         exception
     })
 }
@@ -59,12 +59,13 @@ pub(crate) struct Unfit {
     /// Where in the value, such as `clauses[2].text`; empty for the value itself.
     place: String,
     message: String,
-    cause: Option<PyErr>,
+    /// Boxed, since it is large and rare.
+    cause: Option<Box<PyErr>>,
 }
 
 impl Unfit {
     fn new(kind: ErrorKind, message: impl Into<String>, cause: Option<PyErr>) -> Self {
-        Self { kind, place: String::new(), message: message.into(), cause }
+        Self { kind, place: String::new(), message: message.into(), cause: cause.map(Box::new) }
     }
 
     /// The same, seen from outside the member `step` of a mapping, or `[index]` of a list.
@@ -78,7 +79,7 @@ impl Unfit {
     pub(crate) fn of_store(self, method: &str) -> StoreError {
         let unfit = self.within(method);
         let message = format!("the store gave a wrong answer: {unfit}");
-        StoreError::Internal { message, source: unfit.cause.map(|cause| Box::new(cause) as _) }
+        StoreError::Internal { message, source: unfit.cause.map(|cause| cause as _) }
     }
 }
 
