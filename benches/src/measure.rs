@@ -9,45 +9,21 @@ const ROUNDS: usize = 401;
 /// gives to a process at a time, so that most rounds run uninterrupted on a busy machine too.
 const ROUND: Duration = Duration::from_millis(1);
 
-/// Something to be measured: what it is, and one call of it.
-pub struct Subject<'a> {
-    name: String,
-    call: Box<dyn FnMut() + 'a>,
-}
-
-impl std::fmt::Debug for Subject<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Subject").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Subject<'a> {
-    /// Names `call`, whose result must pass through [`std::hint::black_box`].
-    pub fn new(name: impl Into<String>, call: impl FnMut() + 'a) -> Self {
-        Self { name: name.into(), call: Box::new(call) }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// The median time of one call of each subject, in seconds.
+/// The median time of one call of each subject, in seconds. The results of the calls must pass through
+/// [`std::hint::black_box`].
 ///
 /// The subjects take turns in every round, so that a change of load hits all of them.
 #[must_use]
-pub fn interleaved(subjects: &mut [Subject<'_>]) -> Vec<f64> {
-    let calls: Vec<u32> = subjects.iter_mut().map(calls_per_round).collect();
-    let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
+pub fn interleaved<const N: usize>(mut subjects: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let calls = subjects.each_mut().map(|subject| calls_per_round(*subject));
+    let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
-        for ((subject, calls), times) in subjects.iter_mut().zip(&calls).zip(&mut times) {
-            let seconds = time(|| (0..*calls).for_each(|_| (subject.call)())).as_secs_f64();
-            times.push(seconds / f64::from(*calls));
+        for ((subject, calls), times) in subjects.iter_mut().zip(calls).zip(&mut times) {
+            let seconds = time(|| (0..calls).for_each(|_| subject())).as_secs_f64();
+            times.push(seconds / f64::from(calls));
         }
     }
-    times.into_iter().map(median).collect()
+    times.map(median)
 }
 
 /// How long `work` takes.
@@ -66,9 +42,9 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// How many calls fill a round. Finding it out warms the caches as well.
-fn calls_per_round(subject: &mut Subject<'_>) -> u32 {
+fn calls_per_round(subject: &mut dyn FnMut()) -> u32 {
     let mut calls = 1;
-    while time(|| (0..calls).for_each(|_| (subject.call)())) < ROUND {
+    while time(|| (0..calls).for_each(|_| subject())) < ROUND {
         calls *= 2;
     }
     calls

@@ -37,7 +37,7 @@ pub const TABLES: &[Table] = &[
 ///
 /// let directory = tempfile::tempdir().unwrap();
 /// let mythos = Mythos::open(directory.path().join("mythos.db"))?;
-/// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?, b"state"))?;
+/// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?), b"state")?;
 /// # Ok::<(), mythos_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -23,8 +23,8 @@ fn refund() -> RitualId {
     "refund".parse().unwrap()
 }
 
-fn save(payload: &[u8]) -> SaveRitual<'_> {
-    SaveRitual::new(ana(), refund(), payload)
+fn here() -> SaveRitual {
+    SaveRitual::new(ana(), refund())
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn ritual_cache_hashes_match_compressed_data_and_symbolic_intent() {
         payload_format: Some("application/json".to_owned()),
     };
     let payload = br#"{"order": 9223372036854775807, "steps": ["look up", "look up", "look up"]}"#;
-    let entry = rituals.save(&SaveRitual { intent: intent.clone(), ..save(payload) }).unwrap();
+    let entry = rituals.save(&SaveRitual { intent: intent.clone(), ..here() }, payload).unwrap();
     assert_eq!(entry.symbolic_signature_hash, entry.expected_signature());
     assert_eq!(entry.intent(), intent);
     assert_eq!(entry.compressed_ritual_data.raw_bytes, payload.len() as u64);
@@ -77,7 +77,7 @@ fn entries_form_one_line_and_the_newest_is_restored() {
     let rituals = mythos.rituals();
     assert_eq!(rituals.latest(&ana(), &refund()).unwrap(), None);
     let entries: Vec<_> =
-        (0..20_u8).map(|step| rituals.save(&save(&vec![step; 100 + usize::from(step)])).unwrap()).collect();
+        (0..20_u8).map(|step| rituals.save(&here(), &vec![step; 100 + usize::from(step)]).unwrap()).collect();
     for (index, entry) in entries.iter().enumerate() {
         assert_eq!(entry.sequence, index as u64 + 1);
         assert_eq!(entry.parent, index.checked_sub(1).map(|parent| entries[parent].entry));
@@ -107,9 +107,9 @@ fn listings_filter_by_assistant_label_and_time() {
         labels: [label.to_owned(), "all".to_owned()].into(),
         ..SymbolicIntent::default()
     };
-    let one = rituals.save(&SaveRitual { intent: labelled("one"), ..save(b"1") }).unwrap();
-    let bob = SaveRitual::new("bob".parse().unwrap(), refund(), b"2");
-    let two = rituals.save(&SaveRitual { intent: labelled("two"), ..bob }).unwrap();
+    let one = rituals.save(&SaveRitual { intent: labelled("one"), ..here() }, b"1").unwrap();
+    let bob = SaveRitual::new("bob".parse().unwrap(), refund());
+    let two = rituals.save(&SaveRitual { intent: labelled("two"), ..bob }, b"2").unwrap();
     let list = |filter: RitualFilter| -> Vec<EntryId> {
         rituals.list(&filter, None, 100).unwrap().items.iter().map(|entry| entry.entry).collect()
     };
@@ -128,11 +128,11 @@ fn listings_filter_by_assistant_label_and_time() {
 fn a_save_behind_another_entry_is_refused_and_the_loser_is_told() {
     let (_, mythos) = in_memory();
     let rituals = mythos.rituals();
-    let behind = |payload, parent| SaveRitual { parent, ..save(payload) };
-    let first = rituals.save(&behind(b"1", ParentExpectation::Absent)).unwrap();
-    let second = rituals.save(&behind(b"2", ParentExpectation::Entry(first.entry))).unwrap();
+    let behind = |parent| SaveRitual { parent, ..here() };
+    let first = rituals.save(&behind(ParentExpectation::Absent), b"1").unwrap();
+    let second = rituals.save(&behind(ParentExpectation::Entry(first.entry)), b"2").unwrap();
     for stale in [ParentExpectation::Absent, ParentExpectation::Entry(first.entry)] {
-        let error = rituals.save(&behind(b"3", stale)).unwrap_err();
+        let error = rituals.save(&behind(stale), b"3").unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("parent")));
     }
     assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().entry, second);
@@ -144,15 +144,16 @@ fn repeating_an_operation_saves_once_and_reusing_its_id_is_refused() {
     let rituals = mythos.rituals();
     let operation = Some(OperationId::from_name("step 1"));
     let parent = ParentExpectation::Absent;
-    let request = SaveRitual { operation, parent, ..save(b"state") };
-    let entry = rituals.save(&request).unwrap();
-    rituals.save(&save(b"later")).unwrap();
+    let request = SaveRitual { operation, parent, ..here() };
+    let entry = rituals.save(&request, b"state").unwrap();
+    rituals.save(&here(), b"later").unwrap();
     // Also after others have saved, and although the parent is no longer the newest.
-    assert_eq!(rituals.save(&request).unwrap(), entry);
+    assert_eq!(rituals.save(&request, b"state").unwrap(), entry);
     assert_eq!(records(&store, CompressedRitual::TABLE).len(), 2);
-    let error = rituals.save(&SaveRitual { payload: b"other", ..request.clone() }).unwrap_err();
+    let error = rituals.save(&request, b"other").unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
-    let error = rituals.save(&SaveRitual { ritual: "return".parse().unwrap(), ..request }).unwrap_err();
+    let error =
+        rituals.save(&SaveRitual { ritual: "return".parse().unwrap(), ..request }, b"state").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
@@ -165,7 +166,7 @@ fn concurrent_saves_of_one_ritual_end_in_one_line() {
             let rituals = rituals.clone();
             scope.spawn(move || {
                 for step in 0..25_u8 {
-                    rituals.save(&save(&[thread, step])).unwrap();
+                    rituals.save(&here(), &[thread, step]).unwrap();
                 }
             });
         }
@@ -183,11 +184,11 @@ fn concurrent_saves_of_one_ritual_end_in_one_line() {
 fn what_one_tenant_stores_no_other_sees() {
     let (_, mythos) = in_memory();
     let other = mythos.tenant("other".parse().unwrap());
-    let entry = mythos.rituals().save(&save(b"secret")).unwrap();
+    let entry = mythos.rituals().save(&here(), b"secret").unwrap();
     assert_eq!(other.rituals().latest(&ana(), &refund()).unwrap(), None);
     assert_eq!(other.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(other.rituals().list(&RitualFilter::default(), None, 10).unwrap().items, []);
-    assert_eq!(other.rituals().save(&save(b"mine")).unwrap().sequence, 1);
+    assert_eq!(other.rituals().save(&here(), b"mine").unwrap().sequence, 1);
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn bounds_are_enforced_and_change_nothing() {
     let (store, mythos) = in_memory();
     let rituals = mythos.rituals();
     let too_large = vec![0; MAX_PAYLOAD_BYTES + 1];
-    let error = rituals.save(&save(&too_large)).unwrap_err();
+    let error = rituals.save(&here(), &too_large).unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Limit, Some("payload")));
     let labels: BTreeSet<_> = (0..65).map(|number| number.to_string()).collect();
     let intents = [
@@ -205,11 +206,11 @@ fn bounds_are_enforced_and_change_nothing() {
         SymbolicIntent { codex_root: Some(Digest::of(b"")), ..SymbolicIntent::default() },
     ];
     for intent in intents {
-        let error = rituals.save(&SaveRitual { intent, ..save(b"x") }).unwrap_err();
+        let error = rituals.save(&SaveRitual { intent, ..here() }, b"x").unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Limit), "{error}");
     }
     assert!(records(&store, RitualHead::TABLE).is_empty());
-    assert_eq!(rituals.save(&save(b"")).unwrap().compressed_ritual_data.encoding, Encoding::Raw);
+    assert_eq!(rituals.save(&here(), b"").unwrap().compressed_ritual_data.encoding, Encoding::Raw);
     assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"");
 }
 
@@ -217,7 +218,7 @@ fn bounds_are_enforced_and_change_nothing() {
 fn three() -> (Arc<mythos_core::store::MemoryStore>, Mythos, Vec<CompressedRitual>) {
     let (store, mythos) = in_memory();
     let rituals = mythos.rituals();
-    let entries = (0..3_u8).map(|step| rituals.save(&save(&[b'a' + step; 64])).unwrap()).collect();
+    let entries = (0..3_u8).map(|step| rituals.save(&here(), &[b'a' + step; 64]).unwrap()).collect();
     (store, mythos, entries)
 }
 
@@ -316,7 +317,7 @@ proptest! {
         let names: Vec<RitualId> = ["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect();
         let mut model: Vec<Vec<(EntryId, Vec<u8>)>> = vec![Vec::new(); 3];
         for (ritual, payload) in saves {
-            let entry = rituals.save(&SaveRitual::new(ana(), names[ritual].clone(), &payload)).unwrap();
+            let entry = rituals.save(&SaveRitual::new(ana(), names[ritual].clone()), &payload).unwrap();
             model[ritual].push((entry.entry, payload));
         }
         for (ritual, entries) in names.iter().zip(&model) {

@@ -18,7 +18,7 @@ use crate::types::{AssistantId, SupervisorId, Timestamp};
 /// use mythos_core::{Mythos, ritual::SaveRitual};
 ///
 /// let mythos = Mythos::in_memory();
-/// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?, b"step 3"))?;
+/// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?), b"step 3")?;
 ///
 /// let supervisor = mythos.deployments().supervise(&"support".parse()?)?;
 /// let spec = DeploymentSpec::new("refund".parse()?);

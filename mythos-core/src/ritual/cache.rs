@@ -32,7 +32,7 @@ const SEARCH_PAGE: u32 = 16;
 /// let mythos = Mythos::in_memory();
 /// let rituals = mythos.rituals();
 /// let state = br#"{"step": 3, "order": 4711}"#;
-/// let entry = rituals.save(&SaveRitual::new("ana".parse()?, "refund".parse()?, state))?;
+/// let entry = rituals.save(&SaveRitual::new("ana".parse()?, "refund".parse()?), state)?;
 ///
 /// let restored = rituals.latest(&"ana".parse()?, &"refund".parse()?)?.unwrap();
 /// assert_eq!(restored.payload, state);
@@ -45,29 +45,30 @@ pub struct RitualCompressionCache {
     codec: Arc<FrameCodec>,
 }
 
-/// What to save, and under which conditions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaveRitual<'a> {
+/// Where to save a payload, what it is for, and under which conditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaveRitual {
     /// The assistant whose state it is.
     pub assistant: AssistantId,
     /// The procedure that the state belongs to.
     pub ritual: RitualId,
-    /// The state, at most [`MAX_PAYLOAD_BYTES`]; kept as given, byte for byte.
-    pub payload: &'a [u8],
-    /// What it is for.
+    /// What the payload is for.
+    #[serde(default)]
     pub intent: SymbolicIntent,
     /// Which entry must be the newest.
+    #[serde(default)]
     pub parent: ParentExpectation,
     /// Names this save, so that repeating it is harmless; made if not given.
+    #[serde(default)]
     pub operation: Option<OperationId>,
 }
 
-impl<'a> SaveRitual<'a> {
+impl SaveRitual {
     /// A save behind whatever is the newest entry, without intent.
     #[must_use]
-    pub fn new(assistant: AssistantId, ritual: RitualId, payload: &'a [u8]) -> Self {
+    pub fn new(assistant: AssistantId, ritual: RitualId) -> Self {
         let (intent, parent) = (SymbolicIntent::default(), ParentExpectation::Latest);
-        Self { assistant, ritual, payload, intent, parent, operation: None }
+        Self { assistant, ritual, intent, parent, operation: None }
     }
 }
 
@@ -146,28 +147,30 @@ impl RitualCompressionCache {
         Self { access, codec }
     }
 
-    /// Appends an entry to a ritual and returns it. When this returns, the state survives what the store promises.
+    /// Appends an entry with `payload` to a ritual and returns it. When this returns, the state survives what the store
+    /// promises.
+    ///
+    /// `payload` is at most [`MAX_PAYLOAD_BYTES`] and kept as given, byte for byte.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] for a payload over [`MAX_PAYLOAD_BYTES`];
     /// [`ErrorKind::Invalid`] for an intent out of its bounds, or an operation id that was used for something else;
     /// [`ErrorKind::Conflict`] if the parent is not the expected one;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
-    pub fn save(&self, save: &SaveRitual<'_>) -> Result<CompressedRitual> {
-        if save.payload.len() > MAX_PAYLOAD_BYTES {
-            let message =
-                format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", save.payload.len());
+    pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
             return Err(Error::limit("payload", message));
         }
         save.intent.validate()?;
         let operation = self.access.operation(save.operation)?;
         let now = self.access.now();
         let salt = self.access.runtime().salt()?;
-        let encoded = self.encode(save.payload, &salt)?;
+        let encoded = self.encode(payload, &salt)?;
         for _ in 0..MAX_ATTEMPTS {
             let (head, existing) = self.head_and_entry(save, operation.into())?;
             if let Some(existing) = existing {
-                return self.recognise(save, existing.model);
+                return self.recognise(save, payload, existing.model);
             }
             check_parent(save.parent, head.as_ref())?;
             let entry = self.next_entry(save, operation, now, head.as_ref(), &encoded)?;
@@ -343,6 +346,7 @@ impl RitualCompressionCache {
         let (encoding, frame) = self.codec.encode(payload, salt)?;
         Ok(EncodedPayload {
             encoding,
+            raw_bytes: payload.len() as u64,
             frame_digest: Digest::of(&frame),
             frame,
             commitment: Commitment::to(PAYLOAD, salt, payload),
@@ -352,7 +356,7 @@ impl RitualCompressionCache {
 
     fn head_and_entry(
         &self,
-        save: &SaveRitual<'_>,
+        save: &SaveRitual,
         entry: EntryId,
     ) -> Result<(Option<Stored<RitualHead>>, Option<Stored<CompressedRitual>>)> {
         let head = RitualHead::record_id(self.access.tenant(), &save.assistant, &save.ritual);
@@ -365,7 +369,7 @@ impl RitualCompressionCache {
 
     fn next_entry(
         &self,
-        save: &SaveRitual<'_>,
+        save: &SaveRitual,
         operation: OperationId,
         now: Timestamp,
         head: Option<&Stored<RitualHead>>,
@@ -390,7 +394,7 @@ impl RitualCompressionCache {
             compressed_ritual_data: StoredFrame {
                 encoding: encoded.encoding,
                 cell: cell_name(sequence, 0),
-                raw_bytes: save.payload.len() as u64,
+                raw_bytes: encoded.raw_bytes,
                 stored_bytes: encoded.frame.len() as u64,
                 frame_digest: encoded.frame_digest,
             },
@@ -428,12 +432,17 @@ impl RitualCompressionCache {
     }
 
     /// Whether a save that finds its entry present is a repetition of the one that made it.
-    fn recognise(&self, save: &SaveRitual<'_>, existing: CompressedRitual) -> Result<CompressedRitual> {
+    fn recognise(
+        &self,
+        save: &SaveRitual,
+        payload: &[u8],
+        existing: CompressedRitual,
+    ) -> Result<CompressedRitual> {
         let same_place = existing.tenant == *self.access.tenant()
             && existing.assistant == save.assistant
             && existing.ritual == save.ritual
             && existing.intent() == save.intent;
-        if same_place && self.restore(existing.entry)?.payload == save.payload {
+        if same_place && self.restore(existing.entry)?.payload == payload {
             return Ok(existing);
         }
         let message = format!("operation {} was used for another save", existing.entry);
@@ -486,6 +495,7 @@ impl RitualCompressionCache {
 /// A payload made ready before the head is known, so that a retry does not compress again.
 struct EncodedPayload {
     encoding: Encoding,
+    raw_bytes: u64,
     frame: Vec<u8>,
     frame_digest: Digest,
     commitment: Commitment,

@@ -62,6 +62,18 @@ impl CellName {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+
+    /// The least name behind this one; `None` behind the last of all, 64 bytes of 255.
+    pub(crate) fn successor(&self) -> Option<Self> {
+        let mut bytes = self.as_bytes().to_vec();
+        if bytes.len() < Self::MAX_BYTES {
+            bytes.push(0);
+        } else {
+            bytes.truncate(bytes.iter().rposition(|byte| *byte < u8::MAX)? + 1);
+            *bytes.last_mut()? += 1;
+        }
+        Self::new(&bytes).ok()
+    }
 }
 
 impl From<RecordId> for CellName {

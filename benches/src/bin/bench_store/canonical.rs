@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use mythos_benches::measure::{Subject, interleaved};
+use mythos_benches::measure::interleaved;
 use mythos_benches::report;
 use mythos_core::canonical;
 use serde::Serialize;
@@ -61,11 +61,11 @@ pub(crate) fn run() {
     report::table(&["written from", "mythos_core", "serde_json_canonicalizer", "ratio"], &rows);
     println!();
 
-    let parsed = interleaved(&mut [
-        Subject::new("canonical::parse", || drop(black_box(canonical::parse(black_box(&bytes))))),
-        Subject::new("serde_json", || drop(black_box(serde_json::from_slice::<Value>(black_box(&bytes))))),
-    ]);
-    let row = vec!["parsed to serde_json::Value".to_owned(), nanoseconds(parsed[0]), nanoseconds(parsed[1])];
+    let [ours, lenient] =
+        interleaved([&mut || drop(black_box(canonical::parse(black_box(&bytes)))), &mut || {
+            drop(black_box(serde_json::from_slice::<Value>(black_box(&bytes))))
+        }]);
+    let row = vec!["parsed to serde_json::Value".to_owned(), nanoseconds(ours), nanoseconds(lenient)];
     report::table(&["", "mythos_core", "serde_json (lenient)"], &[row]);
     println!();
     report::figure("canonical.speedup_vs_serde_json_canonicalizer", value_ratio.min(struct_ratio));
@@ -73,14 +73,12 @@ pub(crate) fn run() {
 
 /// Adds a row, and returns how many times as long the peer takes.
 fn compare<T: Serialize>(rows: &mut Vec<Vec<String>>, name: &str, value: &T) -> f64 {
-    let times = interleaved(&mut [
-        Subject::new("mythos_core", || drop(black_box(canonical::to_vec(black_box(value))))),
-        Subject::new("serde_json_canonicalizer", || {
-            drop(black_box(serde_json_canonicalizer::to_vec(black_box(value))));
-        }),
-    ]);
-    let ratio = times[1] / times[0];
-    rows.push(vec![name.to_owned(), nanoseconds(times[0]), nanoseconds(times[1]), format!("{ratio:.1}")]);
+    let [ours, peer] =
+        interleaved([&mut || drop(black_box(canonical::to_vec(black_box(value)))), &mut || {
+            drop(black_box(serde_json_canonicalizer::to_vec(black_box(value))))
+        }]);
+    let ratio = peer / ours;
+    rows.push(vec![name.to_owned(), nanoseconds(ours), nanoseconds(peer), format!("{ratio:.1}")]);
     ratio
 }
 

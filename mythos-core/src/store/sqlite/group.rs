@@ -179,6 +179,18 @@ impl Writer {
         applied.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    /// Keeps every caller from the desk, so that a test can let them wait.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized {
+        self.lock()
+    }
+
+    /// How many callers wait for the desk.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Desk> {
         // A caller that panicked has undone the transaction, or the next one does.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
@@ -318,6 +330,7 @@ const fn is_refusal(error: &StoreError) -> bool {
         error,
         StoreError::Conflict { .. }
             | StoreError::CellConflict { .. }
+            | StoreError::Refused(_)
             | StoreError::Invalid { .. }
             | StoreError::Limit { .. }
     )

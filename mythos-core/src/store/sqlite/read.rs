@@ -30,10 +30,10 @@ pub(super) fn answer_all(
 }
 
 /// A read transaction, which ends when this is dropped.
-struct Snapshot<'a>(&'a Connection);
+pub(super) struct Snapshot<'a>(&'a Connection);
 
 impl<'a> Snapshot<'a> {
-    fn take(connection: &'a Connection) -> Result<Self, StoreError> {
+    pub(super) fn take(connection: &'a Connection) -> Result<Self, StoreError> {
         run(connection, "BEGIN").attempt("begin to read")?;
         Ok(Self(connection))
     }

@@ -11,8 +11,8 @@ use super::Factory;
 use super::language::{Asked, Commit, Contended, Fails, Page, Step, Watched, series_id, series_name};
 use super::tables::{TABLES, THINGS};
 use crate::store::{
-    Answer, Batch, Budget, Cell, CellOp, Emulated, Expect, Group, Names, Owner, Query, Read, Record,
-    RecordOp, Store, StoreError, evaluate,
+    Answer, Batch, Budget, Cell, Emulated, Expect, Group, Names, Owner, Query, Read, Record, RecordOp, Store,
+    StoreError, evaluate,
 };
 use crate::types::{RecordId, TenantId, Version};
 
@@ -181,7 +181,8 @@ impl<'a> Runner<'a> {
                 }
             };
             let written = writer.join().map_err(|_| String::from("the writer panicked"));
-            watched.and(written.flatten())
+            watched?;
+            written.flatten()
         })
     }
 
@@ -276,7 +277,8 @@ fn check_answer(asked: &Asked, answer: &Answer) -> Outcome {
             let keys: BTreeSet<_> = given.body.keys().chain(record.body.keys()).collect();
             for key in keys {
                 let (found, expected) = (record.body.get(key), given.body.get(key));
-                if !found.zip(expected).is_some_and(|(found, expected)| same(found, expected)) {
+                if !found.zip(expected).is_some_and(|(found, expected)| evaluate::same_json(found, expected))
+                {
                     return Err(format!("field {key:?} is {found:?} instead of {expected:?}"));
                 }
             }
@@ -317,21 +319,5 @@ fn check_answer(asked: &Asked, answer: &Answer) -> Outcome {
             Err(format!("cells {found:?}, more {found_more}, instead of {names:?}, more {more}"))
         }
         (_, answer) => Err(format!("{answer:?} instead of {asked:?}")),
-    }
-}
-
-/// Whether two JSON values are the same. Numbers keep their value, not their notation: a language with one type of
-/// number writes 1.0 as 1.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
-            (Some(a), Some(b)) => a == b,
-            _ => a.as_f64() == b.as_f64(),
-        },
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        (a, b) => a == b,
     }
 }

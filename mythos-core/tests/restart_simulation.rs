@@ -1,0 +1,570 @@
+//! The supervisor dies between any two calls of its store, and everything comes out as if it had not.
+//!
+//! A *world* holds what outlives the supervisor's process: the store, the clock, the host's script of what happens to
+//! the assistants, and how launches turn out. A *life* is one process: it supervises, feeds the script, fires timers
+//! and carries effects out, until its store crashes it or nothing is left to do. Chance is a function of a seed, and a
+//! crash takes no time, so a run with crashes must leave exactly the records that the undisturbed run leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
+use mythos_core::restart::{
+    Action, AlignmentPolicy, Backoff, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
+    DeploymentSpec, EffectId, Escalation, FailureKind, FallbackStep, Jitter, Outcome, ReportFailure,
+    RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, StateName,
+    StopAssistant, Supervisor,
+};
+use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
+use mythos_core::store::{
+    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Names, Owner, Query, Read, Store,
+    StoreError,
+};
+use mythos_core::types::{
+    AssistantId, Clock, CodexId, Digest, OperationId, RitualId, Runtime, SeededEntropy, SupervisorId,
+    Timestamp,
+};
+use mythos_core::{Error, ErrorKind, Mythos};
+
+/// So many random runs by default; `MYTHOS_SIMULATION_SEEDS` asks for more.
+const DEFAULT_SEEDS: u64 = 300;
+
+/// When a process dies: at its n-th call of the store, before or after the call took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Crash {
+    call: u64,
+    took_effect: bool,
+}
+
+/// A store that stops answering one process at a given call.
+#[derive(Debug)]
+struct CrashingStore {
+    inner: MemoryStore,
+    calls: AtomicU64,
+    crash: Option<Crash>,
+}
+
+impl CrashingStore {
+    /// Counts a call: `Some` if the process is dead by then, and whether it died only after this call took effect.
+    fn count(&self) -> Option<bool> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let crash = self.crash.filter(|crash| crash.call <= call)?;
+        Some(crash.took_effect && crash.call == call)
+    }
+}
+
+fn dead() -> StoreError {
+    StoreError::Unknown { message: "the process died".to_owned(), source: None }
+}
+
+impl Store for CrashingStore {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        if self.count().is_some() { Err(dead()) } else { self.inner.read(reads) }
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        match self.count() {
+            None => self.inner.commit(batch),
+            Some(false) => Err(dead()),
+            Some(true) => self.inner.commit(batch).and(Err(dead())),
+        }
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+/// Stands still unless the simulation moves it.
+#[derive(Debug, Clone, Default)]
+struct SimulatedClock(Arc<AtomicI64>);
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microseconds(self.0.load(Ordering::Relaxed)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What happens to an assistant, seen from the host.
+#[derive(Debug, Clone)]
+enum Happening {
+    Deploy(DeploymentSpec),
+    Fail,
+    Stop,
+    RestartNow,
+}
+
+#[derive(Debug, Clone)]
+struct Scripted {
+    at_ms: i64,
+    assistant: AssistantId,
+    happening: Happening,
+}
+
+#[derive(Debug, Clone)]
+struct Scenario {
+    seed: u64,
+    script: Vec<Scripted>,
+    /// How many of the newest entries of each assistant are damaged.
+    damaged: BTreeMap<AssistantId, usize>,
+    /// How many of a hundred launches fail.
+    failing_percent: u64,
+}
+
+/// Launches by the effect that asked for them: the host knows a launch by its effect, and makes each once.
+type Launches = BTreeMap<EffectId, (AssistantId, Timestamp)>;
+
+/// What outlives a process.
+struct World {
+    scenario: Scenario,
+    store: MemoryStore,
+    clock: SimulatedClock,
+    /// How much of the script was acknowledged.
+    fed: usize,
+    launches: Launches,
+    answered: BTreeSet<EffectId>,
+    /// Supervisors whose processes were paused rather than killed: their stores still work.
+    paused: Vec<Supervisor>,
+}
+
+/// Everything that must not depend on crashes.
+#[derive(Debug, PartialEq)]
+struct Outcomes {
+    deployments: Vec<Deployment>,
+    history: Vec<DeploymentRestart>,
+    launches: Launches,
+}
+
+fn draw(seed: u64, what: &str) -> u64 {
+    let digest = Digest::of(format!("{seed} {what}").as_bytes());
+    u64::from_le_bytes(digest.as_bytes()[..8].try_into().unwrap())
+}
+
+fn supervisor_id() -> SupervisorId {
+    "simulated".parse().unwrap()
+}
+
+fn ritual() -> RitualId {
+    "work".parse().unwrap()
+}
+
+fn safe_ritual() -> RitualId {
+    "safe".parse().unwrap()
+}
+
+fn rules() -> CodexId {
+    "rules".parse().unwrap()
+}
+
+impl World {
+    fn new(scenario: Scenario) -> Self {
+        let world = Self {
+            scenario,
+            store: MemoryStore::new(),
+            clock: SimulatedClock::default(),
+            fed: 0,
+            launches: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            paused: Vec::new(),
+        };
+        world.prepare();
+        world
+    }
+
+    fn mythos(&self, store: Arc<dyn Store>) -> Mythos {
+        let entropy = SeededEntropy::new(self.scenario.seed);
+        Mythos::with_store(store, Runtime::new(Arc::new(self.clock.clone()), Arc::new(entropy)))
+    }
+
+    fn undisturbed_mythos(&self) -> Mythos {
+        self.mythos(Arc::new(self.store.clone()))
+    }
+
+    /// Three entries for each assistant, a change of the codex, one more entry, and a safe ritual.
+    fn prepare(&self) {
+        let mythos = self.undisturbed_mythos();
+        let codices = mythos.codices();
+        let path = || DirectivePath::new(["simulation"]).unwrap();
+        let clause = Clause { clause: "limit".parse().unwrap(), text: "one".to_owned() };
+        codices.create(&CreateCodex::new(rules(), vec![clause], path(), "host")).unwrap();
+        let scripted = self.scenario.script.iter();
+        let assistants: BTreeSet<_> = scripted.map(|scripted| scripted.assistant.clone()).collect();
+        let operations = std::cell::Cell::new(0);
+        let save = |ritual: RitualId, assistant: &AssistantId, payload: &str| {
+            let mut save = SaveRitual::new(assistant.clone(), ritual);
+            save.intent.codex = Some(rules());
+            save.intent.codex_root = Some(codices.codex(&rules()).unwrap().heads[0].codex_root);
+            operations.set(operations.get() + 1);
+            save.operation = Some(OperationId::from_name(&format!("save {}", operations.get())));
+            mythos.rituals().save(&save, payload.as_bytes()).unwrap();
+        };
+        for step in 0..3 {
+            for assistant in &assistants {
+                save(ritual(), assistant, &format!("step {step}"));
+            }
+        }
+        let change = Mutation::Replace { clause: "limit".parse().unwrap(), text: "two".to_owned() };
+        codices.mutate(&MutateCodex::new(rules(), change, path(), "host")).unwrap();
+        for assistant in &assistants {
+            save(ritual(), assistant, "step 3");
+            save(safe_ritual(), assistant, "from the beginning");
+            let filter = RitualFilter {
+                assistant: Some(assistant.clone()),
+                ritual: Some(ritual()),
+                ..RitualFilter::default()
+            };
+            let entries = mythos.rituals().list(&filter, None, 10).unwrap().items;
+            let damaged = self.scenario.damaged.get(assistant).copied().unwrap_or(0);
+            entries.iter().take(damaged).for_each(|entry| self.damage(entry));
+        }
+    }
+
+    /// Replaces the stored frame of an entry by other bytes.
+    fn damage(&self, entry: &CompressedRitual) {
+        let answers = self.store.read(&[Read::Page(Query::new(RitualHead::TABLE).limit(1_000))]).unwrap();
+        let Answer::Page { records } = &answers[0] else { panic!("{answers:?}") };
+        let head = records.iter().find(|record| {
+            let head = RitualHead::from_record(record).unwrap();
+            head.assistant == entry.assistant && head.ritual == entry.ritual
+        });
+        let owner = Owner { tenant: entry.tenant.clone(), table: RitualHead::TABLE, id: head.unwrap().id };
+        let cell = entry.compressed_ritual_data.cell;
+        let mut batch = Batch::new();
+        batch.delete_cells(owner.clone(), Names::one(cell)).put_cell(owner, cell, b"damaged".to_vec());
+        self.store.commit(&batch).unwrap();
+    }
+
+    /// One process, until it dies or nothing is left to do; how many calls of the store it made.
+    fn life(&mut self, crash: Option<Crash>) -> Result<u64, Error> {
+        let store = Arc::new(CrashingStore { inner: self.store.clone(), calls: AtomicU64::new(0), crash });
+        let mythos = self.mythos(Arc::clone(&store) as Arc<dyn Store>);
+        let supervisor = mythos.deployments().supervise(&supervisor_id())?;
+        loop {
+            self.feed(&supervisor)?;
+            supervisor.tick()?;
+            self.carry_out_all(&supervisor)?;
+            let scripted = self.scenario.script.get(self.fed).map(|scripted| scripted.at_ms * 1_000);
+            let timer = supervisor.next_timeout()?.map(Timestamp::as_microseconds);
+            match scripted.into_iter().chain(timer).min() {
+                None => return Ok(store.calls.load(Ordering::Relaxed)),
+                Some(moment) => self.clock.0.fetch_max(moment, Ordering::Relaxed),
+            };
+        }
+    }
+
+    fn carry_out_all(&mut self, supervisor: &Supervisor) -> Result<(), Error> {
+        loop {
+            // A small number, so that handing out goes on behind what was handed out already.
+            let effects = supervisor.poll_effects(2)?;
+            if effects.is_empty() {
+                return Ok(());
+            }
+            for effect in effects {
+                let mut next = Some(effect);
+                while let Some(effect) = next.take() {
+                    if matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
+                        next = supervisor.carry_out(&effect)?.next;
+                        continue;
+                    }
+                    let outcome = self.host(&effect.id, &effect.assistant, &effect.action);
+                    supervisor.answer(&effect.id, &outcome)?;
+                    self.answered.insert(effect.id);
+                }
+            }
+        }
+    }
+
+    fn feed(&mut self, supervisor: &Supervisor) -> Result<(), Error> {
+        while let Some(scripted) = self.scenario.script.get(self.fed) {
+            if scripted.at_ms * 1_000 > self.clock.now().as_microseconds() {
+                break;
+            }
+            let operation = Some(OperationId::from_name(&format!("script {}", self.fed)));
+            let assistant = scripted.assistant.clone();
+            match &scripted.happening {
+                Happening::Deploy(spec) => {
+                    let spec = spec.clone();
+                    supervisor.deploy(&DeployAssistant { assistant, spec, operation })?;
+                }
+                Happening::Fail => {
+                    let (kind, reason) = (FailureKind::Crashed, "killed".try_into()?);
+                    supervisor.report_failure(&ReportFailure {
+                        assistant,
+                        run: None,
+                        kind,
+                        reason,
+                        operation,
+                    })?;
+                }
+                Happening::Stop => {
+                    supervisor.stop(&StopAssistant { assistant, operation })?;
+                }
+                Happening::RestartNow => {
+                    let reason = "asked for".try_into()?;
+                    supervisor.restart_now(&RestartAssistant { assistant, reason, operation })?;
+                }
+            }
+            self.fed += 1;
+        }
+        Ok(())
+    }
+
+    /// What the host does with an effect: a function of the effect, so that doing it again comes to the same.
+    fn host(&mut self, id: &EffectId, assistant: &AssistantId, action: &Action) -> Outcome {
+        let chance = draw(self.scenario.seed, &id.to_string()) % 100;
+        match action {
+            Action::Probe { entry, .. } => {
+                let restored = self.undisturbed_mythos().rituals().restore(entry.entry).unwrap();
+                assert_eq!(restored.entry.symbolic_signature_hash, entry.symbolic_signature_hash);
+                self.launches.entry(*id).or_insert_with(|| (assistant.clone(), self.clock.now()));
+                if chance < self.scenario.failing_percent {
+                    Outcome::NotReady { reason: "no answer".try_into().unwrap() }
+                } else {
+                    Outcome::Ready
+                }
+            }
+            Action::Escalate { escalation: Escalation::GivenUp { .. } } => Outcome::Acknowledged,
+            Action::Escalate { .. } if chance < 50 => Outcome::Approved,
+            Action::Escalate { .. } => Outcome::Declined,
+            other => panic!("not the host's: {other:?}"),
+        }
+    }
+
+    /// Lives until a life ends by itself; each one before it dies as `crashes` says. How many calls the last life made.
+    fn run(&mut self, crashes: impl IntoIterator<Item = Crash>) -> u64 {
+        let mut crashes = crashes.into_iter();
+        loop {
+            match self.life(crashes.next()) {
+                Ok(calls) => {
+                    self.refuse_paused();
+                    return calls;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unknown, "{error:?}"),
+            }
+            // Another process took over and was paused at once; the next life takes over from it.
+            let other = self.undisturbed_mythos().deployments().supervise(&supervisor_id()).unwrap();
+            self.paused.push(other);
+        }
+    }
+
+    /// Supervisors whose time is over change nothing, whatever they try.
+    fn refuse_paused(&self) {
+        if self.paused.is_empty() {
+            return;
+        }
+        let before = self.outcomes();
+        let stale = |error: Error| {
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("epoch")), "{error}");
+        };
+        for supervisor in &self.paused {
+            for deployment in &before.deployments {
+                let assistant = || deployment.assistant.clone();
+                stale(supervisor.stop(&StopAssistant::new(assistant())).unwrap_err());
+                let late = ReportFailure::crashed(assistant(), "late".try_into().unwrap());
+                stale(supervisor.report_failure(&late).unwrap_err());
+            }
+            for effect in &self.answered {
+                stale(supervisor.answer(effect, &Outcome::Ready).unwrap_err());
+            }
+            stale(supervisor.tick().unwrap_err());
+            stale(supervisor.poll_effects(1).unwrap_err());
+        }
+        assert_eq!(before, self.outcomes());
+    }
+
+    fn outcomes(&self) -> Outcomes {
+        let deployments = self.undisturbed_mythos().deployments();
+        let page = deployments.deployments(&DeploymentFilter::default(), None, 1_000).unwrap();
+        let history = deployments.history(&RestartFilter::default(), None, 1_000).unwrap();
+        Outcomes { deployments: page.items, history: history.items, launches: self.launches.clone() }
+    }
+}
+
+impl Outcomes {
+    /// What holds at the end of every run.
+    fn check(&self) {
+        let count =
+            |deployment: &Deployment| deployment.machine.incident().map_or(0, |incident| incident.number);
+        let incidents: u64 = self.deployments.iter().map(count).sum();
+        assert_eq!(self.history.len() as u64, incidents, "one record for each incident");
+        let at_rest = [StateName::Running, StateName::MythpathReady, StateName::GivenUp, StateName::Stopped];
+        for deployment in &self.deployments {
+            assert!(at_rest.contains(&deployment.state), "stuck: {deployment:?}");
+            assert_eq!((deployment.timer_at, deployment.effect_at), (None, None));
+        }
+        for incident in &self.history {
+            assert!(incident.ending.is_some(), "{incident:?}");
+            assert_eq!(incident.successful_redeploy_flag, incident.ready_at.is_some());
+            assert!(!incident.successful_redeploy_flag || incident.entry.is_some());
+        }
+    }
+}
+
+fn policy() -> RestartPolicyOptions {
+    RestartPolicyOptions {
+        window: RestartWindow { max_restarts: 3, period_ms: 60_000 },
+        backoff: Backoff::Exponential { initial_ms: 100, factor: 2.0, cap_ms: 1_000 },
+        jitter: Jitter::Full,
+        symbolic_fallback_path: vec![
+            FallbackStep::OlderEntry,
+            FallbackStep::NamedRitual { ritual: safe_ritual() },
+        ],
+        probe_deadline_ms: 5_000,
+        ..RestartPolicyOptions::default()
+    }
+}
+
+fn spec(options: RestartPolicyOptions) -> DeploymentSpec {
+    DeploymentSpec::new(ritual()).codex(rules()).policy(RestartPolicy::new(options).unwrap())
+}
+
+/// Deployed, failed, its newest entry damaged, restored from the older one, failed again, and stopped.
+fn small() -> Scenario {
+    let ana: AssistantId = "ana".parse().unwrap();
+    let script = [
+        (0, Happening::Deploy(spec(policy()))),
+        (1_000, Happening::Fail),
+        (20_000, Happening::Fail),
+        (21_000, Happening::Stop),
+    ];
+    let scripted = |(at_ms, happening)| Scripted { at_ms, assistant: ana.clone(), happening };
+    let script = script.into_iter().map(scripted).collect();
+    Scenario { seed: 1, script, damaged: BTreeMap::from([(ana.clone(), 1)]), failing_percent: 0 }
+}
+
+/// Launches never succeed: the window runs full.
+fn hopeless() -> Scenario {
+    Scenario { failing_percent: 100, ..small() }
+}
+
+fn undisturbed(scenario: &Scenario) -> (Outcomes, u64) {
+    let mut world = World::new(scenario.clone());
+    let calls = world.run([]);
+    let outcomes = world.outcomes();
+    outcomes.check();
+    (outcomes, calls)
+}
+
+fn crashes(calls: u64) -> impl Iterator<Item = Crash> {
+    (1..=calls).flat_map(|call| [false, true].map(|took_effect| Crash { call, took_effect }))
+}
+
+#[test]
+fn the_small_scenarios_are_what_they_are_meant_to_be() {
+    let (outcomes, _) = undisturbed(&small());
+    let told = &outcomes.history[1].symbolic_fallback_path;
+    assert!(told.starts_with("latest: not restored") && told.ends_with(": ready"), "{told}");
+    for incident in &outcomes.history {
+        assert!(incident.successful_redeploy_flag);
+        assert_eq!(incident.entry.as_ref().map(|entry| entry.sequence), Some(3));
+        assert_eq!(incident.alignment.as_ref().map(|alignment| alignment.is_same()), Some(false));
+    }
+    assert_eq!(outcomes.launches.len(), 2);
+
+    let (outcomes, _) = undisturbed(&hopeless());
+    assert_eq!(outcomes.deployments[0].state, StateName::Stopped);
+    assert_eq!(outcomes.history.len(), 1, "a failure of what was given up is none");
+    assert_eq!(
+        (outcomes.history[0].restarts, outcomes.launches.len()),
+        (3, 3),
+        "as often as the window allows"
+    );
+}
+
+#[test]
+fn a_crash_at_any_call_changes_nothing() {
+    for scenario in [small(), hopeless()] {
+        let (expected, calls) = undisturbed(&scenario);
+        for crash in crashes(calls) {
+            let mut world = World::new(scenario.clone());
+            world.run([crash]);
+            assert_eq!(world.outcomes(), expected, "{crash:?}");
+        }
+    }
+}
+
+#[test]
+fn two_crashes_at_any_calls_change_nothing() {
+    let scenario = small();
+    let (expected, calls) = undisturbed(&scenario);
+    for first in crashes(calls) {
+        // The second life has at most as much left to do, and a few calls more to take over.
+        for second in crashes(calls + 4) {
+            let mut world = World::new(scenario.clone());
+            world.run([first, second]);
+            assert_eq!(world.outcomes(), expected, "{first:?} {second:?}");
+        }
+    }
+}
+
+/// A scenario of several assistants, policies and happenings.
+fn random(seed: u64) -> Scenario {
+    let pick = |what: &str, below: u64| draw(seed, what) % below;
+    let mut script = Vec::new();
+    let mut damaged = BTreeMap::new();
+    for number in 0..=pick("assistants", 4) {
+        let assistant: AssistantId = format!("assistant {number}").parse().unwrap();
+        let pick = |what: &str, below: u64| pick(&format!("{assistant} {what}"), below);
+        let mut options = policy();
+        options.seed = seed;
+        options.window.max_restarts = u32::try_from(pick("restarts", 6)).unwrap();
+        options.window.period_ms = 1 + pick("period", 20_000);
+        options.free_restarts = u32::try_from(pick("free", 2)).unwrap();
+        options.quiet_period_ms = pick("quiet", 20_000);
+        options.launches_per_entry = 1 + u32::try_from(pick("launches", 3)).unwrap();
+        options.alignment = match pick("alignment", 3) {
+            0 => AlignmentPolicy::SameRoot,
+            1 => AlignmentPolicy::AdoptCurrent,
+            _ => AlignmentPolicy::AskOperator,
+        };
+        options.symbolic_fallback_path.truncate(usize::try_from(pick("path", 3)).unwrap());
+        if pick("escalate", 2) == 0 {
+            options.symbolic_fallback_path.push(FallbackStep::Escalate);
+        }
+        let mut spec = spec(options);
+        if pick("codex", 3) == 0 {
+            spec.codex = None;
+        }
+        damaged.insert(assistant.clone(), usize::try_from(pick("damaged", 5)).unwrap());
+        let deployed = Happening::Deploy(spec.clone());
+        script.push(Scripted { at_ms: 0, assistant: assistant.clone(), happening: deployed });
+        for number in 0..pick("happenings", 8) {
+            let happening = match pick(&format!("kind {number}"), 10) {
+                0 => Happening::Stop,
+                1 => Happening::RestartNow,
+                2 => Happening::Deploy(spec.clone()),
+                _ => Happening::Fail,
+            };
+            let at_ms = i64::try_from(pick(&format!("when {number}"), 60_000)).unwrap();
+            script.push(Scripted { at_ms, assistant: assistant.clone(), happening });
+        }
+    }
+    script.sort_by_key(|scripted| scripted.at_ms);
+    Scenario { seed, script, damaged, failing_percent: pick("failing", 80) }
+}
+
+#[test]
+fn random_crashes_in_random_scenarios_change_nothing() {
+    let seeds = std::env::var("MYTHOS_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(DEFAULT_SEEDS) {
+        let scenario = random(seed);
+        let (expected, calls) = undisturbed(&scenario);
+        let crashes: Vec<_> = (0..draw(seed, "lives") % 8)
+            .map(|life| {
+                // The more lives, the less is left to do for each.
+                let call = 1 + draw(seed, &format!("life {life}")) % calls.div_ceil(2);
+                Crash { call, took_effect: draw(seed, &format!("effect {life}")) % 2 == 0 }
+            })
+            .collect();
+        let mut world = World::new(scenario);
+        world.run(crashes.iter().copied());
+        let outcomes = world.outcomes();
+        outcomes.check();
+        assert_eq!(outcomes, expected, "seed {seed}, {crashes:?}");
+    }
+}
