@@ -57,6 +57,18 @@ pub enum RecordOp {
         /// The new content.
         body: Map<String, Value>,
     },
+    /// Creates a record at a version of its own, as a copy from another store needs: versions fence off stale
+    /// writers, so a copy must not begin again at 1. The record must not exist.
+    Import {
+        /// The record's table.
+        table: Table,
+        /// The record.
+        id: RecordId,
+        /// The version it gets.
+        version: Version,
+        /// Its content.
+        body: Map<String, Value>,
+    },
     /// Deletes a record at this version.
     Delete {
         /// The record's table.
@@ -74,7 +86,20 @@ impl RecordOp {
     pub const fn target(&self) -> (Table, RecordId, Expect) {
         match self {
             Self::Put { table, id, expect, .. } => (*table, *id, *expect),
+            Self::Import { table, id, .. } => (*table, *id, Expect::Absent),
             Self::Delete { table, id, version } => (*table, *id, Expect::At(*version)),
+        }
+    }
+
+    /// The version and the content that the record has afterwards; `None` if it is deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) past the highest version; never after [`Batch::validate`].
+    pub fn written(&self) -> Result<Option<(Version, &Map<String, Value>)>> {
+        match self {
+            Self::Put { expect, body, .. } => Ok(Some((expect.next_version()?, body))),
+            Self::Import { version, body, .. } => Ok(Some((*version, body))),
+            Self::Delete { .. } => Ok(None),
         }
     }
 }
@@ -181,9 +206,9 @@ impl Batch {
             }
         }
         for op in &self.records {
-            op.target().2.next_version()?;
-            if let RecordOp::Put { table, id, body, .. } = op {
-                validate_body(*table, body).map_err(|error| {
+            if let Some((_, body)) = op.written()? {
+                let (table, id, _) = op.target();
+                validate_body(table, body).map_err(|error| {
                     error.while_doing(format_args!("write record {id} of {}", table.name()))
                 })?;
             }

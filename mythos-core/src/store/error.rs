@@ -28,6 +28,9 @@ pub enum StoreError {
         /// The cell's name.
         name: CellName,
     },
+    /// The core refused the call before the store saw it: a rule or bound of reads and batches does not hold.
+    #[error("{0}")]
+    Refused(CoreError),
     /// The call itself is not acceptable, such as a commit on a store opened read-only.
     #[error("{message}")]
     Invalid {
@@ -89,9 +92,10 @@ impl StoreError {
 
     /// The kind that [`crate::Error`] has when this is its cause.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Conflict { .. } | Self::CellConflict { .. } => ErrorKind::Conflict,
+            Self::Refused(error) => error.kind(),
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Limit { .. } => ErrorKind::Limit,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
@@ -104,6 +108,16 @@ impl StoreError {
 
 impl From<StoreError> for CoreError {
     fn from(error: StoreError) -> Self {
+        // What the core refused names its field; wrapping it would hide that.
+        if let StoreError::Refused(error) = error {
+            return error;
+        }
         Self::new(error.kind(), error.to_string()).with_source(error)
+    }
+}
+
+impl From<CoreError> for StoreError {
+    fn from(error: CoreError) -> Self {
+        Self::Refused(error)
     }
 }

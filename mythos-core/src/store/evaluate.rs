@@ -1,11 +1,12 @@
 //! What filters and orders mean, over records in memory: the reference for every store, and what the core emulates with.
 
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::{Cursor, Direction, FieldKind, Filter, Order, Record, Scalar};
-use crate::types::MAX_SAFE_INTEGER;
+use super::{Cursor, Direction, FieldKind, Filter, Order, Record, Scalar, Walk};
+use crate::types::{MAX_SAFE_INTEGER, RecordId};
 
 /// Whether a field of `kind` may hold `value`.
 pub(crate) fn fits(kind: FieldKind, value: &Value) -> bool {
@@ -18,9 +19,9 @@ pub(crate) fn fits(kind: FieldKind, value: &Value) -> bool {
             number.as_i64().is_some_and(|integer| integer.unsigned_abs() <= MAX_SAFE_INTEGER)
         }
         (FieldKind::Tags, Value::Array(items)) => items.iter().all(Value::is_string),
-        (FieldKind::Edges, Value::Array(items)) => items
-            .iter()
-            .all(|item| item.as_str().is_some_and(|id| id.parse::<crate::types::RecordId>().is_ok())),
+        (FieldKind::Edges, Value::Array(items)) => {
+            items.iter().all(|item| item.as_str().is_some_and(|id| id.parse::<RecordId>().is_ok()))
+        }
         _ => false,
     }
 }
@@ -102,6 +103,53 @@ fn contains_words(text: &str, query: &str) -> bool {
     if wanted.is_empty() {
         return false;
     }
-    let present: std::collections::HashSet<_> = words(text).collect();
+    let present: HashSet<_> = words(text).collect();
     wanted.iter().all(|word| present.contains(word))
+}
+
+/// The records that the edges of `record` name; what is no id names none.
+pub(crate) fn edges(record: &Record, field: &str) -> impl Iterator<Item = RecordId> {
+    members(&record.body, field).filter_map(|id| id.parse().ok())
+}
+
+/// The edges of a table in memory, in the direction of one walk.
+pub(crate) struct Edges {
+    walk: Walk,
+    next: HashMap<RecordId, Vec<RecordId>>,
+    count: usize,
+}
+
+impl Edges {
+    pub(crate) fn new(walk: Walk) -> Self {
+        Self { walk, next: HashMap::new(), count: 0 }
+    }
+
+    pub(crate) fn add(&mut self, field: &str, record: &Record) {
+        for named in edges(record, field) {
+            let (from, to) = match self.walk {
+                Walk::Ancestors => (record.id, named),
+                Walk::Descendants => (named, record.id),
+            };
+            self.next.entry(from).or_default().push(to);
+            self.count += 1;
+        }
+    }
+
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Every record that can be reached from `start`, but for `start` itself.
+    pub(crate) fn reached_from(&self, start: RecordId) -> HashSet<RecordId> {
+        let mut reached = HashSet::new();
+        let mut waiting = vec![start];
+        while let Some(id) = waiting.pop() {
+            for next in self.next.get(&id).into_iter().flatten() {
+                if *next != start && reached.insert(*next) {
+                    waiting.push(*next);
+                }
+            }
+        }
+        reached
+    }
 }
