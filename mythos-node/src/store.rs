@@ -1,0 +1,126 @@
+//! The built-in stores, and those that a host implements in JavaScript.
+
+mod answer;
+mod host;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mythos_core::ErrorKind;
+use mythos_core::store::{MemoryStore, SqliteOptions, SqliteStore, Store, Synchronous, Table};
+use napi::bindgen_prelude::{FnArgs, Function};
+use napi_derive::napi;
+use serde::Deserialize;
+
+use crate::calls::{Lane, open};
+use crate::convert::Argument;
+use crate::errors::{Failure, Outcome};
+use crate::value::{Value, from_value};
+
+/// The tables that a store opened by itself knows.
+const TABLES: &[Table] = &[];
+
+/// Any store, as a handle that the services take.
+#[napi]
+#[derive(Debug, Clone)]
+pub struct NativeStore {
+    store: Arc<dyn Store>,
+    lane: Lane,
+}
+
+impl NativeStore {
+    /// The store itself.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Where calls that use this store run.
+    pub(crate) const fn lane(&self) -> Lane {
+        self.lane
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenSqlite {
+    path: String,
+    #[serde(default)]
+    synchronous: Option<SynchronousName>,
+    #[serde(default)]
+    read_only: Option<bool>,
+    #[serde(default)]
+    busy_timeout_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SynchronousName {
+    Full,
+    Normal,
+}
+
+impl OpenSqlite {
+    fn options(&self) -> SqliteOptions {
+        let mut options = SqliteOptions::default();
+        if let Some(synchronous) = &self.synchronous {
+            options.synchronous = match synchronous {
+                SynchronousName::Full => Synchronous::Full,
+                SynchronousName::Normal => Synchronous::Normal,
+            };
+        }
+        options.read_only = self.read_only.unwrap_or(options.read_only);
+        options.busy_timeout = self.busy_timeout_ms.map_or(options.busy_timeout, Duration::from_millis);
+        options
+    }
+}
+
+#[napi]
+impl NativeStore {
+    /// A store in memory.
+    #[napi(factory)]
+    pub fn memory() -> Self {
+        Self { store: Arc::new(MemoryStore::new()), lane: Lane::Native }
+    }
+
+    /// A store in one SQLite file.
+    #[napi(ts_args_type = "options: unknown", ts_return_type = "Promise<Outcome<NativeStore>>")]
+    pub async fn open_sqlite(options: Argument) -> Outcome<NativeStore> {
+        open(Lane::Native, move || {
+            let open: OpenSqlite = options.parse("options")?;
+            let store = SqliteStore::open(Path::new(&open.path), TABLES, &open.options())?;
+            Ok(Self { store: Arc::new(store), lane: Lane::Native })
+        })
+        .await
+    }
+
+    /// A store in JavaScript. `call(id, method, argument)` must not throw; each call is answered by `settleStoreCall`.
+    #[napi(
+        ts_args_type = "capabilities: unknown, timeoutMs: number, call: (id: number, method: string, argument: unknown) => void",
+        ts_return_type = "Outcome<NativeStore>"
+    )]
+    pub fn host(
+        capabilities: Argument,
+        timeout_ms: f64,
+        call: Function<'_, FnArgs<(f64, String, Value)>, ()>,
+    ) -> napi::Result<Outcome<NativeStore>> {
+        let capabilities = match capabilities.0.and_then(from_value) {
+            Ok(capabilities) => capabilities,
+            Err(error) => {
+                let message = format!(
+                    "the store's capabilities() is not acceptable: {}",
+                    error.in_member("capabilities")
+                );
+                return Ok(Outcome(Err(Failure::new(ErrorKind::Internal, message))));
+            }
+        };
+        let store = host::HostStore::new(capabilities, Duration::from_millis(timeout_ms as u64), &call)?;
+        Ok(Outcome(Ok(Self { store: Arc::new(store), lane: Lane::Hosted })))
+    }
+}
+
+/// Answers a call of a store in JavaScript: `reply` is `{ value }`, or `{ error }` together with what was `thrown`.
+#[napi(ts_args_type = "id: number, reply: unknown, thrown: unknown")]
+pub fn settle_store_call(id: f64, reply: Argument, thrown: napi::Unknown<'_>) {
+    host::settle(id as u64, reply, thrown);
+}
