@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{CellName, MAX_CELL_BYTES, Model, Names, Owner, Record, Table};
+use crate::canonical::MAX_DEPTH;
 use crate::error::{Error, Result};
 use crate::types::{MAX_SAFE_INTEGER, RecordId, Version};
 
@@ -251,19 +252,17 @@ fn validate_body(table: Table, body: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// The deepest nesting of a record body, as in [`crate::canonical`].
-const MAX_DEPTH: usize = 64;
-
-/// Checks a value and returns about how many bytes of JSON it takes.
+/// Checks a value inside `depth` arrays and objects, and returns about how many bytes of JSON it takes.
 fn validate_value(value: &Value, depth: usize) -> Result<usize> {
-    if depth > MAX_DEPTH {
+    if depth == MAX_DEPTH && matches!(value, Value::Array(_) | Value::Object(_)) {
         return Err(Error::limit("body", format!("a record body nests deeper than {MAX_DEPTH} levels")));
     }
     match value {
         Value::Null | Value::Bool(_) => Ok(5),
         Value::Number(number) => {
-            let safe = number.as_i64().map_or(!number.is_u64(), |n| n.unsigned_abs() <= MAX_SAFE_INTEGER);
-            if safe {
+            let integer = number.is_u64() || number.is_i64();
+            let safe = number.as_i64().is_some_and(|value| value.unsigned_abs() <= MAX_SAFE_INTEGER);
+            if safe || !integer {
                 Ok(24)
             } else {
                 Err(Error::invalid("body", format!("integer {number} has more than 53 bits")))
@@ -284,4 +283,35 @@ fn validate_text(text: &str) -> Result<usize> {
         return Err(Error::invalid("body", format!("text {text:?} contains U+0000")));
     }
     Ok(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical;
+    use crate::store::Schema;
+
+    static SCHEMA: Schema = Schema { name: "notes", fields: &[], indexes: &[], owns_cells: false };
+
+    fn validate(body: Map<String, Value>) -> Result<()> {
+        let mut batch = Batch::new();
+        let (table, id) = (Table::new(&SCHEMA), RecordId::new(b"a")?);
+        batch.records.push(RecordOp::Put { table, id, expect: Expect::Absent, body });
+        batch.validate()
+    }
+
+    #[test]
+    fn a_body_nests_as_deep_as_canonical_json() {
+        let nested = |depth: usize| {
+            let value = (1..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+            Map::from_iter([("a".to_owned(), value)])
+        };
+        let deepest = nested(MAX_DEPTH);
+        assert!(validate(deepest.clone()).is_ok());
+        assert!(canonical::to_vec(&deepest).is_ok());
+
+        let too_deep = nested(MAX_DEPTH + 1);
+        assert_eq!(validate(too_deep.clone()).unwrap_err().kind(), crate::ErrorKind::Limit);
+        assert_eq!(canonical::to_vec(&too_deep).unwrap_err().kind(), crate::ErrorKind::Limit);
+    }
 }

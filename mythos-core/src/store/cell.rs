@@ -51,6 +51,12 @@ impl CellName {
         })
     }
 
+    /// A name of fixed length, which cannot be too long.
+    pub(crate) fn of_array<const N: usize>(bytes: [u8; N]) -> Self {
+        const { assert!(N >= 1 && N <= RecordId::MAX_BYTES) };
+        Self(RecordId::from_short(&bytes))
+    }
+
     /// The bytes of the name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

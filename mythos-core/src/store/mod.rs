@@ -3,6 +3,7 @@
 //! A host brings its own persistence by implementing [`Store`]: one atomic write verb, one consistent read verb.
 //! `mythos_core::testing` (feature `testing`) holds the cases that any store can prove itself with.
 
+pub(crate) mod access;
 mod batch;
 mod cell;
 mod copy;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::Page;
 pub use batch::{Batch, CellOp, Check, Expect, RecordOp};
 pub use cell::{Cell, CellName, MAX_CELL_BYTES, Names, Owner};
 pub use copy::{CopyReport, copy};

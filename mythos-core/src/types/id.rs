@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The longest name, in characters; the seed documents' `max_length` of ids.
 const MAX_NAME_CHARACTERS: usize = 150;
 
-fn check_name(field: &'static str, name: &str) -> Result<()> {
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<()> {
     let length = name.chars().take(MAX_NAME_CHARACTERS + 1).count();
     if length == 0 || length > MAX_NAME_CHARACTERS {
         let message = format!("{field} has 1 to {MAX_NAME_CHARACTERS} characters, not {} bytes", name.len());
@@ -124,26 +124,72 @@ impl Default for TenantId {
     }
 }
 
-/// Names one write, so that repeating it is recognised and harmless. Must be unique across the whole store.
-///
-/// ```
-/// use mythos_core::types::OperationId;
-///
-/// let id = OperationId::from_name("order 4711, step 3");
-/// assert_eq!(id, OperationId::from_name("order 4711, step 3"));
-/// assert_eq!(id.to_string().len(), 36);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct OperationId(Uuid);
+macro_rules! uuid_id {
+    ($(#[$meta:meta])* $name:ident, $field:literal) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Takes any UUID.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            #[must_use]
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                let uuid = Uuid::parse_str(text)
+                    .map_err(|error| Error::invalid($field, format!("{text:?} is not a UUID")).with_source(error))?;
+                Ok(Self(uuid))
+            }
+        }
+
+        impl From<$name> for RecordId {
+            fn from(id: $name) -> Self {
+                id.0.into()
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Names one write, so that repeating it is recognised and harmless. Must be unique across the whole store.
+    ///
+    /// A time-ordered UUID (version 7) keeps the store's indexes compact; a service makes one if none is given.
+    ///
+    /// ```
+    /// use mythos_core::types::OperationId;
+    ///
+    /// let id = OperationId::from_name("order 4711, step 3");
+    /// assert_eq!(id, OperationId::from_name("order 4711, step 3"));
+    /// assert_eq!(id.to_string().len(), 36);
+    /// ```
+    OperationId, "operation"
+}
+
+uuid_id! {
+    /// One checkpoint of a ritual; the same UUID as the operation that saved it.
+    EntryId, "entry"
+}
 
 impl OperationId {
-    /// Takes any UUID. A time-ordered one (version 7) keeps the store's indexes compact.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
     /// Derives an id from any text that is unique to the operation, as a UUID of version 8 (RFC 9562 §5.8) that
     /// holds the first 122 bits of a BLAKE3 hash.
     #[must_use]
@@ -153,34 +199,11 @@ impl OperationId {
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(&self) -> Uuid {
-        self.0
-    }
 }
 
-impl fmt::Display for OperationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for OperationId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let uuid = Uuid::parse_str(text).map_err(|error| {
-            Error::invalid("operation", format!("{text:?} is not a UUID")).with_source(error)
-        })?;
-        Ok(Self(uuid))
-    }
-}
-
-impl From<OperationId> for RecordId {
-    fn from(id: OperationId) -> Self {
-        id.0.into()
+impl From<OperationId> for EntryId {
+    fn from(operation: OperationId) -> Self {
+        Self(operation.0)
     }
 }
 

@@ -5,14 +5,16 @@ mod id;
 mod record_id;
 mod runtime;
 mod score;
+mod text;
 mod timestamp;
 mod version;
 
 pub(crate) use digest::DomainHasher;
 pub use digest::{Commitment, Digest, Salt};
-pub use id::{AssistantId, ClauseId, CodexId, OperationId, RitualId, SupervisorId, TenantId};
+pub use id::{AssistantId, ClauseId, CodexId, EntryId, OperationId, RitualId, SupervisorId, TenantId};
 pub use record_id::RecordId;
 pub use runtime::{Clock, Entropy, Runtime, SeededEntropy, SystemClock, SystemEntropy};
 pub use score::Score;
+pub(crate) use text::{check_label, check_text};
 pub use timestamp::Timestamp;
 pub use version::{MAX_SAFE_INTEGER, Version};

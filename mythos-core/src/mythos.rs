@@ -1,0 +1,88 @@
+//! The entrance: opens a store and hands out the services.
+
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::codex::{CodexHead, CodexProofOfSymbolEngine, SymbolProof};
+use crate::error::Result;
+use crate::ritual::frame::FrameCodec;
+use crate::ritual::{CompressedRitual, RitualCompressionCache, RitualHead};
+use crate::store::access::Access;
+use crate::store::{Budget, Maintained, MemoryStore, Model, Store, Table};
+#[cfg(feature = "sqlite")]
+use crate::store::{SqliteOptions, SqliteStore};
+use crate::types::{Runtime, TenantId};
+
+/// Every table of this crate: what a store is opened with, and what a copy of a store carries over.
+pub const TABLES: &[Table] =
+    &[CompressedRitual::TABLE, RitualHead::TABLE, SymbolProof::TABLE, CodexHead::TABLE];
+
+/// A store and the services on it.
+///
+/// Cheap to clone; every method may be called from any thread.
+///
+/// ```
+/// use mythos_core::{Mythos, ritual::SaveRitual};
+///
+/// let directory = tempfile::tempdir().unwrap();
+/// let mythos = Mythos::open(directory.path().join("mythos.db"))?;
+/// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?, b"state"))?;
+/// # Ok::<(), mythos_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Mythos {
+    access: Access,
+    codec: Arc<FrameCodec>,
+}
+
+impl Mythos {
+    /// Opens or creates a SQLite store at `path`, with the operating system's clock and random bytes.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let store = SqliteStore::open(path.as_ref(), TABLES, &SqliteOptions::default())?;
+        Ok(Self::with_store(Arc::new(store), Runtime::system()))
+    }
+
+    /// A store in memory, gone with the last clone.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::with_store(Arc::new(MemoryStore::new()), Runtime::system())
+    }
+
+    /// Any store, with any clock and random bytes.
+    #[must_use]
+    pub fn with_store(store: Arc<dyn Store>, runtime: Runtime) -> Self {
+        let access = Access::new(store, runtime, TenantId::default());
+        Self { access, codec: Arc::new(FrameCodec::default()) }
+    }
+
+    /// The same store for another tenant; what one tenant stores no other sees.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId) -> Self {
+        Self { access: self.access.for_tenant(tenant), codec: Arc::clone(&self.codec) }
+    }
+
+    /// The checkpoints of assistants' state.
+    #[must_use]
+    pub fn rituals(&self) -> RitualCompressionCache {
+        RitualCompressionCache::new(self.access.clone(), Arc::clone(&self.codec))
+    }
+
+    /// The rule books and their logs.
+    #[must_use]
+    pub fn codices(&self) -> CodexProofOfSymbolEngine {
+        CodexProofOfSymbolEngine::new(self.access.clone())
+    }
+
+    /// Lets the store do housekeeping within `budget`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn maintain(&self, budget: Budget) -> Result<Maintained> {
+        Ok(self.access.store().maintain(budget)?)
+    }
+}

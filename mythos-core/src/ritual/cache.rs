@@ -1,0 +1,505 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::cell_name;
+use super::frame::FrameCodec;
+use super::{
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualHead, StoredFrame, SymbolicIntent, entropy_score,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
+use crate::store::{
+    Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
+};
+use crate::types::{AssistantId, Commitment, Digest, EntryId, OperationId, RecordId, RitualId, Salt, Timestamp};
+
+/// The purpose under which payloads are committed to.
+const PAYLOAD: &str = "ritual payload";
+
+/// How many entries one step of a search for a good one looks at.
+const SEARCH_PAGE: u32 = 16;
+
+/// The checkpoint store of assistants' state.
+///
+/// Cheap to clone; every method may be called from any thread.
+///
+/// ```
+/// use mythos_core::{Mythos, ritual::SaveRitual};
+///
+/// let mythos = Mythos::in_memory();
+/// let rituals = mythos.rituals();
+/// let state = br#"{"step": 3, "order": 4711}"#;
+/// let entry = rituals.save(&SaveRitual::new("ana".parse()?, "refund".parse()?, state))?;
+///
+/// let restored = rituals.latest(&"ana".parse()?, &"refund".parse()?)?.unwrap();
+/// assert_eq!(restored.payload, state);
+/// assert_eq!(restored.entry, entry);
+/// # Ok::<(), mythos_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RitualCompressionCache {
+    access: Access,
+    codec: Arc<FrameCodec>,
+}
+
+/// What to save, and under which conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveRitual<'a> {
+    /// The assistant whose state it is.
+    pub assistant: AssistantId,
+    /// The procedure that the state belongs to.
+    pub ritual: RitualId,
+    /// The state, at most [`MAX_PAYLOAD_BYTES`]; kept as given, byte for byte.
+    pub payload: &'a [u8],
+    /// What it is for.
+    pub intent: SymbolicIntent,
+    /// Which entry must be the newest.
+    pub parent: ParentExpectation,
+    /// Names this save, so that repeating it is harmless; made if not given.
+    pub operation: Option<OperationId>,
+}
+
+impl<'a> SaveRitual<'a> {
+    /// A save behind whatever is the newest entry, without intent.
+    #[must_use]
+    pub fn new(assistant: AssistantId, ritual: RitualId, payload: &'a [u8]) -> Self {
+        let (intent, parent) = (SymbolicIntent::default(), ParentExpectation::Latest);
+        Self { assistant, ritual, payload, intent, parent, operation: None }
+    }
+}
+
+/// Which entry a save must come behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "entry", rename_all = "snake_case")]
+pub enum ParentExpectation {
+    /// Whatever is the newest, also none.
+    #[default]
+    Latest,
+    /// None: this save begins the ritual.
+    Absent,
+    /// This one: if another writer was faster, the save is a `Conflict`.
+    Entry(EntryId),
+}
+
+/// Which entries to list; all conditions hold together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RitualFilter {
+    /// Of this assistant.
+    pub assistant: Option<AssistantId>,
+    /// Of this ritual.
+    pub ritual: Option<RitualId>,
+    /// With all of these labels.
+    pub labels: Vec<String>,
+    /// Saved at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Saved before this moment.
+    pub before: Option<Timestamp>,
+}
+
+/// An entry and its payload, verified.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestoredRitual {
+    /// The entry.
+    pub entry: CompressedRitual,
+    /// The state, byte for byte as it was saved.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+}
+
+/// What the verification of one entry found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RitualVerification {
+    /// The entry.
+    pub entry: EntryId,
+    /// Whether everything agrees: record, frame, payload.
+    pub verified: bool,
+    /// What does not, with the expected and the found digest.
+    pub finding: Option<String>,
+}
+
+/// The newest entry that verifies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifiableRitual {
+    /// The entry and its payload.
+    pub restored: RestoredRitual,
+    /// The newer entries that did not verify, newest first.
+    pub skipped: Vec<SkippedEntry>,
+}
+
+/// An entry that did not verify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedEntry {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its position.
+    pub sequence: u64,
+    /// What is wrong with it.
+    pub finding: String,
+}
+
+impl RitualCompressionCache {
+    pub(crate) fn new(access: Access, codec: Arc<FrameCodec>) -> Self {
+        Self { access, codec }
+    }
+
+    /// Appends an entry to a ritual and returns it. When this returns, the state survives what the store promises.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for a payload over [`MAX_PAYLOAD_BYTES`];
+    /// [`ErrorKind::Invalid`] for an intent out of its bounds, or an operation id that was used for something else;
+    /// [`ErrorKind::Conflict`] if the parent is not the expected one;
+    /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
+    pub fn save(&self, save: &SaveRitual<'_>) -> Result<CompressedRitual> {
+        if save.payload.len() > MAX_PAYLOAD_BYTES {
+            let message =
+                format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", save.payload.len());
+            return Err(Error::limit("payload", message));
+        }
+        save.intent.validate()?;
+        let operation = self.access.operation(save.operation)?;
+        let now = self.access.now();
+        let salt = self.access.runtime().salt()?;
+        let encoded = self.encode(save.payload, &salt)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let (head, existing) = self.head_and_entry(save, operation.into())?;
+            if let Some(existing) = existing {
+                return self.recognise(save, existing.model);
+            }
+            check_parent(save.parent, head.as_ref())?;
+            let entry = self.next_entry(save, operation, now, head.as_ref(), &encoded)?;
+            let mut batch = Batch::new();
+            self.stage(&mut batch, head.as_ref(), &entry, &encoded)?;
+            match self.access.commit(&batch) {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error.while_doing(format_args!("save entry {operation}"))),
+                Ok(()) => return Ok(entry),
+            }
+        }
+        Err(Error::conflict(format!("other writers of ritual {} were faster {MAX_ATTEMPTS} times", save.ritual)))
+    }
+
+    /// Restores the newest entry of a ritual; `None` if the ritual has none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if what is stored is not what was saved; see
+    /// [`newest_verifiable`](Self::newest_verifiable).
+    pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
+        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
+        let head = Read::Record { table: RitualHead::TABLE, id: owner.id };
+        let names = Names::Range { from: None, until: None, limit: 1, reverse: true };
+        let [head, cells] =
+            self.access.read([head, Read::Cells { owner, names, max_bytes: MAX_CELL_BYTES as u64 }])?;
+        let Some(head) = access::stored::<RitualHead>(head)? else { return Ok(None) };
+        let (cells, _) = access::cells(cells)?;
+        let entry = head.model.latest;
+        self.check_place(&entry, assistant, ritual)?;
+        let frame = cells.into_iter().find(|cell| cell.name == entry.compressed_ritual_data.cell);
+        let frame = frame.ok_or_else(|| missing_frame(&entry))?;
+        self.open(entry, &frame.bytes).map(Some)
+    }
+
+    /// Restores one entry.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such entry; [`ErrorKind::Corrupt`] if what is stored is not what was
+    /// saved.
+    pub fn restore(&self, entry: EntryId) -> Result<RestoredRitual> {
+        let mut record = self.entry(entry)?;
+        loop {
+            let (assistant, ritual) = (&record.assistant, &record.ritual);
+            let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
+            let names = Names::one(record.compressed_ritual_data.cell);
+            let (cells, _) = self.access.cells(owner, names, MAX_CELL_BYTES as u64)?;
+            if let Some(frame) = cells.first() {
+                return self.open(record, &frame.bytes);
+            }
+            // The entry may have been re-encoded into another cell since its record was read.
+            let again = self.entry(entry)?;
+            if again.compressed_ritual_data.cell == record.compressed_ritual_data.cell {
+                return Err(missing_frame(&record));
+            }
+            record = again;
+        }
+    }
+
+    /// The record of one entry, without its payload.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such entry.
+    pub fn entry(&self, entry: EntryId) -> Result<CompressedRitual> {
+        let stored = self.access.record::<CompressedRitual>(entry.into())?;
+        let stored = stored.filter(|stored| stored.model.tenant == *self.access.tenant());
+        let stored = stored.ok_or_else(|| Error::not_found(format!("there is no ritual entry {entry}")))?;
+        if stored.model.entry != entry {
+            let found = stored.model.entry;
+            return Err(Error::corrupt(format!("the record of entry {entry} says it is of {found}")));
+        }
+        Ok(stored.model)
+    }
+
+    /// Restores the newest entry that verifies, before position `before` if that is given, and says which newer ones
+    /// do not; `None` if none does.
+    ///
+    /// # Errors
+    /// Those of the store; damaged entries are no errors here.
+    pub fn newest_verifiable(
+        &self,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+        before: Option<u64>,
+    ) -> Result<Option<VerifiableRitual>> {
+        let mut skipped = Vec::new();
+        let mut after = None;
+        loop {
+            let mut query = self.ritual_query(assistant, ritual).limit(SEARCH_PAGE).after(after);
+            if let Some(before) = before {
+                let below = Some(Scalar::Integer(i64::try_from(before).unwrap_or(i64::MAX)));
+                query = query.filter(Filter::Range { field: "sequence".to_owned(), min: None, below });
+            }
+            let page = self.access.page::<CompressedRitual>(query)?;
+            for entry in page.items {
+                match self.restore(entry.entry) {
+                    Ok(restored) => return Ok(Some(VerifiableRitual { restored, skipped })),
+                    Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                        let (finding, sequence) = (error.to_string(), entry.sequence);
+                        skipped.push(SkippedEntry { entry: entry.entry, sequence, finding });
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Lists entries, newest first: by position if one ritual of one assistant is named, otherwise by time.
+    ///
+    /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS). No payload is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a filter or limit out of bounds.
+    pub fn list(
+        &self,
+        filter: &RitualFilter,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<CompressedRitual>> {
+        let mut query = match (&filter.assistant, &filter.ritual) {
+            (Some(assistant), Some(ritual)) => self.ritual_query(assistant, ritual),
+            (assistant, ritual) => {
+                let mut query =
+                    Query::new(CompressedRitual::TABLE).order_by("created_at", Direction::Descending);
+                if let Some(assistant) = assistant {
+                    query = query.filter(Filter::equals("assistant", assistant.as_str()));
+                }
+                if let Some(ritual) = ritual {
+                    query = query.filter(Filter::equals("ritual", ritual.as_str()));
+                }
+                query
+            }
+        };
+        if !filter.labels.is_empty() {
+            query =
+                query.filter(Filter::TagsAll { field: "labels".to_owned(), tags: filter.labels.clone() });
+        }
+        if filter.since.is_some() || filter.before.is_some() {
+            let moment = |moment: Option<Timestamp>| moment.map(|moment| Scalar::Text(moment.to_string()));
+            let (min, below) = (moment(filter.since), moment(filter.before));
+            query = query.filter(Filter::Range { field: "created_at".to_owned(), min, below });
+        }
+        self.access.page(query.after(after).limit(limit))
+    }
+
+    /// Verifies one entry: its record against its signature, its frame and its payload against their digests.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such entry. Damage is not an error but a finding.
+    pub fn verify(&self, entry: EntryId) -> Result<RitualVerification> {
+        match self.restore(entry) {
+            Ok(_) => Ok(RitualVerification { entry, verified: true, finding: None }),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                Ok(RitualVerification { entry, verified: false, finding: Some(error.to_string()) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ritual_query(&self, assistant: &AssistantId, ritual: &RitualId) -> Query {
+        Query::new(CompressedRitual::TABLE)
+            .filter(Filter::equals("assistant", assistant.as_str()))
+            .filter(Filter::equals("ritual", ritual.as_str()))
+            .order_by("sequence", Direction::Descending)
+    }
+
+    fn encode(&self, payload: &[u8], salt: &Salt) -> Result<EncodedPayload> {
+        let (encoding, frame) = self.codec.encode(payload, salt)?;
+        Ok(EncodedPayload {
+            encoding,
+            frame_digest: Digest::of(&frame),
+            frame,
+            commitment: Commitment::to(PAYLOAD, salt, payload),
+            entropy_score: entropy_score(payload),
+        })
+    }
+
+    fn head_and_entry(
+        &self,
+        save: &SaveRitual<'_>,
+        entry: EntryId,
+    ) -> Result<(Option<Stored<RitualHead>>, Option<Stored<CompressedRitual>>)> {
+        let head = RitualHead::record_id(self.access.tenant(), &save.assistant, &save.ritual);
+        let [head, entry] = self.access.read([
+            Read::Record { table: RitualHead::TABLE, id: head },
+            Read::Record { table: CompressedRitual::TABLE, id: RecordId::from(entry) },
+        ])?;
+        Ok((access::stored(head)?, access::stored(entry)?))
+    }
+
+    fn next_entry(
+        &self,
+        save: &SaveRitual<'_>,
+        operation: OperationId,
+        now: Timestamp,
+        head: Option<&Stored<RitualHead>>,
+        encoded: &EncodedPayload,
+    ) -> Result<CompressedRitual> {
+        let sequence = head.map_or(Ok(1), |head| head.model.next_sequence())?;
+        let parent = head.map(|head| &head.model.latest);
+        let intent = save.intent.clone();
+        let mut entry = CompressedRitual {
+            format: CompressedRitual::FORMAT,
+            tenant: self.access.tenant().clone(),
+            entry: operation.into(),
+            assistant: save.assistant.clone(),
+            ritual: save.ritual.clone(),
+            sequence,
+            parent: parent.map(|parent| parent.entry),
+            labels: intent.labels,
+            procedure: intent.procedure,
+            payload_format: intent.payload_format,
+            codex: intent.codex,
+            codex_root: intent.codex_root,
+            compressed_ritual_data: StoredFrame {
+                encoding: encoded.encoding,
+                cell: cell_name(sequence, 0),
+                raw_bytes: save.payload.len() as u64,
+                stored_bytes: encoded.frame.len() as u64,
+                frame_digest: encoded.frame_digest,
+            },
+            payload_commitment: encoded.commitment,
+            symbolic_signature_hash: encoded.frame_digest,
+            entropy_score: encoded.entropy_score,
+            created_at: parent.map_or(now, |parent| now.max(parent.created_at)),
+        };
+        entry.symbolic_signature_hash = entry.expected_signature();
+        Ok(entry)
+    }
+
+    /// Stages an entry: its record, its frame, and the head that now names it.
+    fn stage(
+        &self,
+        batch: &mut Batch,
+        head: Option<&Stored<RitualHead>>,
+        entry: &CompressedRitual,
+        encoded: &EncodedPayload,
+    ) -> Result<()> {
+        let owner = RitualHead::owner(&entry.tenant, &entry.assistant, &entry.ritual);
+        let next = RitualHead {
+            format: CompressedRitual::FORMAT,
+            tenant: entry.tenant.clone(),
+            assistant: entry.assistant.clone(),
+            ritual: entry.ritual.clone(),
+            latest: entry.clone(),
+            updated_at: entry.created_at,
+        };
+        let expect = head.map_or(Expect::Absent, |head| Expect::At(head.version));
+        batch.put(owner.id, expect, &next)?;
+        batch.put(entry.entry.into(), Expect::Absent, entry)?;
+        batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
+        Ok(())
+    }
+
+    /// Whether a save that finds its entry present is a repetition of the one that made it.
+    fn recognise(&self, save: &SaveRitual<'_>, existing: CompressedRitual) -> Result<CompressedRitual> {
+        let same_place = existing.tenant == *self.access.tenant()
+            && existing.assistant == save.assistant
+            && existing.ritual == save.ritual
+            && existing.intent() == save.intent;
+        if same_place && self.restore(existing.entry)?.payload == save.payload {
+            return Ok(existing);
+        }
+        let message = format!("operation {} was used for another save", existing.entry);
+        Err(Error::invalid("operation", message))
+    }
+
+    /// Checks that an entry is where it says it belongs, so that an entry copied to another place is refused.
+    fn check_place(&self, entry: &CompressedRitual, assistant: &AssistantId, ritual: &RitualId) -> Result<()> {
+        if entry.tenant == *self.access.tenant() && entry.assistant == *assistant && entry.ritual == *ritual {
+            return Ok(());
+        }
+        let (entry, found) = (entry.entry, format!("{}/{}/{}", entry.tenant, entry.assistant, entry.ritual));
+        let message = format!("entry {entry} of {found} stands under {assistant}/{ritual}");
+        Err(Error::corrupt(message))
+    }
+
+    /// Verifies a stored frame against its record and gives the payload; fails closed.
+    fn open(&self, entry: CompressedRitual, frame: &[u8]) -> Result<RestoredRitual> {
+        let payload = self
+            .open_payload(&entry, frame)
+            .map_err(|error| error.while_doing(format_args!("restore entry {}", entry.entry)))?;
+        Ok(RestoredRitual { entry, payload })
+    }
+
+    fn open_payload(&self, entry: &CompressedRitual, frame: &[u8]) -> Result<Vec<u8>> {
+        entry.check_signature()?;
+        let stored = &entry.compressed_ritual_data;
+        let found = Digest::of(frame);
+        if found != stored.frame_digest || frame.len() as u64 != stored.stored_bytes {
+            let (cell, expected) = (stored.cell, stored.frame_digest);
+            let message = format!("the frame in cell {cell} is damaged: expected {expected}, found {found}");
+            return Err(Error::corrupt(message));
+        }
+        let decoded = self.codec.decode(frame, stored.raw_bytes)?;
+        let expected = entry.payload_commitment;
+        if !expected.opens(PAYLOAD, &decoded.salt, &decoded.payload) {
+            let found = Commitment::to(PAYLOAD, &decoded.salt, &decoded.payload);
+            let message = format!("the payload is not the signed one: expected {expected}, found {found}");
+            return Err(Error::corrupt(message));
+        }
+        Ok(decoded.payload)
+    }
+}
+
+/// A payload made ready before the head is known, so that a retry does not compress again.
+struct EncodedPayload {
+    encoding: Encoding,
+    frame: Vec<u8>,
+    frame_digest: Digest,
+    commitment: Commitment,
+    entropy_score: crate::types::Score,
+}
+
+fn check_parent(expected: ParentExpectation, head: Option<&Stored<RitualHead>>) -> Result<()> {
+    let newest = head.map(|head| head.model.latest.entry);
+    let expected = match expected {
+        ParentExpectation::Latest => return Ok(()),
+        ParentExpectation::Absent => None,
+        ParentExpectation::Entry(entry) => Some(entry),
+    };
+    if newest == expected {
+        return Ok(());
+    }
+    let name = |entry: Option<EntryId>| entry.map_or_else(|| "none".to_owned(), |entry| entry.to_string());
+    let message = format!("the newest entry is {}, not {}", name(newest), name(expected));
+    Err(Error::conflict(message).with_field("parent"))
+}
+
+fn missing_frame(entry: &CompressedRitual) -> Error {
+    let (cell, id) = (entry.compressed_ritual_data.cell, entry.entry);
+    let expected = entry.compressed_ritual_data.frame_digest;
+    Error::corrupt(format!("restore entry {id}: the frame in cell {cell} is missing: expected {expected}"))
+}

@@ -1,0 +1,123 @@
+//! How the services reach a store: typed records, one tenant, time and chance from the runtime.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Batch, Cell, Cursor, Emulated, Filter, Model, Names, Owner, Query, Read, Record, Store};
+use crate::error::{Error, Result};
+use crate::types::{OperationId, RecordId, Runtime, TenantId, Timestamp, Version};
+
+/// How often a service reloads and retries when another writer was faster. Each failure means that someone else made
+/// progress, so a fair store needs few; a caller who still loses learns it as a `Conflict`.
+pub(crate) const MAX_ATTEMPTS: usize = 64;
+
+/// What every service holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    store: Emulated,
+    runtime: Runtime,
+    tenant: TenantId,
+}
+
+/// A typed record and the version it was read at.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored<M> {
+    pub(crate) version: Version,
+    pub(crate) model: M,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items, in the order of the listing.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` when this was the last.
+    pub next: Option<Cursor>,
+}
+
+impl Access {
+    pub(crate) fn new(store: Arc<dyn Store>, runtime: Runtime, tenant: TenantId) -> Self {
+        Self { store: Emulated::new(store), runtime, tenant }
+    }
+
+    /// The same store for another tenant.
+    pub(crate) fn for_tenant(&self, tenant: TenantId) -> Self {
+        Self { tenant, ..self.clone() }
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.runtime.now()
+    }
+
+    /// The caller's operation id, or a new one.
+    pub(crate) fn operation(&self, given: Option<OperationId>) -> Result<OperationId> {
+        given.map_or_else(|| self.runtime.operation_id(), Ok)
+    }
+
+    pub(crate) fn store(&self) -> &Emulated {
+        &self.store
+    }
+
+    pub(crate) fn read<const N: usize>(&self, reads: [Read; N]) -> Result<[Answer; N]> {
+        let answers = self.store.read(&reads)?;
+        answers.try_into().map_err(|_| Error::internal("the store gave another number of answers than reads"))
+    }
+
+    pub(crate) fn commit(&self, batch: &Batch) -> Result<()> {
+        Ok(self.store.commit(batch)?)
+    }
+
+    pub(crate) fn record<M: Model>(&self, id: RecordId) -> Result<Option<Stored<M>>> {
+        let [answer] = self.read([Read::Record { table: M::TABLE, id }])?;
+        stored(answer)
+    }
+
+    pub(crate) fn cells(&self, owner: Owner, names: Names, max_bytes: u64) -> Result<(Vec<Cell>, bool)> {
+        let [answer] = self.read([Read::Cells { owner, names, max_bytes }])?;
+        cells(answer)
+    }
+
+    /// One page of this tenant's records.
+    pub(crate) fn page<M: Model>(&self, query: Query) -> Result<Page<M>> {
+        let query = query.filter(Filter::equals("tenant", self.tenant.as_str()));
+        let limit = query.limit as usize;
+        let [answer] = self.read([Read::Page(query.clone())])?;
+        let Answer::Page { records } = answer else { return Err(wrong_answer()) };
+        let next = if records.len() < limit { None } else { records.last().map(|last| query.cursor(last)) };
+        let items = records.iter().map(M::from_record).collect::<Result<_>>()?;
+        Ok(Page { items, next })
+    }
+}
+
+/// Unpacks the answer to a [`Read::Record`].
+pub(crate) fn stored<M: Model>(answer: Answer) -> Result<Option<Stored<M>>> {
+    match answer {
+        Answer::Record { record: None } => Ok(None),
+        Answer::Record { record: Some(record) } => {
+            let Record { version, .. } = record;
+            Ok(Some(Stored { version, model: M::from_record(&record)? }))
+        }
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// Unpacks the answer to a [`Read::Cells`].
+pub(crate) fn cells(answer: Answer) -> Result<(Vec<Cell>, bool)> {
+    match answer {
+        Answer::Cells { cells, more } => Ok((cells, more)),
+        _ => Err(wrong_answer()),
+    }
+}
+
+fn wrong_answer() -> Error {
+    Error::internal("the store answered a read with another kind of answer")
+}
