@@ -7,15 +7,20 @@
 //! - [`convert`]: the same as JavaScript sees them,
 //! - [`errors`]: what a call gives back, an answer or a failure,
 //! - [`calls`]: where calls of the core run,
+//! - [`callback`]: calls into JavaScript from there,
 //! - [`store`]: the built-in stores, and those that a host implements in JavaScript,
+//! - [`mythos`] and [`ritual`]: the services,
 //! - [`testing`]: the conformance cases for the latter.
 
 // What napi exports has to be `pub`, though nothing in Rust can use it; its types stay private.
 #![allow(private_interfaces, unreachable_pub)]
 
+mod callback;
 mod calls;
 mod convert;
 mod errors;
+mod mythos;
+mod ritual;
 mod store;
 mod testing;
 mod value;

@@ -7,19 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mythos_core::ErrorKind;
-use mythos_core::store::{MemoryStore, SqliteOptions, SqliteStore, Store, Synchronous, Table};
-use napi::bindgen_prelude::{FnArgs, Function};
+use mythos_core::store::{MemoryStore, SqliteOptions, SqliteStore, Store, Synchronous};
+use mythos_core::{ErrorKind, TABLES};
+use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 use serde::Deserialize;
 
+use crate::callback::{Arguments, Callback};
 use crate::calls::{Lane, open};
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
-use crate::value::{Value, from_value};
-
-/// The tables that a store opened by itself knows.
-const TABLES: &[Table] = &[];
+use crate::value::from_value;
 
 /// Any store, as a handle that the services take.
 #[napi]
@@ -84,6 +82,7 @@ impl NativeStore {
     }
 
     /// A store in one SQLite file.
+    #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
     #[napi(ts_args_type = "options: unknown", ts_return_type = "Promise<Outcome<NativeStore>>")]
     pub async fn open_sqlite(options: Argument) -> Outcome<NativeStore> {
         open(Lane::Native, move || {
@@ -94,7 +93,7 @@ impl NativeStore {
         .await
     }
 
-    /// A store in JavaScript. `call(id, method, argument)` must not throw; each call is answered by `settleStoreCall`.
+    /// A store in JavaScript. `call(id, method, argument)` must not throw; each call is answered by `settleCall`.
     #[napi(
         ts_args_type = "capabilities: unknown, timeoutMs: number, call: (id: number, method: string, argument: unknown) => void",
         ts_return_type = "Outcome<NativeStore>"
@@ -102,8 +101,8 @@ impl NativeStore {
     pub fn host(
         capabilities: Argument,
         timeout_ms: f64,
-        call: Function<'_, FnArgs<(f64, String, Value)>, ()>,
-    ) -> napi::Result<Outcome<NativeStore>> {
+        call: Function<'_, Arguments, ()>,
+    ) -> napi::Result<Outcome<Self>> {
         let capabilities = match capabilities.0.and_then(from_value) {
             Ok(capabilities) => capabilities,
             Err(error) => {
@@ -114,13 +113,8 @@ impl NativeStore {
                 return Ok(Outcome(Err(Failure::new(ErrorKind::Internal, message))));
             }
         };
-        let store = host::HostStore::new(capabilities, Duration::from_millis(timeout_ms as u64), &call)?;
+        let timeout = Duration::from_millis(timeout_ms as u64);
+        let store = host::HostStore::new(capabilities, timeout, Callback::new(&call)?);
         Ok(Outcome(Ok(Self { store: Arc::new(store), lane: Lane::Hosted })))
     }
-}
-
-/// Answers a call of a store in JavaScript: `reply` is `{ value }`, or `{ error }` together with what was `thrown`.
-#[napi(ts_args_type = "id: number, reply: unknown, thrown: unknown")]
-pub fn settle_store_call(id: f64, reply: Argument, thrown: napi::Unknown<'_>) {
-    host::settle(id as u64, reply, thrown);
 }

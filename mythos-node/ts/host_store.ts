@@ -1,4 +1,4 @@
-import { NativeStore, settleStoreCall } from '../native/index.js';
+import { NativeStore, settleCall } from '../native/index.js';
 import { CellConflict, MythosError, StoreConflict } from './errors.js';
 import { unwrap } from './native.js';
 import type { Store } from './store.js';
@@ -26,10 +26,10 @@ async function answer(id: number, method: string, run: () => Promise<unknown>): 
   try {
     value = await run();
   } catch (thrown) {
-    settleStoreCall(id, { error: describe(method, thrown) }, thrown);
+    settleCall(id, { error: describe(method, thrown) }, thrown);
     return;
   }
-  settleStoreCall(id, { value }, undefined);
+  settleCall(id, { value });
 }
 
 /** What the native half has to know about an exception; the exception itself goes along as the cause. */

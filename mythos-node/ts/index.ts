@@ -9,5 +9,14 @@
  */
 
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
+export { Mythos } from './mythos.js';
 export type * from './protocol.js';
+export {
+  type CompressedRitual,
+  type ParentExpectation,
+  type RestoredRitual,
+  RitualCompressionCache,
+  type SaveRitual,
+  type SymbolicIntent,
+} from './ritual.js';
 export { type AnyStore, BuiltInStore, MemoryStore, type SqliteOptions, SqliteStore, type Store } from './store.js';

@@ -1,15 +1,6 @@
 //! A store that a host implements in JavaScript, called from the binding's threads.
-//!
-//! A call goes out as a number, a method and an argument, and comes back by [`settle`] under the same number. Nothing in
-//! between belongs to Rust: no promise to poll and no callback to throw through. The thread waits on a channel, which
-//! works until the last moment of the process.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use mythos_core::ErrorKind;
@@ -17,53 +8,17 @@ use mythos_core::store::{
     Answer, Batch, Budget, Capabilities, CellOp, Maintained, Owner, Read, Store, StoreError,
 };
 use mythos_core::types::MAX_SAFE_INTEGER;
-use napi::bindgen_prelude::{FnArgs, Function, Unknown};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Status, ValueType};
 use serde::{Deserialize, Serialize};
 
 use super::answer::read_answers;
-use crate::convert::Argument;
+use crate::callback::{Callback, NoReply};
 use crate::value::{ConversionError, Value, from_value, to_value};
-
-type Arguments = FnArgs<(f64, String, Value)>;
-
-/// Weak: a store that is only waiting to be called does not keep the process alive. A call of the core that is under way
-/// does, by its own promise.
-type Callback = ThreadsafeFunction<(u64, &'static str, Value), (), Arguments, Status, false, true>;
-
-/// What came back.
-struct Reply {
-    reply: Result<Value, ConversionError>,
-    thrown: Option<napi::Error>,
-}
-
-static NEXT_CALL: AtomicU64 = AtomicU64::new(0);
-static CALLS: LazyLock<Mutex<HashMap<u64, SyncSender<Reply>>>> = LazyLock::new(Mutex::default);
-
-fn calls() -> MutexGuard<'static, HashMap<u64, SyncSender<Reply>>> {
-    // A map that is only inserted into and removed from is sound also after a panic.
-    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Hands an answer to the thread that waits for it; one that came too late is dropped.
-pub(super) fn settle(id: u64, reply: Argument, thrown: Unknown<'_>) {
-    let thrown = match thrown.get_type() {
-        Ok(ValueType::Undefined) | Err(_) => None,
-        Ok(_) => Some(napi::Error::from_unknown_without_coercion(thrown)),
-    };
-    if let Some(sender) = calls().remove(&id) {
-        // The receiver is gone if it just ran out of time.
-        drop(sender.send(Reply { reply: reply.0, thrown }));
-    }
-}
 
 /// A store in JavaScript.
 pub(super) struct HostStore {
     capabilities: Capabilities,
     timeout: Duration,
     callback: Callback,
-    javascript: ThreadId,
 }
 
 impl fmt::Debug for HostStore {
@@ -91,21 +46,8 @@ impl Method {
 }
 
 impl HostStore {
-    pub(super) fn new(
-        capabilities: Capabilities,
-        timeout: Duration,
-        call: &Function<'_, Arguments, ()>,
-    ) -> napi::Result<Self> {
-        let callback = call
-            .build_threadsafe_function::<(u64, &'static str, Value)>()
-            .callee_handled::<false>()
-            .weak::<true>()
-            .build_callback(|context| {
-                let (id, method, argument) = context.value;
-                // Numbers of calls stay far below 2^53.
-                Ok(FnArgs::from((id as f64, method.to_owned(), argument)))
-            })?;
-        Ok(Self { capabilities, timeout, callback, javascript: thread::current().id() })
+    pub(super) const fn new(capabilities: Capabilities, timeout: Duration, callback: Callback) -> Self {
+        Self { capabilities, timeout, callback }
     }
 
     /// Calls a method and waits for what it returns or throws.
@@ -116,38 +58,36 @@ impl HostStore {
         batch: Option<&Batch>,
     ) -> Result<Value, StoreError> {
         let name = method.name();
-        if thread::current().id() == self.javascript {
-            return Err(defect(format!("the store's {name}() was awaited on the thread that has to run it")));
-        }
         let argument = to_value(argument).map_err(|error| {
             defect(format!("the argument of the store's {name}() cannot be converted: {error}"))
         })?;
-
-        let id = NEXT_CALL.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = sync_channel(1);
-        calls().insert(id, sender);
-        let status = self.callback.call((id, name, argument), ThreadsafeFunctionCallMode::NonBlocking);
-        if status != Status::Ok {
-            calls().remove(&id);
-            let message =
-                format!("the store's {name}() cannot be called: its environment has ended ({status})");
-            return Err(StoreError::Unavailable { message, source: None });
-        }
-        let Ok(reply) = receiver.recv_timeout(self.timeout) else {
-            calls().remove(&id);
-            let message =
-                format!("the store's {name}() did not settle within {} ms", self.timeout.as_millis());
-            return Err(match method {
-                Method::Commit => StoreError::Unknown { message, source: None },
-                Method::Read | Method::Maintain => StoreError::Unavailable { message, source: None },
-            });
-        };
+        let reply =
+            self.callback.call(name, argument, self.timeout).map_err(|none| self.no_reply(method, &none))?;
         let mut value = reply
-            .reply
+            .value
             .map_err(|error| defect(format!("what the store's {name}() returned cannot be read: {error}")))?;
         match value.take("error") {
             Some(error) => Err(store_error(method, error, reply.thrown, batch)),
             None => Ok(value.take("value").unwrap_or(Value::Null)),
+        }
+    }
+
+    fn no_reply(&self, method: Method, none: &NoReply) -> StoreError {
+        let name = method.name();
+        let message = match none {
+            NoReply::WrongThread => {
+                return defect(format!("the store's {name}() was awaited on the thread that has to run it"));
+            }
+            NoReply::Ended => {
+                format!("the store's {name}() cannot be called: its JavaScript environment has ended")
+            }
+            NoReply::Late => {
+                format!("the store's {name}() did not settle within {} ms", self.timeout.as_millis())
+            }
+        };
+        match (none, method) {
+            (NoReply::Late, Method::Commit) => StoreError::Unknown { message, source: None },
+            _ => StoreError::Unavailable { message, source: None },
         }
     }
 }
