@@ -25,7 +25,7 @@ impl NativeRituals {
 
 /// `SaveRitual` of the core, owned.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Save {
     assistant: AssistantId,
     ritual: RitualId,

@@ -40,7 +40,7 @@ impl NativeStore {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct OpenSqlite {
     path: String,
     #[serde(default)]

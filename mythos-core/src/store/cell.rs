@@ -64,6 +64,12 @@ impl CellName {
     }
 }
 
+impl From<RecordId> for CellName {
+    fn from(id: RecordId) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for CellName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

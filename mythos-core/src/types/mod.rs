@@ -13,6 +13,8 @@ pub(crate) use digest::DomainHasher;
 pub use digest::{Commitment, Digest, Salt};
 pub use id::{AssistantId, ClauseId, CodexId, EntryId, OperationId, RitualId, SupervisorId, TenantId};
 pub use record_id::RecordId;
+#[cfg(feature = "testing")]
+pub(crate) use record_id::decode_hex;
 pub use runtime::{Clock, Entropy, Runtime, SeededEntropy, SystemClock, SystemEntropy};
 pub use score::Score;
 pub(crate) use text::{check_label, check_text};

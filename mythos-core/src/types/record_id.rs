@@ -41,7 +41,7 @@ impl RecordId {
         Ok(Self::from_short(bytes))
     }
 
-    /// Takes bytes whose number is known to fit.
+    /// Takes bytes that are known to be 1 to 64.
     pub(crate) fn from_short(bytes: &[u8]) -> Self {
         let mut id = Self { length: bytes.len() as u8, bytes: [0; Self::MAX_BYTES] };
         id.bytes[..bytes.len()].copy_from_slice(bytes);
