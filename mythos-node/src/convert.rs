@@ -126,18 +126,25 @@ unsafe fn write_text(env: sys::napi_env, text: &str) -> napi::Result<sys::napi_v
     Ok(result)
 }
 
-/// Turns a status into an error, and an exception that user code threw (a getter, a proxy) likewise.
+/// Turns a status into an error, and an exception that user code threw (a getter, a proxy) likewise: Node-API reports
+/// some of those as a generic failure, and leaves all of them pending.
 unsafe fn done(env: sys::napi_env, status: sys::napi_status) -> Result<(), ConversionError> {
-    match status {
-        sys::Status::napi_ok => Ok(()),
-        sys::Status::napi_pending_exception => {
-            let mut exception = ptr::null_mut();
-            // SAFETY: `env` is valid in this callback.
-            unsafe { sys::napi_get_and_clear_last_exception(env, &mut exception) };
-            Err(ConversionError::new("reading it threw an exception"))
-        }
-        other => Err(ConversionError::new(format!("cannot be read ({})", Status::from(other)))),
+    if status == sys::Status::napi_ok {
+        return Ok(());
     }
+    let (mut is_pending, mut exception) = (false, ptr::null_mut());
+    // SAFETY: `env` is valid in this callback.
+    unsafe {
+        sys::napi_is_exception_pending(env, &mut is_pending);
+        if is_pending {
+            sys::napi_get_and_clear_last_exception(env, &mut exception);
+        }
+    }
+    Err(ConversionError::new(if is_pending {
+        "reading it threw an exception".to_owned()
+    } else {
+        format!("cannot be read ({})", Status::from(status))
+    }))
 }
 
 unsafe fn read(env: sys::napi_env, value: sys::napi_value, depth: usize) -> Result<Value, ConversionError> {

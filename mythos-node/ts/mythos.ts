@@ -31,7 +31,7 @@ export class Mythos {
 
   /** The checkpoints of assistants' state. */
   rituals(): RitualCompressionCache {
-    return new RitualCompressionCache(this.#native.rituals());
+    return RitualCompressionCache.over(this.#native.rituals());
   }
 
   /** Lets the store do housekeeping within `budget`, by default 16 MiB. */

@@ -71,10 +71,14 @@ export interface RestoredRitual {
 export class RitualCompressionCache {
   readonly #native: NativeRituals;
 
-  /** @internal */
-  constructor(native: NativeRituals) {
+  private constructor(native: NativeRituals) {
     this.#native = native;
     bindMethods(this);
+  }
+
+  /** @internal */
+  static over(native: NativeRituals): RitualCompressionCache {
+    return new RitualCompressionCache(native);
   }
 
   /** Appends an entry to a ritual. Once this fulfilled, the state survives what the store promises. */

@@ -75,6 +75,10 @@ export interface SqliteOptions {
 
 /** A store in one SQLite file, which several processes may share. */
 export class SqliteStore extends BuiltInStore {
+  private constructor(native: NativeStore) {
+    super(native);
+  }
+
   /** Opens or creates the file. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     return new SqliteStore(await call<NativeStore>(() => NativeStore.openSqlite({ ...options, path })));
@@ -92,8 +96,14 @@ const connected = new WeakMap<Store, Promise<NativeStore>>();
  * @internal
  */
 export async function nativeStore(store: AnyStore): Promise<NativeStore> {
-  if (store instanceof BuiltInStore) return handleOf(store);
-  if ((typeof store !== 'object' && typeof store !== 'function') || store === null) {
+  if (store instanceof BuiltInStore) {
+    const handle = handleOf(store);
+    if (handle instanceof NativeStore) return handle;
+    throw new MythosError('Invalid', 'BuiltInStore is not for extending: implement Store', { field: 'store' });
+  }
+  // Without types anything may come.
+  const given: unknown = store;
+  if ((typeof given !== 'object' && typeof given !== 'function') || given === null) {
     throw new MythosError('Invalid', 'a store is an object with the methods of a Store', { field: 'store' });
   }
   let handle = connected.get(store);
