@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod codex;
 pub mod error;
 mod mythos;
+pub mod restart;
 pub mod ritual;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -6,17 +6,27 @@ use std::sync::Arc;
 
 use crate::codex::{CodexHead, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
+use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
 use crate::ritual::frame::FrameCodec;
 use crate::ritual::{CompressedRitual, RitualCompressionCache, RitualHead};
 use crate::store::access::Access;
+use crate::store::operation::Operation;
 use crate::store::{Budget, Maintained, MemoryStore, Model, Store, Table};
 #[cfg(feature = "sqlite")]
 use crate::store::{SqliteOptions, SqliteStore};
 use crate::types::{Runtime, TenantId};
 
 /// Every table of this crate: what a store is opened with, and what a copy of a store carries over.
-pub const TABLES: &[Table] =
-    &[CompressedRitual::TABLE, RitualHead::TABLE, SymbolProof::TABLE, CodexHead::TABLE];
+pub const TABLES: &[Table] = &[
+    CompressedRitual::TABLE,
+    RitualHead::TABLE,
+    SymbolProof::TABLE,
+    CodexHead::TABLE,
+    Deployment::TABLE,
+    DeploymentRestart::TABLE,
+    SupervisorRecord::TABLE,
+    Operation::TABLE,
+];
 
 /// A store and the services on it.
 ///
@@ -76,6 +86,12 @@ impl Mythos {
     #[must_use]
     pub fn codices(&self) -> CodexProofOfSymbolEngine {
         CodexProofOfSymbolEngine::new(self.access.clone())
+    }
+
+    /// The deployments of assistants, and their restarts.
+    #[must_use]
+    pub fn deployments(&self) -> AssistantDeploymentAutoRestarter {
+        AssistantDeploymentAutoRestarter::new(self.access.clone(), self.rituals(), self.codices())
     }
 
     /// Lets the store do housekeeping within `budget`.

@@ -1,20 +1,19 @@
 //! Map keys as member names.
 
-use std::io::Write;
-
 use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
 use super::failure::Failure;
+use super::write::Object;
 
-/// Appends a map key, not escaped, to the writer's names. Takes the keys that have one text form: text, characters,
-/// integers, booleans, and variants without content.
-pub(super) struct NameWriter<'w>(pub(super) &'w mut Vec<u8>);
+/// Begins the member that a map key names. Takes the keys that have one text form: text, characters, integers,
+/// booleans, and variants without content.
+pub(super) struct NameWriter<'o, 'w, 'a>(pub(super) &'o mut Object<'w, 'a>);
 
-impl NameWriter<'_> {
+impl NameWriter<'_, '_, '_> {
     #[inline]
     fn text(self, text: &str) -> Result<(), Failure> {
-        self.0.extend_from_slice(text.as_bytes());
+        self.0.begin_member(text);
         Ok(())
     }
 
@@ -27,7 +26,7 @@ fn no_name<T>(what: &str) -> Result<T, Failure> {
     Err(Failure::invalid(format!("{what} cannot be the name of a member; use text")))
 }
 
-impl Serializer for NameWriter<'_> {
+impl Serializer for NameWriter<'_, '_, '_> {
     type Ok = ();
     type Error = Failure;
     type SerializeSeq = Impossible<(), Failure>;
@@ -110,10 +109,6 @@ impl Serializer for NameWriter<'_> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
         value.serialize(self)
-    }
-
-    fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<(), Failure> {
-        write!(self.0, "{value}").map_err(|error| Failure::invalid(error.to_string()))
     }
 
     fn serialize_f32(self, _value: f32) -> Result<(), Failure> {

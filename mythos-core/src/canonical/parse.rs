@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 use super::MAX_DEPTH;
 use super::failure::Failure;
 use super::number;
-use super::text::needs_escape;
+use super::text::plain_prefix;
 
 /// How much of a refused literal a message quotes.
 const QUOTED_CHARS: usize = 40;
@@ -173,9 +173,8 @@ impl<'a> Parser<'a> {
         let mut unescaped = String::new();
         loop {
             let rest = &self.text.as_bytes()[self.at..];
-            let plain_len = rest.iter().take_while(|byte| !needs_escape(**byte)).count();
-            let plain = &self.text[self.at..self.at + plain_len];
-            self.at += plain_len;
+            let plain = &self.text[self.at..self.at + plain_prefix(rest)];
+            self.at += plain.len();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;

@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
 
-use super::text::compare_utf16;
+use super::text::{compare_utf16, plain_prefix};
 use super::*;
 use crate::ErrorKind;
 use crate::types::MAX_SAFE_INTEGER;
@@ -218,6 +218,23 @@ fn only_what_must_be_is_escaped() {
     assert!(found.starts_with(canonical), "{found}");
     assert!(found.ends_with("\u{7f}\u{80}\u{81}\u{82}\u{83}\u{84}\u{85}\u{86}\u{87}\u{88}\u{89}\u{8a}\u{8b}\u{8c}\u{8d}\u{8e}\u{8f}\u{90}\u{91}\u{92}\u{93}\u{94}\u{95}\u{96}\u{97}\u{98}\u{99}\u{9a}\u{9b}\u{9c}\u{9d}\u{9e}\u{9f}/\u{2028}\u{fb33}\u{1f600}\""));
     assert_eq!(parse(found.as_bytes()).unwrap(), json!(text));
+}
+
+#[test]
+fn a_byte_to_be_escaped_is_found_at_every_place() {
+    for len in 0..40 {
+        let plain = vec![0xFF; len];
+        assert_eq!(plain_prefix(&plain), len);
+        for (at, byte) in (0..len).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte))) {
+            let mut text = plain.clone();
+            text[at] = byte;
+            let found = if byte < 0x20 || byte == b'"' || byte == b'\\' { at } else { len };
+            assert_eq!(plain_prefix(&text), found, "byte {byte:02x} at {at} of {len}");
+            // Marks above the lowest do not count.
+            text[at..].fill(byte);
+            assert_eq!(plain_prefix(&text), found, "bytes {byte:02x} from {at} of {len}");
+        }
+    }
 }
 
 #[test]

@@ -20,8 +20,7 @@ use super::text::{compare_utf16, write_escaped, write_string};
 const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 const RAW_VALUE_TOKEN: &str = "$serde_json::private::RawValue";
 
-/// Enough for the names and members of a document of the crate's own.
-const INITIAL_NAME_BYTES: usize = 256;
+/// Enough for the members of a document of the crate's own.
 const INITIAL_MEMBERS: usize = 32;
 
 /// Appends to `out`.
@@ -30,10 +29,10 @@ const INITIAL_MEMBERS: usize = 32;
 /// together anew when it ends. The notes of all open objects lie on one stack.
 pub(super) struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    /// Member names, not escaped, of all open objects.
-    names: Vec<u8>,
     /// Members of all open objects.
     members: Vec<Member>,
+    /// Those of their names that had to be escaped, as they were before.
+    names: Vec<u8>,
     /// Where an object's members are put in order.
     ordered: Vec<u8>,
     depth: usize,
@@ -41,20 +40,31 @@ pub(super) struct Writer<'a> {
 
 #[derive(Clone, Copy)]
 struct Member {
-    /// Where its name lies in the names.
-    name: (usize, usize),
+    /// Whether its name lies in the writer's names, or else in the output.
+    escaped: bool,
+    /// Where its name lies there.
+    name_start: usize,
+    name_len: usize,
     /// Where its text begins in the output.
     start: usize,
     /// Where its text ends; known when the object ends.
     end: usize,
 }
 
+impl Member {
+    #[inline]
+    fn name<'n>(&self, out: &'n [u8], names: &'n [u8]) -> &'n [u8] {
+        let text = if self.escaped { names } else { out };
+        &text[self.name_start..self.name_start + self.name_len]
+    }
+}
+
 impl<'a> Writer<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         Self {
             out,
-            names: Vec::with_capacity(INITIAL_NAME_BYTES),
             members: Vec::with_capacity(INITIAL_MEMBERS),
+            names: Vec::new(),
             ordered: Vec::new(),
             depth: 0,
         }
@@ -400,23 +410,27 @@ impl ObjectKind {
 }
 
 impl Object<'_, '_> {
-    /// Begins the member whose name was appended to the writer's names.
     #[inline]
-    fn begin_member(&mut self, name_start: usize) {
-        let Writer { out, names, members, .. } = &mut *self.writer;
-        let name = &names[name_start..];
+    pub(super) fn begin_member(&mut self, name: &str) {
+        let Writer { out, members, names, .. } = &mut *self.writer;
+        let name = name.as_bytes();
         if self.len > 0 {
             out.push(b',');
-            if let Some(last) = members.last()
-                && self.sorted
-            {
-                let last = &names[last.name.0..last.name.1];
-                self.sorted = compare_utf16(last, name) == Ordering::Less;
+            if let Some(last) = members.last() {
+                self.sorted = self.sorted && compare_utf16(last.name(out, names), name) == Ordering::Less;
             }
         }
-        members.push(Member { name: (name_start, names.len()), start: out.len(), end: 0 });
         self.len += 1;
-        write_string(out, name);
+        let start = out.len();
+        let escaped = write_string(out, name);
+        let name_start = if escaped {
+            names.extend_from_slice(name);
+            names.len() - name.len()
+        } else {
+            // After the quotation mark.
+            start + 1
+        };
+        members.push(Member { escaped, name_start, name_len: name.len(), start, end: 0 });
         out.push(b':');
     }
 
@@ -425,8 +439,9 @@ impl Object<'_, '_> {
         match value.serialize(&mut *self.writer) {
             Ok(()) => Ok(()),
             Err(failure) => {
-                let member = self.writer.members[self.first..].get(self.len.saturating_sub(1));
-                let name = member.map_or_else(String::new, |member| self.writer.name(member));
+                let Writer { out, members, names, .. } = &*self.writer;
+                let member = members[self.first..].get(self.len.saturating_sub(1));
+                let name = String::from_utf8_lossy(member.map_or(b"", |member| member.name(out, names)));
                 Err(within_variant(failure.within(name), self.kind.variant()))
             }
         }
@@ -434,9 +449,7 @@ impl Object<'_, '_> {
 
     #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Failure> {
-        let name_start = self.writer.names.len();
-        self.writer.names.extend_from_slice(name.as_bytes());
-        self.begin_member(name_start);
+        self.begin_member(name);
         self.member_value(value)
     }
 
@@ -461,10 +474,6 @@ impl Object<'_, '_> {
 }
 
 impl Writer<'_> {
-    fn name(&self, member: &Member) -> String {
-        String::from_utf8_lossy(&self.names[member.name.0..member.name.1]).into_owned()
-    }
-
     /// Puts the members from `first` on, whose text begins at `start`, in order.
     fn sort(&mut self, first: usize, start: usize) -> Result<(), Failure> {
         let mut end = self.out.len();
@@ -473,23 +482,24 @@ impl Writer<'_> {
             // A comma stands before the member.
             end = member.start.saturating_sub(1);
         }
-        let names = &self.names;
-        let name = |member: &Member| &names[member.name.0..member.name.1];
-        let members = &mut self.members[first..];
+        let Self { out, members, names, ordered, .. } = self;
+        let name = |member: &Member| member.name(out, names);
+        let members = &mut members[first..];
         members.sort_unstable_by(|left, right| compare_utf16(name(left), name(right)));
         if let Some(twins) = members.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) {
-            let twice = twins[0];
-            return Err(Failure::invalid("a member of this name stands twice").within(self.name(&twice)));
+            let twice = String::from_utf8_lossy(name(&twins[0]));
+            return Err(Failure::invalid("a member of this name stands twice").within(twice));
         }
-        self.ordered.clear();
+        ordered.clear();
+        ordered.reserve(out.len() - start);
         for member in members.iter() {
-            if !self.ordered.is_empty() {
-                self.ordered.push(b',');
+            if !ordered.is_empty() {
+                ordered.push(b',');
             }
-            self.ordered.extend_from_slice(&self.out[member.start..member.end]);
+            ordered.extend_from_slice(&out[member.start..member.end]);
         }
-        self.out.truncate(start);
-        self.out.extend_from_slice(&self.ordered);
+        out.truncate(start);
+        out.extend_from_slice(ordered);
         Ok(())
     }
 
@@ -567,10 +577,7 @@ impl SerializeMap for Object<'_, '_> {
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failure> {
-        let name_start = self.writer.names.len();
-        key.serialize(NameWriter(&mut self.writer.names))?;
-        self.begin_member(name_start);
-        Ok(())
+        key.serialize(NameWriter(self))
     }
 
     #[inline]

@@ -10,7 +10,8 @@ use crate::types::{ClauseId, Commitment};
 
 /// Applies the change of event `sequence` to the states of its parents.
 pub(crate) fn apply(change: &Change, sequence: u64, parents: &[&CodexState]) -> Result<CodexState> {
-    let text = |commitment: &Commitment, opening: u32| CommittedText { commitment: *commitment, sequence, opening };
+    let text =
+        |commitment: &Commitment, opening: u32| CommittedText { commitment: *commitment, sequence, opening };
     let new = |clause: &ClauseId, commitment: &Commitment, opening: u32| ClauseState {
         clause: clause.clone(),
         text: text(commitment, opening),

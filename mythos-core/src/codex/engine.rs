@@ -8,8 +8,8 @@ use super::replay::{self, CodexVerification};
 use super::request::Request;
 use super::state::{CodexState, CommittedText};
 use super::{
-    Change, Clause, CodexHead, CodexHeadState, CommittedClause, CreateCodex, Event, MutateCodex, Mutation, Opening,
-    SymbolProof, TrailEntry, TrailPage,
+    Change, Clause, CodexHead, CodexHeadState, CommittedClause, CreateCodex, Event, MutateCodex, Mutation,
+    Opening, SymbolProof, TrailEntry, TrailPage,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
@@ -153,8 +153,10 @@ impl CodexProofOfSymbolEngine {
             }
         };
         let owner = || CodexHead::owner(self.access.tenant(), codex);
-        let texts = state.clauses.iter().flat_map(|clause| std::iter::once(&clause.text).chain(&clause.notes));
-        let names = texts.map(|text| CodexCell::Opening(text.sequence, text.opening).name()).collect::<Vec<_>>();
+        let texts =
+            state.clauses.iter().flat_map(|clause| std::iter::once(&clause.text).chain(&clause.notes));
+        let names =
+            texts.map(|text| CodexCell::Opening(text.sequence, text.opening).name()).collect::<Vec<_>>();
         let mut openings = BTreeMap::new();
         for names in names.chunks(CELLS_PER_READ) {
             // A thousand texts of 1 MiB would not fit one answer: whatever did not come is asked for again.
@@ -201,7 +203,10 @@ impl CodexProofOfSymbolEngine {
     /// [`ErrorKind::Corrupt`] if an event cannot be read.
     pub fn trail(&self, codex: &CodexId, from: u64, limit: u32) -> Result<TrailPage> {
         if !(1..=1_000).contains(&limit) {
-            return Err(Error::limit("limit", format!("a page of a trail has 1 to 1000 entries, not {limit}")));
+            return Err(Error::limit(
+                "limit",
+                format!("a page of a trail has 1 to 1000 entries, not {limit}"),
+            ));
         }
         let head = self.codex(codex)?;
         let until = head.length.min(from.saturating_add(u64::from(limit)));
@@ -273,7 +278,8 @@ impl CodexProofOfSymbolEngine {
                 }
             };
             let mut batch = Batch::new();
-            let proof = self.stage(&mut batch, request, operation, now, head.as_ref(), &parents, committed)?;
+            let proof =
+                self.stage(&mut batch, request, operation, now, head.as_ref(), &parents, committed)?;
             match self.access.commit(&batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.while_doing(format_args!("change codex {codex}"))),

@@ -18,9 +18,7 @@ mod trail;
 
 pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES};
 pub use engine::{CodexClause, CodexProofOfSymbolEngine, ProofFilter};
-pub use event::{
-    Change, ChangeKind, ClauseDelta, CommittedClause, Event, MergeSide, Opening, TakenClause,
-};
+pub use event::{Change, ChangeKind, ClauseDelta, CommittedClause, Event, MergeSide, Opening, TakenClause};
 pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, SymbolProof};
 pub use replay::{CodexVerification, Finding};
 pub use request::{CreateCodex, MutateCodex, Mutation};

@@ -211,7 +211,13 @@ struct Openings {
 }
 
 impl Openings {
-    fn of(&mut self, access: &Access, codex: &CodexId, sequence: u64, until: u64) -> Result<Vec<(u32, Vec<u8>)>> {
+    fn of(
+        &mut self,
+        access: &Access,
+        codex: &CodexId,
+        sequence: u64,
+        until: u64,
+    ) -> Result<Vec<(u32, Vec<u8>)>> {
         let mut openings = Vec::new();
         loop {
             while let Some(cell) = self.cells.front() {
@@ -256,8 +262,7 @@ fn read_range(
     (from, until): (crate::store::CellName, crate::store::CellName),
 ) -> Result<Vec<Cell>> {
     let owner = CodexHead::owner(access.tenant(), codex);
-    let names =
-        |limit| Names::Range { from: Some(from), until: Some(until), limit, reverse: false };
+    let names = |limit| Names::Range { from: Some(from), until: Some(until), limit, reverse: false };
     let (cells, more) = access.cells(owner.clone(), names(READ_CELLS), READ_BYTES)?;
     if cells.len() <= 1 && more {
         // A cell larger than a read comes with few others.
@@ -321,8 +326,10 @@ impl Replay {
         let parents = Event::from_bytes(bytes)
             .map(|event| event.parents)
             .map_err(|error| Finding::new(sequence, "event", "a readable event", error))?;
-        let parent_sequences: Vec<_> =
-            parents.iter().filter_map(|parent| self.states.get(parent).map(|(sequence, _)| *sequence)).collect();
+        let parent_sequences: Vec<_> = parents
+            .iter()
+            .filter_map(|parent| self.states.get(parent).map(|(sequence, _)| *sequence))
+            .collect();
         let trail_before = self.trail;
         let children = std::mem::take(&mut self.children);
         let step = self.step(bytes, |parent| {

@@ -229,7 +229,9 @@ fn mutated(mutation: &Mutation, entry: &TrailEntry, parents: &[u64]) -> bool {
         (Mutation::Replace { clause, text }, Change::Replace { clause: c, .. }) => clause == c && says(text),
         (Mutation::Remove { clause }, Change::Remove { clause: c }) => clause == c,
         (Mutation::Reorder { order }, Change::Reorder { order: o }) => order == o,
-        (Mutation::Annotate { clause, note }, Change::Annotate { clause: c, .. }) => clause == c && says(note),
+        (Mutation::Annotate { clause, note }, Change::Annotate { clause: c, .. }) => {
+            clause == c && says(note)
+        }
         (Mutation::Merge { other, take }, Change::Merge { take: t }) => {
             take == t && parents.get(1) == Some(other)
         }

@@ -48,7 +48,8 @@ impl TrailEntry {
 }
 
 fn open(event: &Event, bytes: &[u8], purpose: &str, commitment: &crate::types::Commitment) -> Result<String> {
-    let place = format_args!("the {purpose} of event {} of codex {}", event.sequence, event.codex).to_string();
+    let place =
+        format_args!("the {purpose} of event {} of codex {}", event.sequence, event.codex).to_string();
     let opening = Opening::from_bytes(bytes).map_err(|error| error.while_doing(&place))?;
     if opening.opens(purpose, commitment) {
         Ok(opening.value)

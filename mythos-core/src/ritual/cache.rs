@@ -12,7 +12,9 @@ use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
 use crate::store::{
     Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
 };
-use crate::types::{AssistantId, Commitment, Digest, EntryId, OperationId, RecordId, RitualId, Salt, Timestamp};
+use crate::types::{
+    AssistantId, Commitment, Digest, EntryId, OperationId, RecordId, RitualId, Salt, Timestamp,
+};
 
 /// The purpose under which payloads are committed to.
 const PAYLOAD: &str = "ritual payload";
@@ -177,7 +179,10 @@ impl RitualCompressionCache {
                 Ok(()) => return Ok(entry),
             }
         }
-        Err(Error::conflict(format!("other writers of ritual {} were faster {MAX_ATTEMPTS} times", save.ritual)))
+        Err(Error::conflict(format!(
+            "other writers of ritual {} were faster {MAX_ATTEMPTS} times",
+            save.ritual
+        )))
     }
 
     /// Restores the newest entry of a ritual; `None` if the ritual has none.
@@ -303,8 +308,7 @@ impl RitualCompressionCache {
             }
         };
         if !filter.labels.is_empty() {
-            query =
-                query.filter(Filter::TagsAll { field: "labels".to_owned(), tags: filter.labels.clone() });
+            query = query.filter(Filter::TagsAll { field: "labels".to_owned(), tags: filter.labels.clone() });
         }
         if filter.since.is_some() || filter.before.is_some() {
             let moment = |moment: Option<Timestamp>| moment.map(|moment| Scalar::Text(moment.to_string()));
@@ -437,7 +441,12 @@ impl RitualCompressionCache {
     }
 
     /// Checks that an entry is where it says it belongs, so that an entry copied to another place is refused.
-    fn check_place(&self, entry: &CompressedRitual, assistant: &AssistantId, ritual: &RitualId) -> Result<()> {
+    fn check_place(
+        &self,
+        entry: &CompressedRitual,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+    ) -> Result<()> {
         if entry.tenant == *self.access.tenant() && entry.assistant == *assistant && entry.ritual == *ritual {
             return Ok(());
         }

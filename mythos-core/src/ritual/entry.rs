@@ -6,8 +6,8 @@ use super::SymbolicIntent;
 use crate::error::{Error, Result};
 use crate::store::{CellName, Field, FieldKind, Model, Owner, Schema, Table};
 use crate::types::{
-    AssistantId, CodexId, Commitment, Digest, DomainHasher, EntryId, MAX_SAFE_INTEGER, RecordId, RitualId, Score,
-    TenantId, Timestamp,
+    AssistantId, CodexId, Commitment, Digest, DomainHasher, EntryId, MAX_SAFE_INTEGER, RecordId, RitualId,
+    Score, TenantId, Timestamp,
 };
 
 /// The largest payload: 64 MiB.

@@ -90,7 +90,8 @@ impl FrameCodec {
         let salt = Salt::from_bytes(field(13..29).try_into().unwrap_or_default());
         let max_raw_bytes = max_raw_bytes.min(MAX_PAYLOAD_BYTES as u64);
         if raw_bytes > max_raw_bytes {
-            let message = format!("the frame says {raw_bytes} bytes where at most {max_raw_bytes} are expected");
+            let message =
+                format!("the frame says {raw_bytes} bytes where at most {max_raw_bytes} are expected");
             return Err(Error::corrupt(message));
         }
         let payload = match header[4] {
@@ -141,10 +142,13 @@ fn header(encoding: Encoding, raw_bytes: usize, salt: &Salt, room: usize) -> Vec
 }
 
 fn new_compressor() -> Result<CCtx<'static>> {
-    let mut context = CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
-    for parameter in
-        [CParameter::CompressionLevel(LEVEL), CParameter::ChecksumFlag(true), CParameter::ContentSizeFlag(true)]
-    {
+    let mut context =
+        CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
+    for parameter in [
+        CParameter::CompressionLevel(LEVEL),
+        CParameter::ChecksumFlag(true),
+        CParameter::ContentSizeFlag(true),
+    ] {
         context.set_parameter(parameter).map_err(zstd_failed)?;
     }
     Ok(context)
@@ -182,9 +186,12 @@ mod tests {
     fn empty_small_and_incompressible_payloads_round_trip() {
         let codec = FrameCodec::default();
         let noise: Vec<u8> = (0..10_000_u32).map(|i| blake3::hash(&i.to_le_bytes()).as_bytes()[0]).collect();
-        for (payload, expected) in
-            [(vec![], Encoding::Raw), (vec![1], Encoding::Raw), (noise, Encoding::Raw), (compressible(), Encoding::Zstd)]
-        {
+        for (payload, expected) in [
+            (vec![], Encoding::Raw),
+            (vec![1], Encoding::Raw),
+            (noise, Encoding::Raw),
+            (compressible(), Encoding::Zstd),
+        ] {
             let (encoding, frame) = codec.encode(&payload, &SALT).unwrap();
             assert_eq!(encoding, expected);
             assert!(frame.len() <= HEADER_BYTES + payload.len());

@@ -27,7 +27,8 @@ impl SymbolicIntent {
 
     pub(crate) fn validate(&self) -> Result<()> {
         if self.labels.len() > Self::MAX_LABELS {
-            let message = format!("an entry has at most {} labels, not {}", Self::MAX_LABELS, self.labels.len());
+            let message =
+                format!("an entry has at most {} labels, not {}", Self::MAX_LABELS, self.labels.len());
             return Err(Error::limit("labels", message));
         }
         self.labels.iter().try_for_each(|label| check_label("labels", label))?;

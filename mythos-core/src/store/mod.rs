@@ -11,6 +11,7 @@ mod emulate;
 mod error;
 pub(crate) mod evaluate;
 mod memory;
+pub(crate) mod operation;
 mod query;
 mod record;
 mod schema;
@@ -35,7 +36,7 @@ pub use query::{
 pub use record::{Model, Record};
 pub use schema::{Field, FieldKind, Schema, Table};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{BackupProgress, SqliteOptions, SqliteStatistics, SqliteStore, Synchronous};
 
 /// A host's persistence.
 ///

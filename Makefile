@@ -1,0 +1,27 @@
+# `make demo` shows what MythOS does; `make test` shows that it does all it promises. CONTRIBUTING.md says the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt lint fuzz bench-store
+
+DIRECTORY ?= .
+
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: ## Kills a working agent again and again, and shows that it survives (DIRECTORY=what it audits)
+	@cargo run --release --locked --quiet --package mythos-examples --bin demo -- "$(DIRECTORY)"
+
+test: ## Runs everything the project promises: Rust, Python, Node, docs, conformance, fuzzing, hosts
+	@python3 tools/test.py $(STEPS)
+
+fmt: ## Formats all sources
+	@cargo fmt --all
+
+lint: ## Lints all Rust sources
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+fuzz: ## Fuzzes every decoder for SECONDS each (60)
+	@fuzz/run.sh $${SECONDS_EACH:-60}
+
+bench-store: ## Compares the SQLite store and canonical JSON with their peers
+	@cargo run --release --locked --quiet --package mythos-benches --bin bench_store

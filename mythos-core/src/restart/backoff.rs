@@ -1,0 +1,213 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::types::{DomainHasher, MAX_SAFE_INTEGER, RecordId};
+
+/// How long a deployment waits before its n-th restart in a row, before [`Jitter`].
+///
+/// Delays are whole milliseconds, at most 2^53 - 1 of them (285,616 years), which every language holds exactly. No
+/// attempt count overflows: a delay that would grow past its cap is its cap.
+///
+/// ```
+/// use mythos_core::restart::Backoff;
+/// use std::time::Duration;
+///
+/// let backoff = Backoff::Exponential { initial_ms: 100, factor: 2.0, cap_ms: 250 };
+/// let delays: Vec<_> = (1..=4).map(|attempt| backoff.delay(attempt).as_millis()).collect();
+/// assert_eq!(delays, [100, 200, 250, 250]);
+/// assert_eq!(backoff.delay(u64::MAX), Duration::from_millis(250));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Backoff {
+    /// The same delay every time.
+    Constant {
+        /// The delay, in milliseconds.
+        delay_ms: u64,
+    },
+    /// `min(cap, initial · factor^(attempt - 1))`.
+    ///
+    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    Exponential {
+        /// The first delay, in milliseconds.
+        initial_ms: u64,
+        /// What each further delay is multiplied by, in [`Backoff::FACTORS`].
+        factor: f64,
+        /// The longest delay, in milliseconds; not below the first.
+        cap_ms: u64,
+    },
+}
+
+impl Backoff {
+    /// The factors that an exponential backoff accepts. Below 1.1 it hardly grows and is a constant in disguise; above
+    /// 100 the second delay is the cap in every practical case.
+    pub const FACTORS: std::ops::RangeInclusive<f64> = 1.1..=100.0;
+
+    /// The delay before restart number `attempt` in a row, from 1; number 0 has none.
+    #[must_use]
+    pub fn delay(&self, attempt: u64) -> Duration {
+        let milliseconds = match (attempt, *self) {
+            (0, _) => 0,
+            (_, Self::Constant { delay_ms }) => delay_ms,
+            (attempt, Self::Exponential { initial_ms, factor, cap_ms }) => {
+                exponential(initial_ms, factor, cap_ms, attempt - 1)
+            }
+        };
+        Duration::from_millis(milliseconds)
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        match *self {
+            Self::Constant { delay_ms } => milliseconds("backoff.delay_ms", delay_ms),
+            Self::Exponential { initial_ms, factor, cap_ms } => {
+                milliseconds("backoff.initial_ms", initial_ms)?;
+                milliseconds("backoff.cap_ms", cap_ms)?;
+                if !Self::FACTORS.contains(&factor) {
+                    let message = format!(
+                        "backoff factor {factor} is not in {} to {}; use a constant backoff for equal delays",
+                        Self::FACTORS.start(),
+                        Self::FACTORS.end()
+                    );
+                    return Err(Error::invalid("backoff.factor", message));
+                }
+                if cap_ms < initial_ms {
+                    let message =
+                        format!("backoff cap of {cap_ms} ms is below the first delay of {initial_ms} ms");
+                    return Err(Error::invalid("backoff.cap_ms", message));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Multiplies step by step: IEEE 754 fixes the result of one multiplication, but not that of a power function, and
+/// the same policy must give the same delays on every platform. At the least factor, 386 steps reach the largest cap.
+fn exponential(initial_ms: u64, factor: f64, cap_ms: u64, steps: u64) -> u64 {
+    let mut delay = initial_ms as f64;
+    let cap = cap_ms as f64;
+    for _ in 0..steps {
+        if delay >= cap || delay == 0.0 {
+            break;
+        }
+        delay *= factor;
+    }
+    // The cast drops parts of a millisecond and saturates.
+    (delay as u64).min(cap_ms)
+}
+
+/// How a delay is spread, so that deployments that failed together do not come back together.
+///
+/// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Jitter {
+    /// The delay as it is.
+    None,
+    /// Anything from nothing to the delay, uniformly.
+    #[default]
+    Full,
+}
+
+impl Jitter {
+    /// Spreads `delay` by the drawn `fraction`, where `u64::MAX` stands for just below 1.
+    pub(super) fn spread(self, delay: Duration, fraction: u64) -> Duration {
+        match self {
+            Self::None => delay,
+            Self::Full => {
+                let choices = delay.as_millis() + 1;
+                // Delays have at most 53 bits, so that the product fits.
+                let drawn = (choices * u128::from(fraction)) >> u64::BITS;
+                Duration::from_millis(u64::try_from(drawn).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+/// Draws the fraction of draw number `number` of a deployment: a function of its arguments, so that a decision made
+/// again after a crash is the same decision.
+pub(super) fn fraction(seed: u64, deployment: &RecordId, number: u64) -> u64 {
+    let hash = DomainHasher::new("mythos 2026 restart jitter v1")
+        .field(&seed.to_le_bytes())
+        .field(deployment.as_bytes())
+        .field(&number.to_le_bytes())
+        .finish_extended::<8>();
+    u64::from_le_bytes(hash)
+}
+
+/// Refuses a number of milliseconds that some language cannot hold exactly.
+pub(super) fn milliseconds(field: &'static str, value: u64) -> Result<()> {
+    if value > MAX_SAFE_INTEGER {
+        return Err(Error::limit(field, format!("{field} is at most {MAX_SAFE_INTEGER} ms, not {value}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nonsense_is_refused_with_its_field() {
+        let exponential = |initial_ms, factor, cap_ms| Backoff::Exponential { initial_ms, factor, cap_ms };
+        let field = |backoff: Backoff| backoff.validate().unwrap_err().field().map(str::to_owned);
+        assert_eq!(field(exponential(2, 2.0, 1)).as_deref(), Some("backoff.cap_ms"));
+        for factor in [1.0, 0.0, -2.0, 100.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(field(exponential(1, factor, 1)).as_deref(), Some("backoff.factor"), "{factor}");
+        }
+        let too_long = Backoff::Constant { delay_ms: MAX_SAFE_INTEGER + 1 };
+        assert_eq!(field(too_long).as_deref(), Some("backoff.delay_ms"));
+        assert!(Backoff::Constant { delay_ms: MAX_SAFE_INTEGER }.validate().is_ok());
+    }
+
+    #[test]
+    fn draws_differ_by_seed_deployment_and_number() {
+        let (a, b) = (RecordId::new(b"a").unwrap(), RecordId::new(b"b").unwrap());
+        let draws = [fraction(1, &a, 1), fraction(2, &a, 1), fraction(1, &b, 1), fraction(1, &a, 2)];
+        let distinct: std::collections::BTreeSet<_> = draws.into_iter().collect();
+        assert_eq!(distinct.len(), 4);
+        assert_eq!(fraction(1, &a, 1), draws[0]);
+    }
+
+    #[test]
+    fn full_jitter_is_uniform_from_nothing_to_the_delay() {
+        // 16 buckets of 10,000 draws: the chi-square statistic with 15 degrees of freedom exceeds 37.7 in one of a
+        // thousand samples. The draws are fixed, so that the test never flickers.
+        let deployment = RecordId::new(b"deployment").unwrap();
+        let mut buckets = [0_f64; 16];
+        for number in 0..10_000 {
+            let delay = Jitter::Full.spread(Duration::from_millis(1599), fraction(7, &deployment, number));
+            buckets[delay.as_millis() as usize / 100] += 1.0;
+        }
+        let chi_square: f64 = buckets.iter().map(|count| (count - 625.0).powi(2) / 625.0).sum();
+        assert!(chi_square < 37.7, "{chi_square}: {buckets:?}");
+        assert_eq!(Jitter::Full.spread(Duration::from_millis(9), u64::MAX), Duration::from_millis(9));
+        assert_eq!(Jitter::Full.spread(Duration::from_millis(9), 0), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn delays_grow_to_the_cap_and_jitter_stays_within(
+            initial_ms in 0..=MAX_SAFE_INTEGER,
+            more in 0..=MAX_SAFE_INTEGER,
+            factor in Backoff::FACTORS,
+            attempt in 1..u64::MAX,
+            fraction: u64,
+        ) {
+            let cap_ms = initial_ms.saturating_add(more).min(MAX_SAFE_INTEGER);
+            let backoff = Backoff::Exponential { initial_ms, factor, cap_ms };
+            prop_assert!(backoff.validate().is_ok());
+            let delay = backoff.delay(attempt);
+            prop_assert!(backoff.delay(1).as_millis() == u128::from(initial_ms));
+            prop_assert!(delay <= backoff.delay(attempt + 1));
+            prop_assert!(delay.as_millis() <= u128::from(cap_ms));
+            prop_assert!(Jitter::Full.spread(delay, fraction) <= delay);
+            prop_assert_eq!(Jitter::None.spread(delay, fraction), delay);
+        }
+    }
+}

@@ -1,0 +1,599 @@
+use std::mem;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, Alignment, AlignmentPolicy, DeploymentSpec, Ending, Escalation, FailureKind, FallbackStep,
+    GiveUp, Incident, Question, Reason, RestartHistory, RestoredEntry, State, StateName, StepResult, Which,
+};
+use crate::types::{EntryId, OperationId, RecordId, Timestamp};
+
+/// The machine of one deployment: its state, and what its next decisions depend on.
+///
+/// It is a value. [`step`](Self::step) takes an event and the time and gives the next value; nothing else changes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Where the deployment stands.
+    state: State,
+    /// The open incident, or the last one.
+    incident: Option<Incident>,
+    /// How many launches there were: the host's deployments and the probes. The last one is the current run.
+    run: u64,
+    /// How many timers were set.
+    generation: u64,
+    /// How many effects were issued.
+    effects: u64,
+    /// The effect that waits for its answer; what it asks for follows from the state.
+    pending: Option<Pending>,
+    /// The restarts that count for the window.
+    history: RestartHistory,
+    /// The restarts in a row that count for the backoff.
+    attempts: u64,
+    /// Failed launches by the entry they were made from, oldest entry first.
+    failed_launches: Vec<FailedLaunches>,
+}
+
+/// An effect that waits for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) number: u64,
+    pub(super) issued_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct FailedLaunches {
+    entry: EntryId,
+    count: u32,
+}
+
+/// What a decision depends on beside the machine and the event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) deployment: &'a RecordId,
+    pub(super) spec: &'a DeploymentSpec,
+    pub(super) now: Timestamp,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The host launched the assistant itself, as the context's spec says.
+    Deployed,
+    /// Run `run` failed; `None` stands for the current one.
+    Failed { run: Option<u64>, kind: FailureKind, reason: Reason, operation: OperationId },
+    /// A timer fired.
+    TimerFired { generation: u64 },
+    /// An effect was answered.
+    Answered { number: u64, answer: Answer },
+    /// The deployment is to rest.
+    StopRequested,
+    /// It is to be restarted at once, and what happened before no longer counts.
+    RestartRequested { reason: Reason, operation: OperationId },
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// An entry was restored and verified.
+    Restored(RestoredEntry),
+    /// There is no such entry, or none that verifies; `sequence` is that of the newest one that failed.
+    NotRestored { sequence: Option<u64>, reason: Reason },
+    /// The entry ran under the proven codex in force.
+    Aligned(Alignment),
+    /// It ran under another one.
+    Misaligned(Alignment),
+    /// The codex in force cannot be proven.
+    NotAligned { reason: Reason },
+    /// The probe passed.
+    Ready,
+    /// The launch or its probe failed.
+    NotReady { reason: Reason },
+    /// An operator says yes.
+    Approved,
+    /// An operator says no.
+    Declined,
+    /// An operator knows.
+    Acknowledged,
+}
+
+/// What an event led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The machine after it.
+    Moved(Box<Machine>),
+    /// Nothing, which is as it should be.
+    Ignored(Ignored),
+}
+
+/// Why an event led to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ignored {
+    /// A timer that no longer counts.
+    StaleTimer,
+    /// A timer that fired too early.
+    NotDue,
+    /// The failure of a run that was replaced since.
+    StaleRun,
+    /// A failure while nothing is supposed to run: the one that was reported already.
+    NothingRuns,
+    /// It is stopped already.
+    AlreadyStopped,
+    /// The effect was answered before, or overtaken by another decision.
+    AlreadyAnswered,
+}
+
+/// Why an event cannot have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No effect of that number was ever issued.
+    NeverIssued,
+    /// There was no such run.
+    NeverLaunched,
+    /// That is no answer to the pending effect.
+    WrongAnswer,
+}
+
+impl Default for Machine {
+    /// A deployment of which nothing happened yet.
+    fn default() -> Self {
+        Self {
+            state: State::Stopped,
+            incident: None,
+            run: 0,
+            generation: 0,
+            effects: 0,
+            pending: None,
+            history: RestartHistory::default(),
+            attempts: 0,
+            failed_launches: Vec::new(),
+        }
+    }
+}
+
+impl Machine {
+    /// The most entries whose failed launches are remembered. A restart adds at most one, and a window of the usual
+    /// size gives up long before.
+    const MAX_FAILED_ENTRIES: usize = 32;
+
+    /// Where the deployment stands.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The open incident, or the last one.
+    #[must_use]
+    pub const fn incident(&self) -> Option<&Incident> {
+        self.incident.as_ref()
+    }
+
+    /// The number of the current run: every launch, by the host's deployment or for a probe, is the next one.
+    #[must_use]
+    pub const fn run(&self) -> u64 {
+        self.run
+    }
+
+    pub(super) const fn pending(&self) -> Option<Pending> {
+        self.pending
+    }
+
+    /// How many effects were issued.
+    pub(super) const fn effects(&self) -> u64 {
+        self.effects
+    }
+
+    /// What the pending effect asks for.
+    pub(super) fn action(&self, spec: &DeploymentSpec) -> Option<Action> {
+        self.pending?;
+        match &self.state {
+            State::Restoring { step, older_than } => {
+                let (ritual, which) = match spec.policy.step(*step)? {
+                    FallbackStep::Latest => (spec.ritual.clone(), Which::Latest),
+                    FallbackStep::OlderEntry => {
+                        (spec.ritual.clone(), Which::OlderThan { sequence: *older_than })
+                    }
+                    FallbackStep::NamedRitual { ritual } => (ritual.clone(), Which::Latest),
+                    FallbackStep::Escalate => return None,
+                };
+                Some(Action::Restore { ritual, which })
+            }
+            State::Aligning { entry, .. } => {
+                Some(Action::Align { codex: spec.codex.clone()?, entry: entry.clone() })
+            }
+            State::AwaitingOperator { question: Question::Misaligned { entry, alignment, .. } } => {
+                let escalation =
+                    Escalation::Misaligned { entry: entry.clone(), alignment: alignment.clone() };
+                Some(Action::Escalate { escalation })
+            }
+            State::AwaitingOperator { question: Question::PathExhausted } => {
+                Some(Action::Escalate { escalation: Escalation::PathExhausted })
+            }
+            State::Verifying { entry, deadline, .. } => {
+                Some(Action::Probe { entry: entry.clone(), deadline: *deadline })
+            }
+            State::GivenUp { why } => {
+                Some(Action::Escalate { escalation: Escalation::GivenUp { why: *why } })
+            }
+            State::Running { .. }
+            | State::BackingOff { .. }
+            | State::MythpathReady { .. }
+            | State::Stopped => None,
+        }
+    }
+
+    /// Takes one event. This is the specification of the machine.
+    pub(super) fn step(mut self, context: &Context<'_>, event: Event) -> Result<Step, Refusal> {
+        use {Answer as A, Event as E, State as S};
+
+        // Events name what they are about, so that those that come late or twice are recognised in every state.
+        match &event {
+            E::Answered { number, .. } if self.pending.is_none_or(|pending| pending.number != *number) => {
+                let issued = (1..=self.effects).contains(number);
+                return if issued { ignored(Ignored::AlreadyAnswered) } else { Err(Refusal::NeverIssued) };
+            }
+            E::Failed { run: Some(run), .. } if *run != self.run => {
+                let launched = (1..=self.run).contains(run);
+                return if launched { ignored(Ignored::StaleRun) } else { Err(Refusal::NeverLaunched) };
+            }
+            _ => {}
+        }
+
+        let state = mem::replace(&mut self.state, S::Stopped);
+        match (state, event) {
+            // What the host asks for goes before everything else.
+            (_, E::Deployed) => self.deployed(context),
+            (S::Stopped, E::StopRequested) => return ignored(Ignored::AlreadyStopped),
+            (_, E::StopRequested) => self.stopped(context),
+            (_, E::RestartRequested { reason, operation }) => self.restart_now(context, reason, operation),
+
+            // A failure.
+            (S::Running { since }, E::Failed { kind, reason, operation, .. }) => {
+                self.failed(context, since, None, kind, reason, operation);
+            }
+            (S::MythpathReady { since, entry, .. }, E::Failed { kind, reason, operation, .. }) => {
+                self.failed(context, since, Some(&entry), kind, reason, operation);
+            }
+            (S::Verifying { entry, .. }, E::Failed { reason, .. }) => {
+                self.launch_failed(context, &entry, reason);
+            }
+            (
+                S::BackingOff { .. }
+                | S::Restoring { .. }
+                | S::Aligning { .. }
+                | S::AwaitingOperator { .. }
+                | S::GivenUp { .. }
+                | S::Stopped,
+                E::Failed { .. },
+            ) => return ignored(Ignored::NothingRuns),
+
+            // A timer.
+            (
+                S::BackingOff { until: due, generation } | S::Verifying { deadline: due, generation, .. },
+                E::TimerFired { generation: fired },
+            ) if generation == fired && context.now < due => return ignored(Ignored::NotDue),
+            (S::BackingOff { generation, .. }, E::TimerFired { generation: fired })
+                if generation == fired =>
+            {
+                self.begin_path(context);
+            }
+            (S::Verifying { entry, generation, .. }, E::TimerFired { generation: fired })
+                if generation == fired =>
+            {
+                self.launch_failed(context, &entry, Reason::shortened("the probe was not answered in time"));
+            }
+            (_, E::TimerFired { .. }) => return ignored(Ignored::StaleTimer),
+
+            // The answer to Restore.
+            (S::Restoring { step, older_than }, E::Answered { answer: A::Restored(entry), .. }) => {
+                self.restored(context, step, older_than, entry);
+            }
+            (
+                S::Restoring { step, older_than },
+                E::Answered { answer: A::NotRestored { sequence, reason }, .. },
+            ) => {
+                let sequence = sequence.filter(|_| context.is_of_own_ritual(step));
+                self.next_step(context, step, sequence.or(older_than), StepResult::NotRestored { reason });
+            }
+
+            // The answer to Align.
+            (S::Aligning { entry, .. }, E::Answered { answer: A::Aligned(alignment), .. }) => {
+                self.launch(context, entry, Some(alignment));
+            }
+            (
+                S::Aligning { step, older_than, entry },
+                E::Answered { answer: A::Misaligned(alignment), .. },
+            ) => match context.spec.policy.options().alignment {
+                AlignmentPolicy::AdoptCurrent => self.launch(context, entry, Some(alignment)),
+                AlignmentPolicy::AskOperator => {
+                    self.ask(context, Question::Misaligned { step, older_than, entry, alignment });
+                }
+                AlignmentPolicy::SameRoot => {
+                    self.align(alignment);
+                    self.next_step(context, step, older_than, StepResult::Misaligned);
+                }
+            },
+            (S::Aligning { step, older_than, .. }, E::Answered { answer: A::NotAligned { reason }, .. }) => {
+                self.next_step(context, step, older_than, StepResult::NotAligned { reason });
+            }
+
+            // The answer to a question.
+            (
+                S::AwaitingOperator { question: Question::Misaligned { entry, alignment, .. } },
+                E::Answered { answer: A::Approved, .. },
+            ) => self.launch(context, entry, Some(alignment)),
+            (
+                S::AwaitingOperator { question: Question::Misaligned { step, older_than, .. } },
+                E::Answered { answer: A::Declined, .. },
+            ) => self.next_step(context, step, older_than, StepResult::Misaligned),
+            (
+                S::AwaitingOperator { question: Question::PathExhausted },
+                E::Answered { answer: A::Approved, .. },
+            ) => self.try_again(context),
+            (
+                S::AwaitingOperator { question: Question::PathExhausted },
+                E::Answered { answer: A::Declined, .. },
+            ) => self.declined(context),
+
+            // The answer to Probe.
+            (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::Ready, .. }) => {
+                self.ready(context, entry, alignment);
+            }
+            (S::Verifying { entry, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
+                self.launch_failed(context, &entry, reason);
+            }
+
+            // The answer to a notice.
+            (S::GivenUp { why }, E::Answered { answer: A::Acknowledged, .. }) => {
+                self.state = S::GivenUp { why };
+                self.pending = None;
+            }
+
+            (_, E::Answered { .. }) => return Err(Refusal::WrongAnswer),
+        }
+        Ok(Step::Moved(Box::new(self)))
+    }
+
+    fn deployed(&mut self, context: &Context<'_>) {
+        self.visit(context, StateName::Running);
+        self.end_incident(context, Ending::Redeployed);
+        self.forget();
+        self.run = self.run.saturating_add(1);
+        self.rest(State::Running { since: context.now });
+    }
+
+    fn stopped(&mut self, context: &Context<'_>) {
+        self.visit(context, StateName::Stopped);
+        self.end_incident(context, Ending::Stopped);
+        self.rest(State::Stopped);
+    }
+
+    fn restart_now(&mut self, context: &Context<'_>, reason: Reason, operation: OperationId) {
+        self.forget();
+        match &mut self.incident {
+            Some(incident) if incident.is_open() => incident.end_step(StepResult::Interrupted),
+            _ => self.open_incident(context, FailureKind::Requested, reason, operation),
+        }
+        self.begin_path(context);
+    }
+
+    fn failed(
+        &mut self,
+        context: &Context<'_>,
+        up_since: Timestamp,
+        entry: Option<&RestoredEntry>,
+        kind: FailureKind,
+        reason: Reason,
+        operation: OperationId,
+    ) {
+        let quiet = context.now.saturating_duration_since(up_since).as_millis();
+        if quiet >= u128::from(context.spec.policy.options().quiet_period_ms) {
+            self.forget();
+        }
+        if let Some(entry) = entry {
+            self.count_failed_launch(entry);
+        }
+        self.open_incident(context, kind, reason, operation);
+        self.restart_or_give_up(context);
+    }
+
+    fn launch_failed(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
+        self.count_failed_launch(entry);
+        self.end_step(StepResult::NotReady { reason });
+        self.restart_or_give_up(context);
+    }
+
+    fn restart_or_give_up(&mut self, context: &Context<'_>) {
+        self.visit(context, StateName::Failed);
+        if !self.history.admit(&context.spec.policy.options().window, context.now) {
+            self.give_up(context, GiveUp::WindowExceeded);
+            return;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let generation = self.generation.saturating_add(1);
+        let delay = context.spec.policy.delay(context.deployment, self.attempts, generation);
+        if delay.is_zero() {
+            self.begin_path(context);
+            return;
+        }
+        if let Some(incident) = &mut self.incident {
+            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            incident.waited_ms =
+                incident.waited_ms.saturating_add(delay_ms).min(crate::types::MAX_SAFE_INTEGER);
+        }
+        self.visit(context, StateName::BackingOff);
+        self.generation = generation;
+        self.rest(State::BackingOff { until: context.now.saturating_add(delay), generation });
+    }
+
+    fn begin_path(&mut self, context: &Context<'_>) {
+        if let Some(incident) = &mut self.incident {
+            incident.restarts = incident.restarts.saturating_add(1);
+        }
+        self.begin_step(context, 0, None);
+    }
+
+    fn begin_step(&mut self, context: &Context<'_>, step: u32, older_than: Option<u64>) {
+        let Some(kind) = context.spec.policy.step(step) else {
+            self.give_up(context, GiveUp::PathExhausted);
+            return;
+        };
+        if let Some(incident) = &mut self.incident {
+            incident.begin_step(kind.clone());
+        }
+        if *kind == FallbackStep::Escalate {
+            self.ask(context, Question::PathExhausted);
+        } else {
+            self.visit(context, StateName::Restoring);
+            self.issue(context, State::Restoring { step, older_than });
+        }
+    }
+
+    fn next_step(&mut self, context: &Context<'_>, step: u32, older_than: Option<u64>, result: StepResult) {
+        self.end_step(result);
+        self.begin_step(context, step.saturating_add(1), older_than);
+    }
+
+    fn restored(&mut self, context: &Context<'_>, step: u32, older_than: Option<u64>, entry: RestoredEntry) {
+        if let Some(incident) = &mut self.incident {
+            incident.restored(&entry);
+        }
+        let older_than = Some(entry.sequence).filter(|_| context.is_of_own_ritual(step)).or(older_than);
+        let failed = self.failed_launches.iter().find(|failed| failed.entry == entry.entry);
+        if failed.is_some_and(|failed| failed.count >= context.spec.policy.options().launches_per_entry) {
+            self.next_step(context, step, older_than, StepResult::PassedOver);
+        } else if context.spec.codex.is_some() {
+            self.visit(context, StateName::Aligning);
+            self.issue(context, State::Aligning { step, older_than, entry });
+        } else {
+            self.launch(context, entry, None);
+        }
+    }
+
+    fn launch(&mut self, context: &Context<'_>, entry: RestoredEntry, alignment: Option<Alignment>) {
+        if let Some(alignment) = &alignment {
+            self.align(alignment.clone());
+        }
+        self.visit(context, StateName::Verifying);
+        self.run = self.run.saturating_add(1);
+        self.generation = self.generation.saturating_add(1);
+        let allowed = std::time::Duration::from_millis(context.spec.policy.options().probe_deadline_ms);
+        let deadline = context.now.saturating_add(allowed);
+        let generation = self.generation;
+        self.issue(context, State::Verifying { entry, alignment, deadline, generation });
+    }
+
+    fn ready(&mut self, context: &Context<'_>, entry: RestoredEntry, alignment: Option<Alignment>) {
+        self.end_step(StepResult::Ready);
+        self.visit(context, StateName::MythpathReady);
+        self.end_incident(context, Ending::Ready);
+        self.rest(State::MythpathReady { entry, alignment, since: context.now });
+    }
+
+    fn ask(&mut self, context: &Context<'_>, question: Question) {
+        if let Question::Misaligned { alignment, .. } = &question {
+            self.align(alignment.clone());
+        }
+        self.visit(context, StateName::AwaitingOperator);
+        self.issue(context, State::AwaitingOperator { question });
+    }
+
+    fn try_again(&mut self, context: &Context<'_>) {
+        self.end_step(StepResult::Approved);
+        self.forget();
+        self.begin_path(context);
+    }
+
+    fn declined(&mut self, context: &Context<'_>) {
+        self.end_step(StepResult::Declined);
+        self.visit(context, StateName::GivenUp);
+        self.end_incident(context, Ending::GivenUp);
+        // Whoever declined knows: no notice.
+        self.rest(State::GivenUp { why: GiveUp::Declined });
+    }
+
+    fn give_up(&mut self, context: &Context<'_>, why: GiveUp) {
+        self.visit(context, StateName::GivenUp);
+        self.end_incident(context, Ending::GivenUp);
+        self.issue(context, State::GivenUp { why });
+    }
+
+    /// Enters a state that waits for the answer to a new effect.
+    fn issue(&mut self, context: &Context<'_>, state: State) {
+        self.effects = self.effects.saturating_add(1);
+        self.pending = Some(Pending { number: self.effects, issued_at: context.now });
+        self.state = state;
+    }
+
+    /// Enters a state that waits for no answer.
+    fn rest(&mut self, state: State) {
+        self.pending = None;
+        self.state = state;
+    }
+
+    /// From here on, what happened before no longer counts.
+    fn forget(&mut self) {
+        self.history = RestartHistory::default();
+        self.attempts = 0;
+        self.failed_launches.clear();
+    }
+
+    fn count_failed_launch(&mut self, entry: &RestoredEntry) {
+        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.entry == entry.entry) {
+            failed.count = failed.count.saturating_add(1);
+            return;
+        }
+        if self.failed_launches.len() == Self::MAX_FAILED_ENTRIES {
+            self.failed_launches.remove(0);
+        }
+        self.failed_launches.push(FailedLaunches { entry: entry.entry, count: 1 });
+    }
+
+    fn open_incident(
+        &mut self,
+        context: &Context<'_>,
+        kind: FailureKind,
+        reason: Reason,
+        operation: OperationId,
+    ) {
+        let number = self.incident.as_ref().map_or(0, |incident| incident.number).saturating_add(1);
+        self.incident = Some(Incident::open(number, kind, reason, operation, context.now));
+    }
+
+    fn end_incident(&mut self, context: &Context<'_>, ending: Ending) {
+        if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
+            incident.end(ending, context.now);
+        }
+    }
+
+    fn end_step(&mut self, result: StepResult) {
+        if let Some(incident) = &mut self.incident {
+            incident.end_step(result);
+        }
+    }
+
+    fn align(&mut self, alignment: Alignment) {
+        if let Some(incident) = &mut self.incident {
+            incident.alignment = Some(alignment);
+        }
+    }
+
+    fn visit(&mut self, context: &Context<'_>, state: StateName) {
+        if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
+            incident.visit(state, context.now);
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Whether step `index` restores an entry of the deployment's own ritual.
+    fn is_of_own_ritual(&self, index: u32) -> bool {
+        !matches!(self.spec.policy.step(index), Some(FallbackStep::NamedRitual { .. }))
+    }
+}
+
+const fn ignored(why: Ignored) -> Result<Step, Refusal> {
+    Ok(Step::Ignored(why))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Every state with every event.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// A machine in each state, by the name of the state's row.
+pub(super) fn in_state(row: &str) -> Driver {
+    let mut policy = options();
+    policy.alignment = match row {
+        "awaiting (misaligned)" => AlignmentPolicy::AskOperator,
+        "aligning (same root)" => AlignmentPolicy::SameRoot,
+        _ => AlignmentPolicy::AdoptCurrent,
+    };
+    policy.symbolic_fallback_path = match row {
+        "awaiting (exhausted)" => vec![FallbackStep::Escalate],
+        "restoring (last step)" | "aligning (last step)" => vec![],
+        _ => vec![FallbackStep::OlderEntry],
+    };
+    policy.window.max_restarts = if row.ends_with("(window full)") { 1 } else { 9 };
+    let mut driver = Driver::new(policy).with_codex();
+    if row.starts_with("running") {
+        if row.ends_with("(window full)") {
+            let now = driver.now();
+            driver.machine.history.admit(&driver.spec.policy.options().window, now);
+        }
+        return driver;
+    }
+    if row == "stopped" {
+        driver.moved(Event::StopRequested);
+        return driver;
+    }
+    driver.moved(failed());
+    if row.starts_with("backing off") {
+        return driver;
+    }
+    driver.timer();
+    if row.starts_with("restoring") {
+        return driver;
+    }
+    if row.starts_with("given up") || row == "awaiting (exhausted)" {
+        driver.answer(Answer::NotRestored { sequence: None, reason: reason() });
+        if row.starts_with("given up") {
+            driver.answer(Answer::NotRestored { sequence: None, reason: reason() });
+        }
+        if row == "given up (known)" {
+            driver.answer(Answer::Acknowledged);
+        }
+        return driver;
+    }
+    driver.answer(Answer::Restored(entry(7)));
+    if row.starts_with("aligning") {
+        return driver;
+    }
+    driver.answer(Answer::Misaligned(alignment(b"other")));
+    if row.starts_with("mythpath-ready") {
+        driver.answer(Answer::Ready);
+    }
+    driver
+}
+
+/// An event of each column, about the pending effect, the timer that is set, and the current run.
+fn event(column: &str, driver: &Driver) -> Event {
+    let number = driver.machine.pending.map_or(driver.machine.effects + 1, |pending| pending.number);
+    let answer = |answer| Event::Answered { number, answer };
+    match column {
+        "deploy" => Event::Deployed,
+        "stop" => Event::StopRequested,
+        "restart" => restart_requested(),
+        "failed" => failed(),
+        "timer" => Event::TimerFired { generation: driver.machine.generation },
+        "restored" => answer(Answer::Restored(entry(7))),
+        "-restored" => answer(Answer::NotRestored { sequence: Some(7), reason: reason() }),
+        "aligned" => answer(Answer::Aligned(alignment(b"root"))),
+        "misalign" => answer(Answer::Misaligned(alignment(b"other"))),
+        "-aligned" => answer(Answer::NotAligned { reason: reason() }),
+        "ready" => answer(Answer::Ready),
+        "-ready" => answer(Answer::NotReady { reason: reason() }),
+        "yes" => answer(Answer::Approved),
+        "no" => answer(Answer::Declined),
+        "known" => answer(Answer::Acknowledged),
+        _ => panic!("no event {column}"),
+    }
+}
+
+/// Every state with every event. The abbreviations: Ru(nning), Ba(cking off), Re(storing), Al(igning), Aw(aiting an
+/// operator), Ve(rifying), My(thpath-ready), Gi(ven up), St(opped); `-` ignored, `x` refused.
+const CELLS: &str = "
+state                      deploy stop restart failed timer restored -restored aligned misalign -aligned ready -ready yes no known
+running                    Ru     St   Re      Ba     -     x        x         x       x        x        x     x      x   x  x
+running (window full)      Ru     St   Re      Gi     -     x        x         x       x        x        x     x      x   x  x
+backing off                Ru     St   Re      -      Re    x        x         x       x        x        x     x      x   x  x
+restoring                  Ru     St   Re      -      -     Al       Re        x       x        x        x     x      x   x  x
+restoring (last step)      Ru     St   Re      -      -     Al       Gi        x       x        x        x     x      x   x  x
+aligning                   Ru     St   Re      -      -     x        x         Ve      Ve       Re       x     x      x   x  x
+aligning (same root)       Ru     St   Re      -      -     x        x         Ve      Re       Re       x     x      x   x  x
+aligning (last step)       Ru     St   Re      -      -     x        x         Ve      Ve       Gi       x     x      x   x  x
+awaiting (misaligned)      Ru     St   Re      -      -     x        x         x       x        x        x     x      Ve  Re x
+awaiting (exhausted)       Ru     St   Re      -      -     x        x         x       x        x        x     x      Re  Gi x
+verifying                  Ru     St   Re      Ba     Ba    x        x         x       x        x        My    Ba     x   x  x
+verifying (window full)    Ru     St   Re      Gi     Gi    x        x         x       x        x        My    Gi     x   x  x
+mythpath-ready             Ru     St   Re      Ba     -     x        x         x       x        x        x     x      x   x  x
+mythpath-ready (window full) Ru   St   Re      Gi     -     x        x         x       x        x        x     x      x   x  x
+given up                   Ru     St   Re      -      -     x        x         x       x        x        x     x      x   x  Gi
+given up (known)           Ru     St   Re      -      -     x        x         x       x        x        x     x      x   x  x
+stopped                    Ru     -    Re      -      -     x        x         x       x        x        x     x      x   x  x
+";
+
+#[test]
+fn every_cell_of_the_table() {
+    let mut lines = CELLS.lines().filter(|line| !line.is_empty());
+    let columns: Vec<_> = lines.next().unwrap().split_whitespace().skip(1).collect();
+    let mut seen = BTreeSet::new();
+    for line in lines {
+        // The name of a row may hold spaces, its cells do not.
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (name, cells) = words.split_at(words.len() - columns.len());
+        let name = name.join(" ");
+        check_row(&name, &columns, cells);
+        seen.insert(in_state(&name).machine.state.name());
+    }
+    assert_eq!(seen.len(), 9, "each of the nine states has a row");
+}
+
+fn check_row(row: &str, columns: &[&str], cells: &[&str]) {
+    for (column, cell) in columns.iter().zip(cells) {
+        let mut driver = in_state(row);
+        if let Some((due, _)) = driver.machine.state.timer() {
+            let since = due.saturating_duration_since(Timestamp::UNIX_EPOCH);
+            driver.now_ms = u64::try_from(since.as_millis()).unwrap();
+        }
+        let before = driver.machine.clone();
+        let event = event(column, &driver);
+        let outcome = match driver.step(event) {
+            Ok(None) => abbreviation(driver.machine.state.name()),
+            Ok(Some(_)) => "-",
+            Err(_) => "x",
+        };
+        assert_eq!(outcome, *cell, "{column} in {row}");
+        if matches!(outcome, "-" | "x") {
+            assert_eq!(driver.machine, before);
+        }
+        check_invariants(&driver);
+    }
+}
+
+pub(super) const fn abbreviation(state: StateName) -> &'static str {
+    match state {
+        StateName::Running => "Ru",
+        StateName::Failed => "Fa",
+        StateName::BackingOff => "Ba",
+        StateName::Restoring => "Re",
+        StateName::Aligning => "Al",
+        StateName::AwaitingOperator => "Aw",
+        StateName::Verifying => "Ve",
+        StateName::MythpathReady => "My",
+        StateName::GivenUp => "Gi",
+        StateName::Stopped => "St",
+    }
+}

@@ -1,0 +1,40 @@
+//! Brings failed deployments back: running → failed → backing off → restoring → aligning → verifying → mythpath-ready.
+//!
+//! A *deployment* is an assistant under a supervisor, with the ritual it is restored to and the codex it must be
+//! aligned with. A pure [`Machine`] decides about each: values and the time in, values out. The [`Supervisor`] commits
+//! every decision together with the [`Effect`] it asks for, and the host carries effects out and answers them. So a
+//! crash of the supervisor at any point loses no decision, and the next holder of the supervision goes on from there.
+//!
+//! # How it is driven
+//! 1. [`supervise`](AssistantDeploymentAutoRestarter::supervise) takes the supervision over.
+//! 2. [`deploy`](Supervisor::deploy) says what runs, [`report_failure`](Supervisor::report_failure) what failed.
+//! 3. In a loop: [`tick`](Supervisor::tick) fires due timers, [`poll_effects`](Supervisor::poll_effects) gives what is
+//!    to be done. [`carry_out`](Supervisor::carry_out) does a restore and an alignment; the host launches and probes
+//!    assistants and tells operators, and [`answer`](Supervisor::answer)s. [`next_timeout`](Supervisor::next_timeout)
+//!    says how long to sleep.
+
+mod backoff;
+mod effect;
+mod incident;
+mod machine;
+mod policy;
+mod record;
+mod request;
+mod service;
+mod spec;
+mod state;
+mod supervisor;
+mod window;
+
+pub use backoff::{Backoff, Jitter};
+pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
+pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
+pub use machine::Machine;
+pub use policy::{AlignmentPolicy, FallbackStep, RestartPolicy, RestartPolicyOptions, Strategy};
+pub use record::{Decision, Deployment, DeploymentRestart, SupervisorRecord};
+pub use request::{DeployAssistant, ReportFailure, RestartAssistant, StopAssistant};
+pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, RestartFilter};
+pub use spec::DeploymentSpec;
+pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName};
+pub use supervisor::{CarriedOut, Supervisor};
+pub use window::{RestartHistory, RestartWindow};

@@ -1,0 +1,261 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::backoff::{fraction, milliseconds};
+use super::{Backoff, Jitter, RestartWindow};
+use crate::error::{Error, Result};
+use crate::types::{MAX_SAFE_INTEGER, RecordId, RitualId};
+
+/// How a deployment is brought back after a failure. Valid by construction; serde checks as [`RestartPolicy::new`].
+///
+/// ```
+/// use mythos_core::restart::{Backoff, RestartPolicy, RestartPolicyOptions, RestartWindow};
+///
+/// let policy = RestartPolicy::new(RestartPolicyOptions {
+///     window: RestartWindow { max_restarts: 3, period_ms: 60_000 },
+///     backoff: Backoff::Exponential { initial_ms: 200, factor: 2.0, cap_ms: 5_000 },
+///     ..RestartPolicyOptions::default()
+/// })?;
+/// assert_eq!(policy.options().window.max_restarts, 3);
+///
+/// let nonsense = r#"{"backoff": {"kind": "exponential", "initial_ms": 10, "factor": 2.0, "cap_ms": 5}}"#;
+/// assert!(serde_json::from_str::<RestartPolicy>(nonsense).is_err());
+/// # Ok::<(), mythos_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "RestartPolicyOptions", into = "RestartPolicyOptions")]
+pub struct RestartPolicy(RestartPolicyOptions);
+
+/// What a [`RestartPolicy`] is made of. What serialized options leave out has its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestartPolicyOptions {
+    /// Which deployments are restarted when one fails.
+    pub strategy: Strategy,
+    /// How many restarts within which period; more, and the deployment is given up.
+    ///
+    /// By default 10 within ten minutes.
+    pub window: RestartWindow,
+    /// The delay before each restart in a row.
+    ///
+    /// By default 1 s, doubled up to 60 s (Kubernetes enhancement 4603).
+    pub backoff: Backoff,
+    /// How the delays are spread; by default fully.
+    pub jitter: Jitter,
+    /// So many restarts in a row come without a delay, before the first of `backoff`; by default none.
+    pub free_restarts: u32,
+    /// After so many milliseconds up without a failure, earlier restarts no longer count: neither for the window nor
+    /// for the backoff nor against the entry that was restored.
+    ///
+    /// By default ten minutes (Kubernetes enhancement 4603).
+    pub quiet_period_ms: u64,
+    /// An entry whose launches failed so often, within the quiet period, is passed over; by default 5, at least 1.
+    pub launches_per_entry: u32,
+    /// What to try, in order, when the newest entry of the deployment's ritual cannot be brought back. By default the
+    /// newest verifiable older entry. At most [`RestartPolicy::MAX_FALLBACK_STEPS`].
+    pub symbolic_fallback_path: Vec<FallbackStep>,
+    /// What to do when an entry ran under another codex root than the one in force.
+    pub alignment: AlignmentPolicy,
+    /// How many milliseconds a launched assistant has to pass its readiness probe; by default 30 s, above 0.
+    pub probe_deadline_ms: u64,
+    /// The seed of the jitter; at most 2^53 - 1. Deployments differ also under the same seed.
+    pub seed: u64,
+}
+
+impl Default for RestartPolicyOptions {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::OneForOne,
+            window: RestartWindow { max_restarts: 10, period_ms: 600_000 },
+            backoff: Backoff::Exponential { initial_ms: 1_000, factor: 2.0, cap_ms: 60_000 },
+            jitter: Jitter::Full,
+            free_restarts: 0,
+            quiet_period_ms: 600_000,
+            launches_per_entry: 5,
+            symbolic_fallback_path: vec![FallbackStep::OlderEntry],
+            alignment: AlignmentPolicy::AdoptCurrent,
+            probe_deadline_ms: 30_000,
+            seed: 0,
+        }
+    }
+}
+
+/// Which deployments of a supervisor are restarted when one fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Only the one that failed.
+    #[default]
+    OneForOne,
+}
+
+/// One way to bring an assistant back. A step that fails gives way to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum FallbackStep {
+    /// The newest entry of the deployment's ritual. Always the first step; a fallback path does not name it.
+    Latest,
+    /// The newest verifiable entry of the deployment's ritual older than the one tried before.
+    OlderEntry,
+    /// The newest entry of another ritual of the assistant, one that is always safe to resume.
+    NamedRitual {
+        /// That ritual.
+        ritual: RitualId,
+    },
+    /// Asks an operator and waits, instead of giving up. Only as the last step.
+    Escalate,
+}
+
+/// What to do when an entry ran under another codex root than the proven one in force.
+///
+/// A codex whose trail does not verify aligns with nothing, under every policy: the step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AlignmentPolicy {
+    /// The step fails.
+    SameRoot,
+    /// The assistant resumes under the codex in force, and the difference is reported.
+    #[default]
+    AdoptCurrent,
+    /// An operator is asked: approved, it resumes under the codex in force; declined, the step fails.
+    AskOperator,
+}
+
+impl RestartPolicy {
+    /// The longest fallback path.
+    pub const MAX_FALLBACK_STEPS: usize = 16;
+
+    /// Checks `options`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) or [`ErrorKind::Limit`](crate::ErrorKind::Limit), with the
+    /// field, for a number outside its stated range, a cap below the first delay, a fallback path that names
+    /// [`FallbackStep::Latest`] or the same ritual twice, or [`FallbackStep::Escalate`] anywhere but at its end.
+    pub fn new(options: RestartPolicyOptions) -> Result<Self> {
+        options.window.validate()?;
+        options.backoff.validate()?;
+        milliseconds("quiet_period_ms", options.quiet_period_ms)?;
+        milliseconds("probe_deadline_ms", options.probe_deadline_ms)?;
+        if options.probe_deadline_ms == 0 {
+            return Err(Error::invalid("probe_deadline_ms", "no probe can pass within a deadline of 0 ms"));
+        }
+        if options.launches_per_entry == 0 {
+            return Err(Error::invalid("launches_per_entry", "an entry is launched at least once"));
+        }
+        if options.seed > MAX_SAFE_INTEGER {
+            let message = format!("a jitter seed is at most {MAX_SAFE_INTEGER}, not {}", options.seed);
+            return Err(Error::limit("seed", message));
+        }
+        validate_path(&options.symbolic_fallback_path)?;
+        Ok(Self(options))
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub const fn options(&self) -> &RestartPolicyOptions {
+        &self.0
+    }
+
+    /// Step number `index` of the whole path, where 0 is [`FallbackStep::Latest`]; `None` behind its end.
+    #[must_use]
+    pub fn step(&self, index: u32) -> Option<&FallbackStep> {
+        match index.checked_sub(1) {
+            None => Some(&FallbackStep::Latest),
+            Some(index) => self.0.symbolic_fallback_path.get(index as usize),
+        }
+    }
+
+    /// The delay before restart number `attempt` in a row, from 1, spread by draw number `draw` of `deployment`.
+    pub(super) fn delay(&self, deployment: &RecordId, attempt: u64, draw: u64) -> Duration {
+        let delay = self.0.backoff.delay(attempt.saturating_sub(u64::from(self.0.free_restarts)));
+        self.0.jitter.spread(delay, fraction(self.0.seed, deployment, draw))
+    }
+}
+
+fn validate_path(path: &[FallbackStep]) -> Result<()> {
+    let field = "symbolic_fallback_path";
+    if path.len() > RestartPolicy::MAX_FALLBACK_STEPS {
+        let message = format!(
+            "a fallback path has at most {} steps, not {}",
+            RestartPolicy::MAX_FALLBACK_STEPS,
+            path.len()
+        );
+        return Err(Error::limit(field, message));
+    }
+    for (index, step) in path.iter().enumerate() {
+        let complaint = match step {
+            FallbackStep::Latest => "the newest entry is always tried first; leave `latest` out",
+            FallbackStep::Escalate if index + 1 < path.len() => {
+                "no step can follow `escalate`, which waits for an operator"
+            }
+            FallbackStep::NamedRitual { .. } if path[..index].contains(step) => "it names one ritual twice",
+            _ => continue,
+        };
+        return Err(Error::invalid(field, format!("step {} of the fallback path: {complaint}", index + 1)));
+    }
+    Ok(())
+}
+
+impl TryFrom<RestartPolicyOptions> for RestartPolicy {
+    type Error = Error;
+
+    fn try_from(options: RestartPolicyOptions) -> Result<Self> {
+        Self::new(options)
+    }
+}
+
+impl From<RestartPolicy> for RestartPolicyOptions {
+    fn from(policy: RestartPolicy) -> Self {
+        policy.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut RestartPolicyOptions)) -> String {
+        let mut options = RestartPolicyOptions::default();
+        change(&mut options);
+        let json = serde_json::to_value(&options).unwrap();
+        assert!(serde_json::from_value::<RestartPolicy>(json).is_err(), "serde accepts {options:?}");
+        RestartPolicy::new(options).unwrap_err().field().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn combinations_without_a_meaning_are_refused() {
+        let safe = || FallbackStep::NamedRitual { ritual: RitualId::new("safe").unwrap() };
+        let path = |steps: Vec<FallbackStep>| refused(|options| options.symbolic_fallback_path = steps);
+        assert_eq!(path(vec![FallbackStep::Latest]), "symbolic_fallback_path");
+        assert_eq!(path(vec![FallbackStep::Escalate, FallbackStep::OlderEntry]), "symbolic_fallback_path");
+        assert_eq!(path(vec![safe(), safe()]), "symbolic_fallback_path");
+        assert_eq!(path(vec![FallbackStep::OlderEntry; 17]), "symbolic_fallback_path");
+        assert_eq!(refused(|options| options.launches_per_entry = 0), "launches_per_entry");
+        assert_eq!(refused(|options| options.probe_deadline_ms = 0), "probe_deadline_ms");
+        assert_eq!(refused(|options| options.quiet_period_ms = u64::MAX), "quiet_period_ms");
+        assert_eq!(refused(|options| options.seed = u64::MAX), "seed");
+        assert_eq!(refused(|options| options.window.period_ms = 0), "window.period_ms");
+    }
+
+    #[test]
+    fn the_default_is_valid_and_survives_serde() {
+        let policy = RestartPolicy::new(RestartPolicyOptions::default()).unwrap();
+        let json = serde_json::to_value(&policy).unwrap();
+        assert_eq!(serde_json::from_value::<RestartPolicy>(json).unwrap(), policy);
+        assert_eq!(serde_json::from_str::<RestartPolicy>("{}").unwrap(), policy);
+        assert!(serde_json::from_str::<RestartPolicy>(r#"{"bakcoff": 1}"#).is_err());
+    }
+
+    #[test]
+    fn the_path_begins_with_the_newest_entry() {
+        let policy = RestartPolicy::default();
+        assert_eq!(policy.step(0), Some(&FallbackStep::Latest));
+        assert_eq!(policy.step(1), Some(&FallbackStep::OlderEntry));
+        assert_eq!(policy.step(2), None);
+        assert_eq!(policy.step(u32::MAX), None);
+    }
+}

@@ -1,0 +1,382 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::ritual::CompressedRitual;
+use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
+
+/// Where a deployment stands. Every state but the four in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
+/// once its notice was taken, `Stopped`) has a timer or an effect that leads out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum State {
+    /// The host deployed the assistant, and it has not failed since.
+    Running {
+        /// When it was deployed.
+        since: Timestamp,
+    },
+    /// It failed; a restart follows when the timer fires.
+    BackingOff {
+        /// When.
+        until: Timestamp,
+        /// The timer that counts; others are stale.
+        generation: u64,
+    },
+    /// An entry is to be restored and verified.
+    Restoring {
+        /// The step of the path, where 0 is [`FallbackStep::Latest`](super::FallbackStep::Latest).
+        step: u32,
+        /// The sequence of the entry of the deployment's ritual that failed before, if any did and it is known.
+        older_than: Option<u64>,
+    },
+    /// The restored entry is to be compared with the codex in force.
+    Aligning {
+        /// The step of the path.
+        step: u32,
+        /// Where an older entry would be looked for next, as in `Restoring`.
+        older_than: Option<u64>,
+        /// What was restored.
+        entry: RestoredEntry,
+    },
+    /// An operator was asked.
+    AwaitingOperator {
+        /// What.
+        question: Question,
+    },
+    /// The host launches the assistant from the restored entry and probes its readiness.
+    Verifying {
+        /// What it is launched from.
+        entry: RestoredEntry,
+        /// How the entry compares with the codex in force, if the deployment has one.
+        alignment: Option<Alignment>,
+        /// Until when the probe must have passed.
+        deadline: Timestamp,
+        /// The timer that counts; others are stale.
+        generation: u64,
+    },
+    /// Restored from a verified entry, aligned, probed, and not failed since.
+    MythpathReady {
+        /// What it was launched from.
+        entry: RestoredEntry,
+        /// How the entry compared with the codex in force, if the deployment has one.
+        alignment: Option<Alignment>,
+        /// When the probe passed.
+        since: Timestamp,
+    },
+    /// No restart follows until someone asks for one.
+    GivenUp {
+        /// Why.
+        why: GiveUp,
+    },
+    /// Stopped by request.
+    Stopped,
+}
+
+/// The name of a [`State`], and of `failed`, which a deployment passes through without resting in it: the failure and
+/// what is decided about it are one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "documented on the states")]
+pub enum StateName {
+    Running,
+    Failed,
+    BackingOff,
+    Restoring,
+    Aligning,
+    AwaitingOperator,
+    Verifying,
+    MythpathReady,
+    GivenUp,
+    Stopped,
+}
+
+impl State {
+    /// The state's name.
+    #[must_use]
+    pub const fn name(&self) -> StateName {
+        match self {
+            Self::Running { .. } => StateName::Running,
+            Self::BackingOff { .. } => StateName::BackingOff,
+            Self::Restoring { .. } => StateName::Restoring,
+            Self::Aligning { .. } => StateName::Aligning,
+            Self::AwaitingOperator { .. } => StateName::AwaitingOperator,
+            Self::Verifying { .. } => StateName::Verifying,
+            Self::MythpathReady { .. } => StateName::MythpathReady,
+            Self::GivenUp { .. } => StateName::GivenUp,
+            Self::Stopped => StateName::Stopped,
+        }
+    }
+
+    /// When a timer is due, and its generation.
+    #[must_use]
+    pub const fn timer(&self) -> Option<(Timestamp, u64)> {
+        match self {
+            Self::BackingOff { until, generation } => Some((*until, *generation)),
+            Self::Verifying { deadline, generation, .. } => Some((*deadline, *generation)),
+            _ => None,
+        }
+    }
+}
+
+impl StateName {
+    /// The name as it is stored and serialized.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::BackingOff => "backing_off",
+            Self::Restoring => "restoring",
+            Self::Aligning => "aligning",
+            Self::AwaitingOperator => "awaiting_operator",
+            Self::Verifying => "verifying",
+            Self::MythpathReady => "mythpath_ready",
+            Self::GivenUp => "given_up",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A checkpoint whose bytes were restored and verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredEntry {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its ritual.
+    pub ritual: RitualId,
+    /// Its place among the ritual's entries.
+    pub sequence: u64,
+    /// The signature that was verified.
+    pub symbolic_signature_hash: Digest,
+    /// The codex that it ran under, if it says so.
+    pub codex: Option<CodexId>,
+    /// The root of that codex at the time, if it says so.
+    pub codex_root: Option<Digest>,
+}
+
+impl RestoredEntry {
+    pub(super) fn of(entry: &CompressedRitual) -> Self {
+        Self {
+            entry: entry.entry,
+            ritual: entry.ritual.clone(),
+            sequence: entry.sequence,
+            symbolic_signature_hash: entry.symbolic_signature_hash,
+            codex: entry.codex.clone(),
+            codex_root: entry.codex_root,
+        }
+    }
+}
+
+impl fmt::Display for RestoredEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {} of ritual {} ({})", self.sequence, self.ritual, self.entry)
+    }
+}
+
+/// How a restored entry compares with the codex in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alignment {
+    /// The codex in force.
+    pub codex: CodexId,
+    /// Its root, proven from its whole trail.
+    pub proven_root: Digest,
+    /// The root of the same codex that the entry ran under; `None` if it ran under another codex or none.
+    pub entry_root: Option<Digest>,
+}
+
+impl Alignment {
+    /// Compares `entry` with the proven root of `codex`.
+    #[must_use]
+    pub fn of(entry: &RestoredEntry, codex: CodexId, proven_root: Digest) -> Self {
+        let entry_root = entry.codex_root.filter(|_| entry.codex.as_ref() == Some(&codex));
+        Self { codex, proven_root, entry_root }
+    }
+
+    /// Whether the entry ran under exactly the codex in force.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.entry_root == Some(self.proven_root)
+    }
+}
+
+/// What an operator is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Question {
+    /// Whether the assistant may resume under the codex in force. Declined, the next step of the path is taken.
+    Misaligned {
+        /// The step of the path.
+        step: u32,
+        /// Where an older entry would be looked for next.
+        older_than: Option<u64>,
+        /// What was restored.
+        entry: RestoredEntry,
+        /// How it compares.
+        alignment: Alignment,
+    },
+    /// Whether to try the whole path once more, after something was mended. Declined, the deployment is given up.
+    PathExhausted,
+}
+
+/// Why a deployment was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// It needed more restarts than its window allows.
+    WindowExceeded,
+    /// Every step of its path failed.
+    PathExhausted,
+    /// An operator declined to try again.
+    Declined,
+}
+
+/// What kind of failure was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The assistant ended on its own or was killed.
+    Crashed,
+    /// It lives but makes no progress.
+    Stalled,
+    /// It lives but does not work as it should.
+    Unhealthy,
+    /// It was launched and did not become ready.
+    Unready,
+    /// It did not fail: a restart was asked for.
+    Requested,
+}
+
+/// Why something happened, in at most [`Reason::MAX_CHARACTERS`] characters; never empty, no U+0000.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Reason(String);
+
+impl Reason {
+    /// The seed documents' `max_length` of `restart_trigger_reason`.
+    pub const MAX_CHARACTERS: usize = 100;
+
+    /// Takes a text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) if it is longer;
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is empty or contains U+0000; the field is `reason`.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        if text.is_empty() || text.contains('\0') {
+            return Err(Error::invalid("reason", format!("reason {text:?} is empty or contains U+0000")));
+        }
+        let characters = text.chars().count();
+        if characters > Self::MAX_CHARACTERS {
+            let message =
+                format!("a reason has at most {} characters, not {characters}", Self::MAX_CHARACTERS);
+            return Err(Error::limit("reason", message));
+        }
+        Ok(Self(text))
+    }
+
+    /// Takes what fits of a text that no caller chose, such as an error's message.
+    pub(super) fn shortened(text: &str) -> Self {
+        let text: String = text.chars().filter(|c| *c != '\0').take(Self::MAX_CHARACTERS).collect();
+        Self(if text.is_empty() { "no reason given".to_owned() } else { text })
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Reason {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::OperationId;
+
+    #[test]
+    fn reasons_are_bounded_in_characters() {
+        assert!(Reason::new("ü".repeat(100)).is_ok());
+        assert_eq!(Reason::new("ü".repeat(101)).unwrap_err().kind(), crate::ErrorKind::Limit);
+        assert!(Reason::new("").is_err());
+        assert!(Reason::new("a\0b").is_err());
+        assert_eq!(Reason::shortened(&"ü\0".repeat(300)).as_str().chars().count(), 100);
+        assert_eq!(Reason::shortened("\0").as_str(), "no reason given");
+    }
+
+    #[test]
+    fn state_names_are_their_serialized_form() {
+        for name in [
+            StateName::Running,
+            StateName::Failed,
+            StateName::BackingOff,
+            StateName::Restoring,
+            StateName::Aligning,
+            StateName::AwaitingOperator,
+            StateName::Verifying,
+            StateName::MythpathReady,
+            StateName::GivenUp,
+            StateName::Stopped,
+        ] {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+        }
+        let json = serde_json::to_value(State::Stopped).unwrap();
+        assert_eq!(json["kind"], State::Stopped.name().as_str());
+    }
+
+    #[test]
+    fn an_entry_of_another_codex_has_no_root_to_compare() {
+        let (here, there) = (CodexId::new("here").unwrap(), CodexId::new("there").unwrap());
+        let root = Digest::of(b"root");
+        let mut entry = RestoredEntry {
+            entry: OperationId::from_name("e").into(),
+            ritual: RitualId::new("r").unwrap(),
+            sequence: 1,
+            symbolic_signature_hash: Digest::of(b"signature"),
+            codex: Some(there),
+            codex_root: Some(root),
+        };
+        assert!(!Alignment::of(&entry, here.clone(), root).is_same());
+        entry.codex = Some(here.clone());
+        assert!(Alignment::of(&entry, here.clone(), root).is_same());
+        assert!(!Alignment::of(&entry, here, Digest::of(b"other")).is_same());
+    }
+}

@@ -1,0 +1,674 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::{Answer, Context, Event, Refusal, Step};
+use super::service::no_deployment;
+use super::{
+    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Machine,
+    Outcome, Reason, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant, SupervisorRecord, Which,
+};
+use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ritual::{RestoredRitual, RitualCompressionCache, RitualFilter};
+use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
+use crate::store::operation::Operation;
+use crate::store::{Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Scalar};
+use crate::types::{AssistantId, CodexId, Digest, OperationId, RecordId, SupervisorId, Timestamp, Version};
+
+/// How many deployments one read of a tick or a poll looks at.
+const PAGE: u32 = 256;
+
+/// The holder of a supervision: decides about its deployments and hands out their effects.
+///
+/// Cheap to clone; every method may be called from any thread. Nothing here calls the host or waits: the host calls
+/// [`tick`](Self::tick) when [`next_timeout`](Self::next_timeout) says so, takes what
+/// [`poll_effects`](Self::poll_effects) gives, and answers.
+///
+/// Every decision is committed together with the effect it asks for. If this supervisor's process dies, the next call
+/// of [`supervise`](super::AssistantDeploymentAutoRestarter::supervise) gives one that goes on where it was and hands
+/// out again what is not answered.
+///
+/// # Errors
+/// Beside what each method states, every method fails with [`ErrorKind::Conflict`] and the field `epoch` once another
+/// supervisor took over: stop using this one.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    access: Access,
+    rituals: RitualCompressionCache,
+    codices: CodexProofOfSymbolEngine,
+    supervisor: SupervisorId,
+    epoch: Version,
+    /// The number of the effect of each deployment that was handed out last.
+    handed_out: Arc<Mutex<HashMap<RecordId, u64>>>,
+}
+
+/// What [`Supervisor::carry_out`] did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CarriedOut {
+    /// What was decided.
+    pub decision: Decision,
+    /// What was restored and verified, if the effect was a restore and any step of the path brought something.
+    pub restored: Option<RestoredRitual>,
+    /// How the entry compares with the codex in force, if it was compared.
+    pub alignment: Option<Alignment>,
+    /// What is to be carried out next; [`Supervisor::poll_effects`] does not hand it out again.
+    pub next: Option<Effect>,
+}
+
+/// A write with an operation id: its name, the id, and the digest of the request.
+type Named = (&'static str, OperationId, Digest);
+
+/// What is read before a decision, from one snapshot.
+struct Loaded {
+    deployment: Option<Stored<Deployment>>,
+    operation: Option<Stored<Operation>>,
+}
+
+/// What was found while an effect was carried out.
+#[derive(Default)]
+struct Findings {
+    restored: Option<RestoredRitual>,
+    alignment: Option<Alignment>,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        access: Access,
+        rituals: RitualCompressionCache,
+        codices: CodexProofOfSymbolEngine,
+        supervisor: SupervisorId,
+        epoch: Version,
+    ) -> Self {
+        Self { access, rituals, codices, supervisor, epoch, handed_out: Arc::default() }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> &SupervisorId {
+        &self.supervisor
+    }
+
+    /// Its epoch: higher than that of every supervisor that held the supervision before.
+    #[must_use]
+    pub const fn epoch(&self) -> Version {
+        self.epoch
+    }
+
+    /// Supervises an assistant that the host launched. If it was supervised already, it is deployed anew: an open
+    /// incident ends, and earlier restarts no longer count.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, or an operation id that was
+    /// used for another request; [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with
+    /// the same operation id.
+    pub fn deploy(&self, request: &DeployAssistant) -> Result<Decision> {
+        request.spec.validate()?;
+        let named =
+            self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
+        self.decide(&request.assistant, Some(named), |current, now| {
+            let mut deployment = current.unwrap_or_else(|| Deployment {
+                format: Deployment::FORMAT,
+                tenant: self.access.tenant().clone(),
+                supervisor: self.supervisor.clone(),
+                assistant: request.assistant.clone(),
+                state: super::StateName::Stopped,
+                timer_at: None,
+                effect_at: None,
+                spec: request.spec.clone(),
+                machine: Machine::default(),
+                incident_version: 0,
+                created_at: now,
+                updated_at: now,
+            });
+            deployment.spec = request.spec.clone();
+            Ok((deployment, Some(Event::Deployed)))
+        })
+    }
+
+    /// Reports that an assistant failed. A report that comes late or twice changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Invalid`] for a run that never was, or an
+    /// operation id that was used for another request; [`ErrorKind::Unknown`] as for [`deploy`](Self::deploy).
+    pub fn report_failure(&self, request: &ReportFailure) -> Result<Decision> {
+        let named = self.named(
+            "report_failure",
+            request.operation,
+            (&self.supervisor, &request.assistant, request.run, request.kind, &request.reason),
+        )?;
+        let event = Event::Failed {
+            run: request.run,
+            kind: request.kind,
+            reason: request.reason.clone(),
+            operation: named.1,
+        };
+        self.decide_known(&request.assistant, named, event)
+    }
+
+    /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.
+    ///
+    /// # Errors
+    /// As [`report_failure`](Self::report_failure).
+    pub fn stop(&self, request: &StopAssistant) -> Result<Decision> {
+        let named = self.named("stop", request.operation, (&self.supervisor, &request.assistant))?;
+        self.decide_known(&request.assistant, named, Event::StopRequested)
+    }
+
+    /// Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count.
+    ///
+    /// # Errors
+    /// As [`report_failure`](Self::report_failure).
+    pub fn restart_now(&self, request: &RestartAssistant) -> Result<Decision> {
+        let named = self.named(
+            "restart_now",
+            request.operation,
+            (&self.supervisor, &request.assistant, &request.reason),
+        )?;
+        let event = Event::RestartRequested { reason: request.reason.clone(), operation: named.1 };
+        self.decide_known(&request.assistant, named, event)
+    }
+
+    /// Fires the timers that are due, and tells what was decided.
+    ///
+    /// # Errors
+    /// Those of the store. Timers before the one that failed have fired; the others fire next time.
+    pub fn tick(&self) -> Result<Vec<Decision>> {
+        let now = self.access.now();
+        let due = now.saturating_add(Duration::from_micros(1)).to_string();
+        let mut query = self
+            .query()
+            .filter(Filter::Range { field: "timer_at".to_owned(), min: None, below: Some(Scalar::Text(due)) })
+            .order_by("timer_at", Direction::Ascending)
+            .limit(PAGE);
+        let mut decisions = Vec::new();
+        loop {
+            let (deployments, next) = self.page(&query)?;
+            for deployment in deployments {
+                let decision = self.decide(&deployment.assistant, None, |current, now| {
+                    let current = current.ok_or_else(|| no_deployment(&deployment.assistant))?;
+                    let timer = current.machine.state().timer().filter(|(due, _)| *due <= now);
+                    let event = timer.map(|(_, generation)| Event::TimerFired { generation });
+                    Ok((current, event))
+                })?;
+                if decision.changed {
+                    decisions.push(decision);
+                }
+            }
+            match next {
+                Some(next) => query = query.after(Some(next)),
+                None => return Ok(decisions),
+            }
+        }
+    }
+
+    /// When the next timer is due; `None` if none is set. Call [`tick`](Self::tick) then. Every method that decides
+    /// something may change the answer.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn next_timeout(&self) -> Result<Option<Timestamp>> {
+        let min = Some(Scalar::Text(Timestamp::MIN.to_string()));
+        let query = self
+            .query()
+            .filter(Filter::Range { field: "timer_at".to_owned(), min, below: None })
+            .order_by("timer_at", Direction::Ascending)
+            .limit(1);
+        let (deployments, _) = self.page(&query)?;
+        Ok(deployments.first().and_then(|deployment| deployment.timer_at))
+    }
+
+    /// Hands out at most `limit` pending effects, oldest first. This supervisor hands each out once, until it is
+    /// [given back](Self::give_back); one that takes over hands all of them out again.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn poll_effects(&self, limit: u32) -> Result<Vec<Effect>> {
+        let min = Some(Scalar::Text(Timestamp::MIN.to_string()));
+        let mut query = self
+            .query()
+            .filter(Filter::Range { field: "effect_at".to_owned(), min, below: None })
+            .order_by("effect_at", Direction::Ascending)
+            .limit(PAGE);
+        let mut effects = Vec::new();
+        loop {
+            let (deployments, next) = self.page(&query)?;
+            for effect in deployments.iter().filter_map(|deployment| deployment.effect(self.epoch)) {
+                if effects.len() >= limit as usize {
+                    return Ok(effects);
+                }
+                if self.mark_handed_out(&effect.id) {
+                    effects.push(effect);
+                }
+            }
+            match next {
+                Some(next) => query = query.after(Some(next)),
+                None => return Ok(effects),
+            }
+        }
+    }
+
+    /// Takes an effect back that could not be carried out: the next [`poll_effects`](Self::poll_effects) hands it out
+    /// again, if it is still pending.
+    pub fn give_back(&self, effect: &EffectId) {
+        let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if handed_out.get(&effect.deployment) == Some(&effect.number) {
+            handed_out.remove(&effect.deployment);
+        }
+    }
+
+    /// Carries out a [`Restore`](Action::Restore) or [`Align`](Action::Align) through this library's own services:
+    /// restores, verifies and aligns, step by step of the path, until something is up to the host. All of it is one
+    /// commit.
+    ///
+    /// An effect that is no longer pending changes nothing. If this fails with a retryable error, the effect is handed
+    /// out again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for an effect that the host carries out, or that was never issued;
+    /// [`ErrorKind::NotFound`] if there is no such deployment. A damaged or missing entry or codex is no error: the
+    /// next step is taken.
+    pub fn carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
+        if !matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
+            let message = format!("effect {} is carried out by the host, and answered", effect.id);
+            return Err(Error::invalid("effect", message));
+        }
+        let carried_out = self.try_to_carry_out(effect);
+        if carried_out.as_ref().is_err_and(Error::is_retryable) {
+            self.give_back(&effect.id);
+        }
+        carried_out
+    }
+
+    /// Answers an effect that the host carried out. Only the first answer counts; later ones, and those that come after
+    /// the effect was overtaken, change nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for an outcome that is none of the pending effect's, or an effect that was never issued;
+    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Unknown`] if it cannot be told whether the
+    /// answer was recorded: repeat it.
+    pub fn answer(&self, effect: &EffectId, outcome: &Outcome) -> Result<Decision> {
+        let answer = match outcome {
+            Outcome::Ready => Answer::Ready,
+            Outcome::NotReady { reason } => Answer::NotReady { reason: reason.clone() },
+            Outcome::Approved => Answer::Approved,
+            Outcome::Declined => Answer::Declined,
+            Outcome::Acknowledged => Answer::Acknowledged,
+        };
+        self.decide_by_id(effect.deployment, None, |current, _| {
+            let current = current.ok_or_else(|| unknown_effect(effect))?;
+            Ok((current, Some(Event::Answered { number: effect.number, answer: answer.clone() })))
+        })
+    }
+
+    /// A deployment as it stands.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such deployment.
+    pub fn deployment(&self, assistant: &AssistantId) -> Result<Deployment> {
+        let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
+        let loaded = self.load(id, None)?;
+        loaded.deployment.map(|stored| stored.model).ok_or_else(|| no_deployment(assistant))
+    }
+
+    fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
+        let id = effect.id.deployment;
+        let now = self.access.now();
+        for _ in 0..MAX_ATTEMPTS {
+            let loaded = self.load(id, None)?;
+            let stored = loaded.deployment.ok_or_else(|| unknown_effect(&effect.id))?;
+            let mut deployment = stored.model.clone();
+            let mut findings = Findings::default();
+            let mut number = effect.id.number;
+            let mut changed = false;
+            // What is asked for is read from the record: an effect is a copy of it, and may be an old one.
+            while let Some(answer) = self.answer_of(&deployment, number, changed, &mut findings)? {
+                if !self.apply(&mut deployment, Event::Answered { number, answer }, now)? {
+                    break;
+                }
+                changed = true;
+                number = deployment.machine.pending().map_or(0, |pending| pending.number);
+            }
+            let decision = Decision::of(&deployment, changed, now);
+            if changed && !self.commit(&stored, deployment.clone(), None, &decision, now)? {
+                continue;
+            }
+            let next = deployment.effect(self.epoch).filter(|next| self.mark_handed_out(&next.id));
+            let Findings { restored, alignment } = findings;
+            return Ok(CarriedOut { decision, restored, alignment, next });
+        }
+        Err(too_many_conflicts(&effect.assistant))
+    }
+
+    /// Does what the pending effect `number` asks for; `None` if it is not pending or up to the host.
+    fn answer_of(
+        &self,
+        deployment: &Deployment,
+        number: u64,
+        continued: bool,
+        findings: &mut Findings,
+    ) -> Result<Option<Answer>> {
+        if deployment.machine.pending().is_none_or(|pending| pending.number != number) {
+            if continued || (1..=deployment.machine.effects()).contains(&number) {
+                return Ok(None);
+            }
+            return Err(Error::invalid("effect", format!("effect number {number} was never issued")));
+        }
+        match deployment.machine.action(&deployment.spec) {
+            Some(Action::Restore { ritual, which }) => {
+                let (answer, restored) = self.restore(&deployment.assistant, &ritual, which)?;
+                (findings.restored, findings.alignment) = (restored, None);
+                Ok(Some(answer))
+            }
+            Some(Action::Align { codex, entry }) => {
+                let answer = self.align(codex, &entry)?;
+                if let Answer::Aligned(alignment) | Answer::Misaligned(alignment) = &answer {
+                    findings.alignment = Some(alignment.clone());
+                }
+                Ok(Some(answer))
+            }
+            Some(Action::Probe { .. } | Action::Escalate { .. }) | None => Ok(None),
+        }
+    }
+
+    fn restore(
+        &self,
+        assistant: &AssistantId,
+        ritual: &crate::types::RitualId,
+        which: Which,
+    ) -> Result<(Answer, Option<RestoredRitual>)> {
+        let found = match which {
+            Which::Latest => self.rituals.latest(assistant, ritual),
+            Which::OlderThan { sequence } => {
+                let before = match sequence {
+                    Some(sequence) => Some(sequence),
+                    None => self.newest_sequence(assistant, ritual)?,
+                };
+                let found = self.rituals.newest_verifiable(assistant, ritual, before);
+                found.map(|found| found.map(|found| found.restored))
+            }
+        };
+        let (sequence, reason) = match found {
+            Ok(Some(restored)) => {
+                let entry = RestoredEntry::of(&restored.entry);
+                return Ok((Answer::Restored(entry), Some(restored)));
+            }
+            Ok(None) => (None, Reason::shortened("no verifiable entry")),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                let sequence = match which {
+                    Which::Latest => self.newest_sequence(assistant, ritual)?,
+                    Which::OlderThan { .. } => None,
+                };
+                (sequence, Reason::shortened(&error.to_string()))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((Answer::NotRestored { sequence, reason }, None))
+    }
+
+    /// The sequence of the newest entry, also if it is damaged; `None` if not even that can be read.
+    fn newest_sequence(
+        &self,
+        assistant: &AssistantId,
+        ritual: &crate::types::RitualId,
+    ) -> Result<Option<u64>> {
+        let filter = RitualFilter {
+            assistant: Some(assistant.clone()),
+            ritual: Some(ritual.clone()),
+            ..RitualFilter::default()
+        };
+        match self.rituals.list(&filter, None, 1) {
+            Ok(page) => Ok(page.items.first().map(|entry| entry.sequence)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn align(&self, codex: CodexId, entry: &RestoredEntry) -> Result<Answer> {
+        let verification = match self.codices.verify(&codex) {
+            Ok(verification) => verification,
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                return Ok(Answer::NotAligned { reason: Reason::shortened(&error.to_string()) });
+            }
+            Err(error) => return Err(error),
+        };
+        let status = verification.proof_verification_status;
+        if !matches!(status, ProofVerificationStatus::Verified | ProofVerificationStatus::Redacted) {
+            let reason = format!("the trail of codex {codex} does not verify: {status:?}");
+            return Ok(Answer::NotAligned { reason: Reason::shortened(&reason) });
+        }
+        let [head] = verification.heads.as_slice() else {
+            let heads = verification.heads.len();
+            let reason = format!("codex {codex} has {heads} heads, which await a merge");
+            return Ok(Answer::NotAligned { reason: Reason::shortened(&reason) });
+        };
+        let alignment = Alignment::of(entry, codex, head.codex_root);
+        Ok(if alignment.is_same() { Answer::Aligned(alignment) } else { Answer::Misaligned(alignment) })
+    }
+
+    fn named<T: Serialize>(
+        &self,
+        name: &'static str,
+        operation: Option<OperationId>,
+        request: T,
+    ) -> Result<Named> {
+        Ok((name, self.access.operation(operation)?, Operation::digest(name, &request)?))
+    }
+
+    fn decide_known(&self, assistant: &AssistantId, named: Named, event: Event) -> Result<Decision> {
+        self.decide(assistant, Some(named), |current, _| {
+            Ok((current.ok_or_else(|| no_deployment(assistant))?, Some(event.clone())))
+        })
+    }
+
+    fn decide(
+        &self,
+        assistant: &AssistantId,
+        named: Option<Named>,
+        happened: impl Fn(Option<Deployment>, Timestamp) -> Result<(Deployment, Option<Event>)>,
+    ) -> Result<Decision> {
+        let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
+        self.decide_by_id(id, named, happened)
+            .map_err(|error| error.while_doing(format_args!("decide about {assistant}")))
+    }
+
+    /// Loads a deployment, lets `happened` say what happened to it, and commits what follows. Another decision about
+    /// the same deployment at the same time is no error: what follows is worked out again.
+    fn decide_by_id(
+        &self,
+        id: RecordId,
+        named: Option<Named>,
+        happened: impl Fn(Option<Deployment>, Timestamp) -> Result<(Deployment, Option<Event>)>,
+    ) -> Result<Decision> {
+        let now = self.access.now();
+        for _ in 0..MAX_ATTEMPTS {
+            let Loaded { deployment: stored, operation } = self.load(id, named.map(|named| named.1))?;
+            if let (Some(operation), Some((_, _, digest))) = (operation, named) {
+                return operation.model.recall(self.access.tenant(), &digest);
+            }
+            let current = stored.as_ref().map(|stored| stored.model.clone());
+            let (mut deployment, event) = happened(current, now)?;
+            let changed = match event {
+                Some(event) => self.apply(&mut deployment, event, now)?,
+                None => false,
+            };
+            let decision = Decision::of(&deployment, changed, now);
+            // A write that changed nothing is recorded too: repeated later, it must still change nothing.
+            if !changed && named.is_none() {
+                return Ok(decision);
+            }
+            let committed = match &stored {
+                Some(stored) => self.commit(stored, deployment, named, &decision, now)?,
+                None => self.commit_new(deployment, named, &decision, now)?,
+            };
+            if committed {
+                return Ok(decision);
+            }
+        }
+        Err(Error::conflict(format!("other decisions were faster {MAX_ATTEMPTS} times")))
+    }
+
+    /// Takes one event; whether it changed anything.
+    fn apply(&self, deployment: &mut Deployment, event: Event, now: Timestamp) -> Result<bool> {
+        let id = deployment.id();
+        let machine = deployment.machine.clone();
+        let context = Context { deployment: &id, spec: &deployment.spec, now };
+        match machine.step(&context, event) {
+            Ok(Step::Moved(machine)) => {
+                deployment.machine = *machine;
+                deployment.index(now);
+                Ok(true)
+            }
+            Ok(Step::Ignored(_)) => Ok(false),
+            Err(Refusal::NeverIssued) => Err(Error::invalid("effect", "that effect was never issued")),
+            Err(Refusal::NeverLaunched) => Err(Error::invalid("run", "that run was never launched")),
+            Err(Refusal::WrongAnswer) => {
+                Err(Error::invalid("outcome", "that is no outcome of the pending effect"))
+            }
+        }
+    }
+
+    fn commit_new(
+        &self,
+        deployment: Deployment,
+        named: Option<Named>,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut batch = self.batch(named, decision, now)?;
+        batch.put(deployment.id(), Expect::Absent, &deployment)?;
+        self.commit_batch(&batch)
+    }
+
+    /// Commits what was decided; `false` if someone else was faster.
+    fn commit(
+        &self,
+        before: &Stored<Deployment>,
+        mut deployment: Deployment,
+        named: Option<Named>,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut batch = self.batch(named, decision, now)?;
+        let id = deployment.id();
+        let expect = Expect::At(before.version);
+        if !decision.changed {
+            batch.check(Deployment::TABLE, id, expect);
+            return self.commit_batch(&batch);
+        }
+        let old = before.model.machine.incident();
+        if let Some(incident) = deployment.machine.incident().filter(|incident| old != Some(*incident)) {
+            let same = old.is_some_and(|old| old.number == incident.number);
+            let expect = match same {
+                true => Expect::At(Version::new(deployment.incident_version)?),
+                false => Expect::Absent,
+            };
+            let record = DeploymentRestart::of(&deployment, incident);
+            batch.put(DeploymentRestart::record_id(&id, incident), expect, &record)?;
+            deployment.incident_version = expect.next_version()?.get();
+        }
+        batch.put(id, expect, &deployment)?;
+        self.commit_batch(&batch)
+    }
+
+    /// A batch that only the holder of the supervision can commit.
+    fn batch(&self, named: Option<Named>, decision: &Decision, now: Timestamp) -> Result<Batch> {
+        let mut batch = Batch::new();
+        batch.check(SupervisorRecord::TABLE, self.record_id(), Expect::At(self.epoch));
+        if let Some((name, operation, digest)) = named {
+            Operation::stage(&mut batch, self.access.tenant(), (operation, name, digest), decision, now)?;
+        }
+        Ok(batch)
+    }
+
+    fn commit_batch(&self, batch: &Batch) -> Result<bool> {
+        match self.access.commit(batch) {
+            Ok(()) => Ok(true),
+            // Whether the epoch or the deployment conflicts shows when it is loaded again.
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn load(&self, id: RecordId, operation: Option<OperationId>) -> Result<Loaded> {
+        let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
+        let deployment = Read::Record { table: Deployment::TABLE, id };
+        let (holder, deployment, operation) = match operation {
+            None => {
+                let [holder, deployment] = self.access.read([holder, deployment])?;
+                (holder, deployment, None)
+            }
+            Some(operation) => {
+                let operation = Read::Record { table: Operation::TABLE, id: operation.into() };
+                let [holder, deployment, operation] = self.access.read([holder, deployment, operation])?;
+                (holder, deployment, access::stored(operation)?)
+            }
+        };
+        self.check_epoch(holder)?;
+        let deployment = access::stored::<Deployment>(deployment)?;
+        if let Some(Stored { model, .. }) = &deployment {
+            model.check_format()?;
+            if model.tenant != *self.access.tenant() || model.supervisor != self.supervisor {
+                return Err(Error::not_found("this supervisor has no such deployment"));
+            }
+        }
+        Ok(Loaded { deployment, operation })
+    }
+
+    /// The deployments of this supervisor.
+    fn query(&self) -> Query {
+        Query::new(Deployment::TABLE)
+            .filter(Filter::equals("tenant", self.access.tenant().as_str()))
+            .filter(Filter::equals("supervisor", self.supervisor.as_str()))
+    }
+
+    fn page(&self, query: &Query) -> Result<(Vec<Deployment>, Option<crate::store::Cursor>)> {
+        let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
+        let [holder, page] = self.access.read([holder, Read::Page(query.clone())])?;
+        self.check_epoch(holder)?;
+        let StoreAnswer::Page { records } = page else {
+            return Err(Error::internal("the store answered a page with another kind of answer"));
+        };
+        let full = records.len() == query.limit as usize;
+        let next = records.last().filter(|_| full).map(|last| query.cursor(last));
+        let deployments = records.iter().map(Deployment::from_record).collect::<Result<Vec<_>>>()?;
+        deployments.iter().try_for_each(Deployment::check_format)?;
+        Ok((deployments, next))
+    }
+
+    fn check_epoch(&self, holder: StoreAnswer) -> Result<()> {
+        let found = access::stored::<SupervisorRecord>(holder)?.map(|stored| stored.version);
+        if found == Some(self.epoch) {
+            return Ok(());
+        }
+        let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
+        let message = format!(
+            "stale epoch: this supervisor {} holds epoch {}, and {found} is in force",
+            self.supervisor, self.epoch
+        );
+        Err(Error::conflict(message).with_field("epoch"))
+    }
+
+    fn record_id(&self) -> RecordId {
+        SupervisorRecord::record_id(self.access.tenant(), &self.supervisor)
+    }
+
+    /// Remembers that an effect is handed out; whether it was not already.
+    fn mark_handed_out(&self, effect: &EffectId) -> bool {
+        let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        handed_out.insert(effect.deployment, effect.number) != Some(effect.number)
+    }
+}
+
+fn unknown_effect(effect: &EffectId) -> Error {
+    Error::not_found(format!("effect {effect} is of no deployment of this supervisor")).with_field("effect")
+}
+
+fn too_many_conflicts(assistant: &AssistantId) -> Error {
+    Error::conflict(format!("other decisions about {assistant} were faster {MAX_ATTEMPTS} times"))
+}
+
+#[cfg(test)]
+mod tests;

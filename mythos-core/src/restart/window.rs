@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::backoff::milliseconds;
+use crate::error::{Error, Result};
+use crate::types::Timestamp;
+
+/// How many restarts a deployment may need within a sliding period before it is given up.
+///
+/// Every failure asks for a restart and is counted when it happens, also the failure of a restarted run that never
+/// became ready. A restart exactly one period ago still counts.
+///
+/// Source: Erlang/OTP, "Supervisor Behaviour", section "Maximum Restart Intensity".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartWindow {
+    /// The most restarts within the period; 0 gives up at the first failure. At most [`RestartWindow::MAX_RESTARTS`].
+    pub max_restarts: u32,
+    /// The period in milliseconds, above 0; `2^53 - 1` stands for ever.
+    pub period_ms: u64,
+}
+
+impl RestartWindow {
+    /// The highest count, since the moments of the counted restarts are kept with the deployment.
+    pub const MAX_RESTARTS: u32 = 1_000;
+
+    pub(super) fn validate(&self) -> Result<()> {
+        milliseconds("window.period_ms", self.period_ms)?;
+        if self.period_ms == 0 {
+            return Err(Error::invalid("window.period_ms", "a restart window has a period above 0 ms"));
+        }
+        if self.max_restarts > Self::MAX_RESTARTS {
+            let message = format!(
+                "a restart window counts at most {} restarts, not {}",
+                Self::MAX_RESTARTS,
+                self.max_restarts
+            );
+            return Err(Error::limit("window.max_restarts", message));
+        }
+        Ok(())
+    }
+}
+
+/// The restarts that still count, in the order in which they happened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RestartHistory(Vec<Timestamp>);
+
+impl RestartHistory {
+    /// Counts a restart at `now` and tells whether `window` still allows it.
+    ///
+    /// ```
+    /// use mythos_core::restart::{RestartHistory, RestartWindow};
+    /// use mythos_core::types::Timestamp;
+    ///
+    /// let window = RestartWindow { max_restarts: 2, period_ms: 5_000 };
+    /// let at = |seconds: i64| Timestamp::from_microseconds(seconds * 1_000_000);
+    /// let mut history = RestartHistory::default();
+    /// assert!(history.admit(&window, at(0)?));
+    /// assert!(history.admit(&window, at(5)?));
+    /// assert!(!history.admit(&window, at(5)?), "the third within five seconds");
+    /// assert!(!history.admit(&window, at(6)?), "those refused count as well");
+    /// assert!(history.admit(&window, at(11)?));
+    /// # Ok::<(), mythos_core::Error>(())
+    /// ```
+    pub fn admit(&mut self, window: &RestartWindow, now: Timestamp) -> bool {
+        let oldest = now.saturating_sub(Duration::from_millis(window.period_ms));
+        self.0.retain(|moment| *moment >= oldest);
+        self.0.push(now);
+        let allowed = window.max_restarts as usize;
+        // One more than allowed decides; older ones would only take room.
+        let surplus = self.0.len().saturating_sub(allowed + 1);
+        self.0.drain(..surplus);
+        self.0.len() <= allowed
+    }
+
+    /// How many restarts were counted, as of the last one.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nonsense_is_refused_with_its_field() {
+        let field = |max_restarts, period_ms| {
+            let error = RestartWindow { max_restarts, period_ms }.validate().unwrap_err();
+            error.field().map(str::to_owned)
+        };
+        assert_eq!(field(1, 0).as_deref(), Some("window.period_ms"));
+        assert_eq!(field(1, u64::MAX).as_deref(), Some("window.period_ms"));
+        assert_eq!(field(1_001, 1).as_deref(), Some("window.max_restarts"));
+    }
+
+    proptest! {
+        /// Against the definition: count all restarts ever asked for that lie within the period.
+        #[test]
+        fn the_window_slides(
+            max_restarts in 0_u32..6,
+            period_ms in 1_u64..40,
+            steps in prop::collection::vec(0_i64..20, 0..60),
+        ) {
+            let window = RestartWindow { max_restarts, period_ms };
+            let (mut history, mut all, mut now) = (RestartHistory::default(), Vec::new(), 0_i64);
+            for step in steps {
+                now += step * 1_000;
+                all.push(now);
+                let in_period =
+                    all.iter().filter(|moment| now - **moment <= period_ms as i64 * 1_000).count();
+                let admitted = history.admit(&window, Timestamp::from_microseconds(now).unwrap());
+                prop_assert_eq!(admitted, in_period <= max_restarts as usize);
+                prop_assert!(history.len() <= max_restarts as usize + 1);
+            }
+        }
+    }
+}

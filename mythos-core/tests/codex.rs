@@ -1,0 +1,403 @@
+//! The codex log through its public interface.
+
+mod damage;
+
+use std::sync::Arc;
+
+use mythos_core::codex::{
+    ChangeKind, Clause, CodexHead, CreateCodex, DirectivePath, MAX_CLAUSE_BYTES, MergeSide, MutateCodex,
+    Mutation, ProofFilter, ProofVerificationStatus, SymbolProof, TakenClause,
+};
+use mythos_core::store::{Cell, MemoryStore, Model};
+use mythos_core::types::{ClauseId, CodexId, OperationId};
+use mythos_core::{ErrorKind, Mythos};
+use proptest::prelude::*;
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
+
+fn support() -> CodexId {
+    "support".parse().unwrap()
+}
+
+fn id(clause: &str) -> ClauseId {
+    clause.parse().unwrap()
+}
+
+fn path() -> DirectivePath {
+    DirectivePath::new(["support", "refunds", "limit"]).unwrap()
+}
+
+fn clause(clause: &str, text: &str) -> Clause {
+    Clause { clause: id(clause), text: text.to_owned() }
+}
+
+fn create() -> CreateCodex {
+    let clauses = vec![clause("limit", "Refund at most 100 EUR."), clause("tone", "Be kind.")];
+    CreateCodex { reason: Some("launch".into()), ..CreateCodex::new(support(), clauses, path(), "ana") }
+}
+
+fn mutate(mutation: Mutation) -> MutateCodex {
+    MutateCodex::new(support(), mutation, path(), "bob")
+}
+
+fn replace(clause: &str, text: &str) -> MutateCodex {
+    mutate(Mutation::Replace { clause: id(clause), text: text.to_owned() })
+}
+
+/// A codex with one of every kind of change but a merge.
+fn example() -> (Arc<MemoryStore>, Mythos, Vec<SymbolProof>) {
+    let (store, mythos) = in_memory();
+    let codices = mythos.codices();
+    let mut proofs = vec![codices.create(&create()).unwrap()];
+    let mutations = [
+        Mutation::Replace { clause: id("limit"), text: "Refund at most 50 EUR.".into() },
+        Mutation::Add { clause: id("law"), text: "Follow the law.".into(), position: Some(0) },
+        Mutation::Annotate { clause: id("tone"), note: "asked for by legal".into() },
+        Mutation::Reorder { order: vec![id("tone"), id("law"), id("limit")] },
+        Mutation::Remove { clause: id("tone") },
+    ];
+    proofs.extend(mutations.map(|mutation| codices.mutate(&mutate(mutation)).unwrap()));
+    (store, mythos, proofs)
+}
+
+fn texts(mythos: &Mythos, head: Option<u64>) -> Vec<(String, Option<String>)> {
+    let clauses = mythos.codices().clauses(&support(), head).unwrap();
+    clauses.into_iter().map(|clause| (clause.clause.to_string(), clause.text)).collect()
+}
+
+#[test]
+fn codex_proof_of_symbol_chain_reflects_accurate_mutation_lineage_and_directive_paths() {
+    let (_, mythos, proofs) = example();
+    let codices = mythos.codices();
+    let kinds: Vec<_> = proofs.iter().map(|proof| proof.change).collect();
+    use ChangeKind::{Add, Annotate, Create, Remove, Reorder, Replace};
+    assert_eq!(kinds, [Create, Replace, Add, Annotate, Reorder, Remove]);
+    let expected = [("law", "Follow the law."), ("limit", "Refund at most 50 EUR.")];
+    assert_eq!(texts(&mythos, None), expected.map(|(c, t)| (c.to_owned(), Some(t.to_owned()))));
+
+    let trail = codices.trail(&support(), 0, 100).unwrap();
+    assert_eq!(trail.next, None);
+    for (index, (entry, proof)) in trail.items.iter().zip(&proofs).enumerate() {
+        assert_eq!(entry.event.sequence, index as u64);
+        assert_eq!(entry.digest, proof.event);
+        assert_eq!(entry.event.directive_path, path());
+        assert_eq!(proof.directive_path_log, path());
+        assert_eq!(proof.symbolic_checksum.len(), 256);
+        assert!(proof.symbolic_checksum.starts_with(&entry.event.codex_after.to_string()));
+        let parent = index.checked_sub(1).map(|parent| trail.items[parent].digest);
+        assert_eq!(entry.event.parents, parent.into_iter().collect::<Vec<_>>());
+        let before = index.checked_sub(1).map(|before| trail.items[before].event.codex_after);
+        assert_eq!(entry.event.codex_before, before);
+    }
+    assert_eq!(trail.items[0].actor.as_deref(), Some("ana"));
+    assert_eq!(trail.items[0].reason.as_deref(), Some("launch"));
+    assert_eq!(trail.items[2].texts, [Some("Follow the law.".to_owned())]);
+
+    let verification = codices.verify(&support()).unwrap();
+    assert_eq!(verification.finding, None);
+    assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Verified);
+    assert_eq!(verification.events, 6);
+    assert_eq!(verification.mutation_trail_hash, Some(proofs[5].mutation_trail_hash));
+    assert_eq!(verification.heads, codices.codex(&support()).unwrap().heads);
+}
+
+#[test]
+fn pages_of_the_trail_and_of_the_listing_join_without_gaps() {
+    let (_, mythos, proofs) = example();
+    let codices = mythos.codices();
+    let (mut sequences, mut from) = (Vec::new(), 0);
+    loop {
+        let page = codices.trail(&support(), from, 4).unwrap();
+        sequences.extend(page.items.iter().map(|entry| entry.event.sequence));
+        match page.next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    assert_eq!(sequences, [0, 1, 2, 3, 4, 5]);
+    let filter = ProofFilter { codex: Some(support()), ..ProofFilter::default() };
+    let mut listed = codices.list(&filter, None, 100).unwrap().items;
+    listed.reverse();
+    assert_eq!(listed, proofs);
+    let filter = ProofFilter { clause: Some(id("tone")), ..filter };
+    assert_eq!(codices.list(&filter, None, 100).unwrap().items.len(), 2);
+    assert_eq!(codices.codices(None, 10).unwrap().items.len(), 1);
+}
+
+#[test]
+fn a_mutation_that_does_not_apply_changes_nothing() {
+    let (_, mythos, _) = example();
+    let codices = mythos.codices();
+    let before = codices.codex(&support()).unwrap();
+    let order =
+        |clauses: &[&str]| Mutation::Reorder { order: clauses.iter().map(|clause| id(clause)).collect() };
+    let bad = [
+        (Mutation::Replace { clause: id("tone"), text: "gone".into() }, "clause"),
+        (Mutation::Remove { clause: id("tone") }, "clause"),
+        (Mutation::Annotate { clause: id("tone"), note: "x".into() }, "clause"),
+        (Mutation::Add { clause: id("law"), text: "twice".into(), position: None }, "clause"),
+        (Mutation::Add { clause: id("new"), text: "x".into(), position: Some(3) }, "position"),
+        (Mutation::Add { clause: id("new"), text: "a\0b".into(), position: None }, "text"),
+        (order(&["law"]), "order"),
+        (order(&["law", "law"]), "clause"),
+        (order(&["law", "limit", "tone"]), "clause"),
+        (Mutation::Merge { other: 0, take: vec![] }, "other"),
+    ];
+    for (mutation, field) in bad {
+        let error = codices.mutate(&mutate(mutation.clone())).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some(field)), "{mutation:?}");
+    }
+    let too_long = codices.mutate(&replace("law", &"x".repeat(MAX_CLAUSE_BYTES + 1))).unwrap_err();
+    assert_eq!(too_long.kind(), ErrorKind::Limit);
+    let unknown_parent = MutateCodex { parent: Some(99), ..replace("law", "x") };
+    assert_eq!(codices.mutate(&unknown_parent).unwrap_err().kind(), ErrorKind::NotFound);
+    let no_actor = MutateCodex { actor: String::new(), ..replace("law", "x") };
+    assert_eq!(codices.mutate(&no_actor).unwrap_err().field(), Some("actor"));
+    let unknown = MutateCodex { codex: "sales".parse().unwrap(), ..replace("law", "x") };
+    assert_eq!(codices.mutate(&unknown).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(codices.create(&create()).unwrap_err().kind(), ErrorKind::Conflict);
+    let twice = CreateCodex { codex: "two".parse().unwrap(), ..create() };
+    let twice = CreateCodex { clauses: vec![clause("a", "1"), clause("a", "2")], ..twice };
+    assert_eq!(codices.create(&twice).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(codices.codex(&support()).unwrap(), before);
+}
+
+#[test]
+fn repeating_an_operation_appends_once_and_reusing_its_id_is_refused() {
+    let (store, mythos) = in_memory();
+    let codices = mythos.codices();
+    let create = CreateCodex { operation: Some(OperationId::from_name("create")), ..create() };
+    let created = codices.create(&create).unwrap();
+    let change =
+        MutateCodex { operation: Some(OperationId::from_name("change")), ..replace("tone", "Be brief.") };
+    let changed = codices.mutate(&change).unwrap();
+    codices.mutate(&mutate(Mutation::Remove { clause: id("tone") })).unwrap();
+    // Also when the codex has moved on and the mutation would no longer apply.
+    assert_eq!(codices.create(&create).unwrap(), created);
+    assert_eq!(codices.mutate(&change).unwrap(), changed);
+    assert_eq!(records(&*store, SymbolProof::TABLE).len(), 3);
+    let others = [
+        MutateCodex { actor: "eve".into(), ..change.clone() },
+        MutateCodex { reason: Some("why".into()), ..change.clone() },
+        MutateCodex { directive_path: DirectivePath::new(["x"]).unwrap(), ..change.clone() },
+        MutateCodex { operation: change.operation, ..replace("tone", "Be loud.") },
+        MutateCodex { operation: create.operation, ..change.clone() },
+    ];
+    for other in others {
+        let error = codices.mutate(&other).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")), "{other:?}");
+    }
+}
+
+#[test]
+fn branches_have_several_heads_until_a_merge_with_two_parents() {
+    let (_, mythos) = in_memory();
+    let codices = mythos.codices();
+    codices.create(&create()).unwrap();
+    codices.mutate(&replace("limit", "50")).unwrap();
+    let branch = MutateCodex { parent: Some(0), ..replace("tone", "Be brief.") };
+    codices.mutate(&branch).unwrap();
+    let heads: Vec<_> = codices.codex(&support()).unwrap().heads.iter().map(|head| head.sequence).collect();
+    assert_eq!(heads, [1, 2]);
+    assert_eq!(codices.mutate(&replace("limit", "1")).unwrap_err().field(), Some("parent"));
+    assert_eq!(codices.clauses(&support(), None).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(texts(&mythos, Some(2))[0].1.as_deref(), Some("Refund at most 100 EUR."));
+    assert_eq!(codices.verify(&support()).unwrap().finding, None);
+
+    let take = vec![
+        TakenClause { clause: id("tone"), from: MergeSide::Theirs },
+        TakenClause { clause: id("limit"), from: MergeSide::Ours },
+    ];
+    let merge = MutateCodex { parent: Some(1), ..mutate(Mutation::Merge { other: 2, take }) };
+    let proof = codices.mutate(&merge).unwrap();
+    assert_eq!(proof.parents, [1, 2]);
+    let merged = [("tone", "Be brief."), ("limit", "50")].map(|(c, t)| (c.to_owned(), Some(t.to_owned())));
+    assert_eq!(texts(&mythos, None), merged);
+    assert_eq!(codices.trail(&support(), 3, 1).unwrap().items[0].event.parents.len(), 2);
+    assert_eq!(
+        codices.verify(&support()).unwrap().proof_verification_status,
+        ProofVerificationStatus::Verified
+    );
+}
+
+#[test]
+fn erased_texts_and_actors_break_no_proof() {
+    let (store, mythos, _) = example();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    let openings: Vec<_> =
+        cells(&*store, &owner).into_iter().filter(|c| c.name.as_bytes()[0] == b'o').collect();
+    for opening in &openings {
+        delete_cell(&*store, &owner, opening);
+    }
+    let verification = mythos.codices().verify(&support()).unwrap();
+    assert_eq!(verification.finding, None);
+    assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Redacted);
+    assert_eq!(verification.redacted, openings.len() as u64);
+    assert!(texts(&mythos, None).iter().all(|(_, text)| text.is_none()));
+    // A redacted codex goes on.
+    mythos.codices().mutate(&replace("limit", "10")).unwrap();
+}
+
+#[test]
+fn every_flipped_bit_of_the_log_is_detected() {
+    let (store, mythos, _) = example();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    for cell in cells(&*store, &owner) {
+        for bit in 0..8 * cell.bytes.len() {
+            let mut bytes = cell.bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
+            let verification = mythos.codices().verify(&support()).unwrap();
+            assert_eq!(
+                verification.proof_verification_status,
+                ProofVerificationStatus::Tampered,
+                "{cell:?} {bit}"
+            );
+            assert!(verification.finding.is_some());
+        }
+        overwrite_cell(&*store, &owner, &cell);
+    }
+    assert_eq!(mythos.codices().verify(&support()).unwrap().finding, None);
+}
+
+#[test]
+fn dropped_swapped_and_forged_rows_are_detected() {
+    let (store, mythos, _) = example();
+    let status = || mythos.codices().verify(&support()).unwrap().proof_verification_status;
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    let stored = cells(&*store, &owner);
+    for cell in stored.iter().filter(|cell| cell.name.as_bytes()[0] != b'o') {
+        delete_cell(&*store, &owner, cell);
+        assert_eq!(status(), ProofVerificationStatus::Tampered, "{cell:?}");
+        overwrite_cell(&*store, &owner, cell);
+    }
+    let events: Vec<_> = stored.iter().filter(|cell| cell.name.as_bytes()[0] == b'e').collect();
+    for (a, b) in events.iter().zip(&events[1..]) {
+        overwrite_cell(&*store, &owner, &Cell { name: a.name, bytes: b.bytes.clone() });
+        overwrite_cell(&*store, &owner, &Cell { name: b.name, bytes: a.bytes.clone() });
+        assert_eq!(status(), ProofVerificationStatus::Tampered);
+        overwrite_cell(&*store, &owner, a);
+        overwrite_cell(&*store, &owner, b);
+    }
+    for table in [SymbolProof::TABLE, CodexHead::TABLE] {
+        for record in records(&*store, table) {
+            for field in record.body.keys().filter(|field| *field != "tenant" && *field != "created_at") {
+                if field == "codex" && table == SymbolProof::TABLE {
+                    continue;
+                }
+                let forged = match &record.body[field] {
+                    serde_json::Value::Number(number) => serde_json::json!(number.as_u64().unwrap() + 1),
+                    serde_json::Value::String(text) if text.contains('0') => {
+                        serde_json::json!(text.replacen('0', "1", 1))
+                    }
+                    serde_json::Value::Array(items) if items.is_empty() => serde_json::json!([7]),
+                    serde_json::Value::Array(_) => serde_json::json!([]),
+                    _ => serde_json::json!("annotate"),
+                };
+                if forged == record.body[field] {
+                    continue;
+                }
+                tamper(&*store, table, &record, |body| drop(body.insert(field.clone(), forged.clone())));
+                match mythos.codices().verify(&support()) {
+                    Ok(found) => assert_eq!(
+                        found.proof_verification_status,
+                        ProofVerificationStatus::Tampered,
+                        "{field} = {forged}"
+                    ),
+                    Err(error) => panic!("{field} = {forged}: {error}"),
+                }
+                tamper(&*store, table, &record, |_| {});
+            }
+        }
+    }
+    assert_eq!(status(), ProofVerificationStatus::Verified);
+}
+
+#[test]
+fn the_clause_that_does_not_follow_is_named() {
+    let (store, mythos, _) = example();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    let cell = cells(&*store, &owner)
+        .into_iter()
+        .find(|cell| cell.name.as_bytes()[..] == *b"e\0\0\0\0\0\0\0\x02")
+        .unwrap();
+    let mut event: serde_json::Value = serde_json::from_slice(&cell.bytes).unwrap();
+    event["change"]["clause"] = "limit".into();
+    let bytes = mythos_core::canonical::to_vec(&event).unwrap();
+    overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
+    let finding = mythos.codices().verify(&support()).unwrap().finding.unwrap();
+    assert_eq!((finding.sequence, finding.field.as_str()), (2, "change"));
+    assert_eq!(finding.clause, Some(id("limit")));
+}
+
+#[test]
+fn concurrent_mutations_form_one_verified_log() {
+    let (_, mythos) = in_memory();
+    mythos.codices().create(&create()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let codices = mythos.codices();
+            scope.spawn(move || {
+                for step in 0..10 {
+                    codices.mutate(&replace("tone", &format!("{thread}/{step}"))).unwrap();
+                }
+            });
+        }
+    });
+    let verification = mythos.codices().verify(&support()).unwrap();
+    assert_eq!((verification.events, verification.finding), (41, None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The state after n mutations is the replay of the trail, and what a plain list of clauses would say.
+    #[test]
+    fn any_mutations_replay_to_the_state_of_a_plain_list(
+        steps in prop::collection::vec((0..5_u8, 0..6_usize, 0..7_u32), 1..40),
+    ) {
+        let (_, mythos) = in_memory();
+        let codices = mythos.codices();
+        codices.create(&CreateCodex::new(support(), vec![], path(), "ana")).unwrap();
+        let mut model: Vec<(String, String)> = Vec::new();
+        for (number, (kind, name, position)) in steps.into_iter().enumerate() {
+            let (name, text) = (format!("c{name}"), format!("text {number}"));
+            let found = model.iter().position(|(clause, _)| *clause == name);
+            let mutation = match kind {
+                0 => Mutation::Add { clause: id(&name), text: text.clone(), position: Some(position) },
+                1 => Mutation::Replace { clause: id(&name), text: text.clone() },
+                2 => Mutation::Remove { clause: id(&name) },
+                3 => Mutation::Annotate { clause: id(&name), note: text.clone() },
+                _ => Mutation::Reorder { order: model.iter().rev().map(|(clause, _)| id(clause)).collect() },
+            };
+            let outcome = codices.mutate(&mutate(mutation));
+            let expected = match (kind, found) {
+                (0, None) if position as usize <= model.len() => {
+                    model.insert(position as usize, (name, text));
+                    true
+                }
+                (1, Some(at)) => {
+                    model[at].1 = text;
+                    true
+                }
+                (2, Some(at)) => {
+                    model.remove(at);
+                    true
+                }
+                (3, Some(_)) => true,
+                (4, _) => {
+                    model.reverse();
+                    true
+                }
+                _ => false,
+            };
+            prop_assert_eq!(outcome.is_ok(), expected);
+        }
+        let expected: Vec<_> = model.into_iter().map(|(clause, text)| (clause, Some(text))).collect();
+        prop_assert_eq!(texts(&mythos, None), expected);
+        prop_assert_eq!(codices.verify(&support()).unwrap().finding, None);
+    }
+}

@@ -1,0 +1,330 @@
+//! The ritual cache through its public interface.
+
+mod damage;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mythos_core::ritual::{
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, ParentExpectation, RitualFilter, RitualHead, SaveRitual,
+    SymbolicIntent,
+};
+use mythos_core::store::{Cell, Model};
+use mythos_core::types::{AssistantId, Digest, EntryId, OperationId, RitualId, Timestamp};
+use mythos_core::{ErrorKind, Mythos};
+use proptest::prelude::*;
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
+
+fn ana() -> AssistantId {
+    "ana".parse().unwrap()
+}
+
+fn refund() -> RitualId {
+    "refund".parse().unwrap()
+}
+
+fn save(payload: &[u8]) -> SaveRitual<'_> {
+    SaveRitual::new(ana(), refund(), payload)
+}
+
+#[test]
+fn ritual_cache_hashes_match_compressed_data_and_symbolic_intent() {
+    let (_, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let intent = SymbolicIntent {
+        labels: ["checkout".to_owned()].into(),
+        procedure: Some("refund order".to_owned()),
+        codex: Some("support".parse().unwrap()),
+        codex_root: Some(Digest::of(b"rules")),
+        payload_format: Some("application/json".to_owned()),
+    };
+    let payload = br#"{"order": 9223372036854775807, "steps": ["look up", "look up", "look up"]}"#;
+    let entry = rituals.save(&SaveRitual { intent: intent.clone(), ..save(payload) }).unwrap();
+    assert_eq!(entry.symbolic_signature_hash, entry.expected_signature());
+    assert_eq!(entry.intent(), intent);
+    assert_eq!(entry.compressed_ritual_data.raw_bytes, payload.len() as u64);
+    let restored = rituals.restore(entry.entry).unwrap();
+    assert_eq!(restored.payload, payload, "payload bytes are kept as given, also 64-bit integers");
+    assert!(rituals.verify(entry.entry).unwrap().verified);
+
+    // Any part of the place, the payload or the intent changes the signature.
+    let changes: [fn(&mut CompressedRitual); 13] = [
+        |e| e.tenant = "other".parse().unwrap(),
+        |e| e.assistant = "bob".parse().unwrap(),
+        |e| e.ritual = "return".parse().unwrap(),
+        |e| e.sequence += 1,
+        |e| e.parent = Some(e.entry),
+        |e| e.entry = EntryId::from(OperationId::from_name("another")),
+        |e| e.labels.clear(),
+        |e| e.procedure = None,
+        |e| e.payload_format = None,
+        |e| e.codex = Some("sales".parse().unwrap()),
+        |e| e.codex_root = None,
+        |e| e.compressed_ritual_data.raw_bytes += 1,
+        |e| e.created_at = Timestamp::MAX,
+    ];
+    let mut signatures = BTreeSet::from([entry.symbolic_signature_hash]);
+    for change in changes {
+        let mut other = entry.clone();
+        change(&mut other);
+        assert!(signatures.insert(other.expected_signature()), "{other:?}");
+    }
+}
+
+#[test]
+fn entries_form_one_line_and_the_newest_is_restored() {
+    let (_, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    assert_eq!(rituals.latest(&ana(), &refund()).unwrap(), None);
+    let entries: Vec<_> =
+        (0..20_u8).map(|step| rituals.save(&save(&vec![step; 100 + usize::from(step)])).unwrap()).collect();
+    for (index, entry) in entries.iter().enumerate() {
+        assert_eq!(entry.sequence, index as u64 + 1);
+        assert_eq!(entry.parent, index.checked_sub(1).map(|parent| entries[parent].entry));
+        assert_eq!(rituals.restore(entry.entry).unwrap().payload, vec![index as u8; 100 + index]);
+    }
+    assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().entry, entries[19]);
+
+    let filter = RitualFilter { assistant: Some(ana()), ritual: Some(refund()), ..RitualFilter::default() };
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = rituals.list(&filter, after, 7).unwrap();
+        listed.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    listed.reverse();
+    assert_eq!(listed, entries);
+}
+
+#[test]
+fn listings_filter_by_assistant_label_and_time() {
+    let (_, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let labelled = |label: &str| SymbolicIntent {
+        labels: [label.to_owned(), "all".to_owned()].into(),
+        ..SymbolicIntent::default()
+    };
+    let one = rituals.save(&SaveRitual { intent: labelled("one"), ..save(b"1") }).unwrap();
+    let bob = SaveRitual::new("bob".parse().unwrap(), refund(), b"2");
+    let two = rituals.save(&SaveRitual { intent: labelled("two"), ..bob }).unwrap();
+    let list = |filter: RitualFilter| -> Vec<EntryId> {
+        rituals.list(&filter, None, 100).unwrap().items.iter().map(|entry| entry.entry).collect()
+    };
+    let all = RitualFilter::default();
+    assert_eq!(list(all.clone()).len(), 2);
+    assert_eq!(list(RitualFilter { assistant: Some(ana()), ..all.clone() }), [one.entry]);
+    assert_eq!(list(RitualFilter { labels: vec!["two".into()], ..all.clone() }), [two.entry]);
+    assert_eq!(list(RitualFilter { labels: vec!["two".into(), "one".into()], ..all.clone() }), []);
+    assert_eq!(list(RitualFilter { ritual: Some(refund()), ..all.clone() }).len(), 2);
+    assert_eq!(list(RitualFilter { before: Some(one.created_at), ..all.clone() }), []);
+    assert_eq!(list(RitualFilter { since: Some(one.created_at), ..all.clone() }).len(), 2);
+    assert_eq!(rituals.list(&all, None, 0).unwrap_err().kind(), ErrorKind::Limit);
+}
+
+#[test]
+fn a_save_behind_another_entry_is_refused_and_the_loser_is_told() {
+    let (_, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let behind = |payload, parent| SaveRitual { parent, ..save(payload) };
+    let first = rituals.save(&behind(b"1", ParentExpectation::Absent)).unwrap();
+    let second = rituals.save(&behind(b"2", ParentExpectation::Entry(first.entry))).unwrap();
+    for stale in [ParentExpectation::Absent, ParentExpectation::Entry(first.entry)] {
+        let error = rituals.save(&behind(b"3", stale)).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("parent")));
+    }
+    assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().entry, second);
+}
+
+#[test]
+fn repeating_an_operation_saves_once_and_reusing_its_id_is_refused() {
+    let (store, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let operation = Some(OperationId::from_name("step 1"));
+    let parent = ParentExpectation::Absent;
+    let request = SaveRitual { operation, parent, ..save(b"state") };
+    let entry = rituals.save(&request).unwrap();
+    rituals.save(&save(b"later")).unwrap();
+    // Also after others have saved, and although the parent is no longer the newest.
+    assert_eq!(rituals.save(&request).unwrap(), entry);
+    assert_eq!(records(&store, CompressedRitual::TABLE).len(), 2);
+    let error = rituals.save(&SaveRitual { payload: b"other", ..request.clone() }).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
+    let error = rituals.save(&SaveRitual { ritual: "return".parse().unwrap(), ..request }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn concurrent_saves_of_one_ritual_end_in_one_line() {
+    let (_, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            let rituals = rituals.clone();
+            scope.spawn(move || {
+                for step in 0..25_u8 {
+                    rituals.save(&save(&[thread, step])).unwrap();
+                }
+            });
+        }
+    });
+    let filter = RitualFilter { assistant: Some(ana()), ritual: Some(refund()), ..RitualFilter::default() };
+    let entries = rituals.list(&filter, None, 1_000).unwrap().items;
+    assert_eq!(entries.len(), 200);
+    for (newer, older) in entries.iter().zip(&entries[1..]) {
+        assert_eq!((newer.sequence, newer.parent), (older.sequence + 1, Some(older.entry)));
+        assert!(newer.created_at >= older.created_at);
+    }
+}
+
+#[test]
+fn what_one_tenant_stores_no_other_sees() {
+    let (_, mythos) = in_memory();
+    let other = mythos.tenant("other".parse().unwrap());
+    let entry = mythos.rituals().save(&save(b"secret")).unwrap();
+    assert_eq!(other.rituals().latest(&ana(), &refund()).unwrap(), None);
+    assert_eq!(other.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(other.rituals().list(&RitualFilter::default(), None, 10).unwrap().items, []);
+    assert_eq!(other.rituals().save(&save(b"mine")).unwrap().sequence, 1);
+}
+
+#[test]
+fn bounds_are_enforced_and_change_nothing() {
+    let (store, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let too_large = vec![0; MAX_PAYLOAD_BYTES + 1];
+    let error = rituals.save(&save(&too_large)).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Limit, Some("payload")));
+    let labels: BTreeSet<_> = (0..65).map(|number| number.to_string()).collect();
+    let intents = [
+        SymbolicIntent { labels, ..SymbolicIntent::default() },
+        SymbolicIntent { labels: ["".to_owned()].into(), ..SymbolicIntent::default() },
+        SymbolicIntent { procedure: Some("a\0b".to_owned()), ..SymbolicIntent::default() },
+        SymbolicIntent { codex_root: Some(Digest::of(b"")), ..SymbolicIntent::default() },
+    ];
+    for intent in intents {
+        let error = rituals.save(&SaveRitual { intent, ..save(b"x") }).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Limit), "{error}");
+    }
+    assert!(records(&store, RitualHead::TABLE).is_empty());
+    assert_eq!(rituals.save(&save(b"")).unwrap().compressed_ritual_data.encoding, Encoding::Raw);
+    assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"");
+}
+
+/// A ritual of three entries, whose stored parts the damage tests work on.
+fn three() -> (Arc<mythos_core::store::MemoryStore>, Mythos, Vec<CompressedRitual>) {
+    let (store, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let entries = (0..3_u8).map(|step| rituals.save(&save(&[b'a' + step; 64])).unwrap()).collect();
+    (store, mythos, entries)
+}
+
+#[test]
+fn every_flipped_bit_and_every_truncation_of_a_frame_is_detected() {
+    let (store, mythos, entries) = three();
+    let head = records(&store, RitualHead::TABLE).remove(0);
+    let owner = owner(RitualHead::TABLE, &head);
+    for (cell, entry) in cells(&store, &owner).iter().zip(&entries) {
+        let bits = (0..8 * cell.bytes.len()).map(|bit| {
+            let mut bytes = cell.bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        });
+        let truncations = (0..cell.bytes.len()).map(|length| cell.bytes[..length].to_vec());
+        for bytes in bits.chain(truncations) {
+            overwrite_cell(&store, &owner, &Cell { name: cell.name, bytes });
+            assert_eq!(mythos.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::Corrupt);
+            let verification = mythos.rituals().verify(entry.entry).unwrap();
+            assert!(!verification.verified && verification.finding.is_some());
+        }
+        overwrite_cell(&store, &owner, cell);
+        assert!(mythos.rituals().verify(entry.entry).unwrap().verified);
+    }
+}
+
+#[test]
+fn swapped_and_missing_frames_are_detected() {
+    let (store, mythos, entries) = three();
+    let head = records(&store, RitualHead::TABLE).remove(0);
+    let owner = owner(RitualHead::TABLE, &head);
+    let stored = cells(&store, &owner);
+    overwrite_cell(&store, &owner, &Cell { name: stored[0].name, bytes: stored[1].bytes.clone() });
+    overwrite_cell(&store, &owner, &Cell { name: stored[1].name, bytes: stored[0].bytes.clone() });
+    delete_cell(&store, &owner, &stored[2]);
+    for entry in &entries {
+        assert_eq!(mythos.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn any_change_to_the_record_is_detected() {
+    let (store, mythos, entries) = three();
+    let original = records(&store, CompressedRitual::TABLE);
+    let record = original.iter().find(|record| record.body["sequence"] == 2).unwrap();
+    for (field, value) in &record.body {
+        let forged = match value {
+            serde_json::Value::Null => serde_json::json!("forged"),
+            serde_json::Value::Number(_) if field == "entropy_score" => serde_json::json!(0.5),
+            serde_json::Value::Number(number) => serde_json::json!(number.as_u64().unwrap() + 1),
+            serde_json::Value::Array(_) => serde_json::json!(["forged"]),
+            serde_json::Value::Object(_) => continue,
+            serde_json::Value::String(text) => {
+                // Another digit keeps digests, ids and times well-formed.
+                let swapped = text.replace(['0', '1'], "2");
+                serde_json::json!(if swapped == *text { "forged".to_owned() } else { swapped })
+            }
+            serde_json::Value::Bool(_) => unreachable!(),
+        };
+        tamper(&*store, CompressedRitual::TABLE, record, |body| {
+            drop(body.insert(field.clone(), forged.clone()))
+        });
+        let error = mythos.rituals().restore(entries[1].entry).unwrap_err();
+        let expected = if field == "tenant" { ErrorKind::NotFound } else { ErrorKind::Corrupt };
+        assert_eq!(error.kind(), expected, "{field} = {forged}: {error}");
+    }
+}
+
+#[test]
+fn the_newest_verifiable_entry_is_found_behind_damaged_ones() {
+    let (store, mythos, entries) = three();
+    let head = records(&store, RitualHead::TABLE).remove(0);
+    let owner = owner(RitualHead::TABLE, &head);
+    let stored = cells(&store, &owner);
+    let newest = |before| mythos.rituals().newest_verifiable(&ana(), &refund(), before).unwrap();
+    assert_eq!(newest(None).unwrap().restored.entry, entries[2]);
+    assert_eq!(newest(Some(3)).unwrap().restored.entry, entries[1]);
+    delete_cell(&store, &owner, &stored[2]);
+    overwrite_cell(&store, &owner, &Cell { name: stored[1].name, bytes: b"noise".to_vec() });
+    let found = newest(None).unwrap();
+    assert_eq!(found.restored.payload, [b'a'; 64]);
+    let skipped: Vec<_> = found.skipped.iter().map(|skipped| skipped.sequence).collect();
+    assert_eq!(skipped, [3, 2]);
+    delete_cell(&store, &owner, &stored[0]);
+    assert_eq!(newest(None), None);
+}
+
+proptest! {
+    #[test]
+    fn any_payloads_of_any_rituals_come_back(
+        saves in prop::collection::vec((0..3_usize, prop::collection::vec(any::<u8>(), 0..300)), 1..30),
+    ) {
+        let (_, mythos) = in_memory();
+        let rituals = mythos.rituals();
+        let names: Vec<RitualId> = ["a", "b", "c"].iter().map(|name| name.parse().unwrap()).collect();
+        let mut model: Vec<Vec<(EntryId, Vec<u8>)>> = vec![Vec::new(); 3];
+        for (ritual, payload) in saves {
+            let entry = rituals.save(&SaveRitual::new(ana(), names[ritual].clone(), &payload)).unwrap();
+            model[ritual].push((entry.entry, payload));
+        }
+        for (ritual, entries) in names.iter().zip(&model) {
+            let newest = rituals.latest(&ana(), ritual).unwrap().map(|restored| restored.payload);
+            prop_assert_eq!(newest.as_ref(), entries.last().map(|(_, payload)| payload));
+            for (entry, payload) in entries {
+                prop_assert_eq!(&rituals.restore(*entry).unwrap().payload, payload);
+            }
+        }
+    }
+}
