@@ -93,7 +93,10 @@ fn modules_use_only_what_stands_to_their_left() {
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("module {module} is missing in MAY_USE"));
         for used in crate_uses(&source) {
-            assert!(names.contains(&used.as_str()), "{file} uses crate::{used}, which is no module of MAY_USE");
+            assert!(
+                names.contains(&used.as_str()),
+                "{file} uses crate::{used}, which is no module of MAY_USE"
+            );
             assert!(used == module || may_use.contains(&used.as_str()), "{file} may not use crate::{used}");
         }
     }

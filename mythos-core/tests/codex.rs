@@ -4,6 +4,7 @@ mod damage;
 
 use std::sync::Arc;
 
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{
     ChangeKind, Clause, CodexHead, CreateCodex, DirectivePath, MAX_CLAUSE_BYTES, MergeSide, MutateCodex,
     Mutation, ProofFilter, ProofVerificationStatus, SymbolProof, TakenClause,
@@ -12,7 +13,6 @@ use mythos_core::store::{Cell, MemoryStore, Model};
 use mythos_core::types::{ClauseId, CodexId, OperationId};
 use mythos_core::{ErrorKind, Mythos};
 use proptest::prelude::*;
-use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 
 fn support() -> CodexId {
     "support".parse().unwrap()

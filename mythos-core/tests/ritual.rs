@@ -5,6 +5,7 @@ mod damage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::ritual::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, ParentExpectation, RitualFilter, RitualHead, SaveRitual,
     SymbolicIntent,
@@ -13,7 +14,6 @@ use mythos_core::store::{Cell, Model};
 use mythos_core::types::{AssistantId, Digest, EntryId, OperationId, RitualId, Timestamp};
 use mythos_core::{ErrorKind, Mythos};
 use proptest::prelude::*;
-use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 
 fn ana() -> AssistantId {
     "ana".parse().unwrap()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::error::{Attempt, invalid};
+use super::error::Attempt;
 use super::read::find_owner;
 use crate::store::{Batch, CellName, CellOp, Expect, Names, Owner, RecordOp, StoreError, Table};
 use crate::types::RecordId;
@@ -65,30 +65,28 @@ fn write_record(connection: &Connection, op: &RecordOp) -> Result<bool, StoreErr
             .map(|changed| changed == 1)
     };
     let name = table.name();
-    match op {
-        RecordOp::Delete { version, .. } => execute(
-            &format!("DELETE FROM \"{name}\" WHERE id = ? AND version = ?"),
-            &[&id.as_bytes(), &version.get()],
+    let Some((next, body)) = op.written()? else {
+        let sql = format!("DELETE FROM \"{name}\" WHERE id = ? AND version = ?");
+        return match expect {
+            Expect::At(version) => execute(&sql, &[&id.as_bytes(), &version.get()]),
+            Expect::Absent => Ok(true),
+        };
+    };
+    let body = serde_json::to_string(body).map_err(|error| StoreError::Internal {
+        message: format!("record {id} of table {name} has no JSON form"),
+        source: Some(error.into()),
+    })?;
+    match expect {
+        Expect::Absent => execute(
+            &format!(
+                "INSERT INTO \"{name}\" (id, version, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
+            ),
+            &[&id.as_bytes(), &next.get(), &body],
         ),
-        RecordOp::Put { body, .. } => {
-            let body = serde_json::to_string(body).map_err(|error| StoreError::Internal {
-                message: format!("record {id} of table {name} has no JSON form"),
-                source: Some(error.into()),
-            })?;
-            let next = expect.next_version().map_err(|error| invalid(error.to_string()))?.get();
-            match expect {
-                Expect::Absent => execute(
-                    &format!(
-                        "INSERT INTO \"{name}\" (id, version, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
-                    ),
-                    &[&id.as_bytes(), &next, &body],
-                ),
-                Expect::At(version) => execute(
-                    &format!("UPDATE \"{name}\" SET version = ?, body = ? WHERE id = ? AND version = ?"),
-                    &[&next, &body, &id.as_bytes(), &version.get()],
-                ),
-            }
-        }
+        Expect::At(version) => execute(
+            &format!("UPDATE \"{name}\" SET version = ?, body = ? WHERE id = ? AND version = ?"),
+            &[&next.get(), &body, &id.as_bytes(), &version.get()],
+        ),
     }
 }
 
