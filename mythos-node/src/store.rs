@@ -14,7 +14,7 @@ use napi_derive::napi;
 use serde::Deserialize;
 
 use crate::callback::{Arguments, Callback};
-use crate::calls::{Lane, open};
+use crate::calls::{Lane, open, run};
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
 use crate::value::from_value;
@@ -24,6 +24,8 @@ use crate::value::from_value;
 #[derive(Debug, Clone)]
 pub struct NativeStore {
     store: Arc<dyn Store>,
+    /// The same store, if it is one that can be closed.
+    sqlite: Option<Arc<SqliteStore>>,
     lane: Lane,
 }
 
@@ -78,7 +80,7 @@ impl NativeStore {
     /// A store in memory.
     #[napi(factory)]
     pub fn memory() -> Self {
-        Self { store: Arc::new(MemoryStore::new()), lane: Lane::Native }
+        Self { store: Arc::new(MemoryStore::new()), sqlite: None, lane: Lane::Native }
     }
 
     /// A store in one SQLite file.
@@ -87,10 +89,17 @@ impl NativeStore {
     pub async fn open_sqlite(options: Argument) -> Outcome<NativeStore> {
         open(Lane::Native, move || {
             let open: OpenSqlite = options.parse("options")?;
-            let store = SqliteStore::open(Path::new(&open.path), TABLES, &open.options())?;
-            Ok(Self { store: Arc::new(store), lane: Lane::Native })
+            let store = Arc::new(SqliteStore::open(Path::new(&open.path), TABLES, &open.options())?);
+            Ok(Self { store: Arc::<SqliteStore>::clone(&store), sqlite: Some(store), lane: Lane::Native })
         })
         .await
+    }
+
+    /// Closes a store in a file; there is nothing to close of others.
+    #[napi(ts_return_type = "Promise<Outcome<unknown>>")]
+    pub async fn close(&self) -> Outcome {
+        let sqlite = self.sqlite.clone();
+        run(Lane::Native, move || Ok(sqlite.map_or(Ok(()), |store| store.close())?)).await
     }
 
     /// A store in JavaScript. `call(id, method, argument)` must not throw; each call is answered by `settleCall`.
@@ -115,6 +124,6 @@ impl NativeStore {
         };
         let timeout = Duration::from_millis(timeout_ms as u64);
         let store = host::HostStore::new(capabilities, timeout, Callback::new(&call)?);
-        Ok(Outcome(Ok(Self { store: Arc::new(store), lane: Lane::Hosted })))
+        Ok(Outcome(Ok(Self { store: Arc::new(store), sqlite: None, lane: Lane::Hosted })))
     }
 }

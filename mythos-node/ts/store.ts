@@ -83,6 +83,11 @@ export class SqliteStore extends BuiltInStore {
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     return new SqliteStore(await call<NativeStore>(() => NativeStore.openSqlite({ ...options, path })));
   }
+
+  /** Waits for what is under way and closes the file; every later call is refused. May be called again. */
+  async close(): Promise<void> {
+    await call(() => handleOf(this).close());
+  }
 }
 
 /** A built-in store or a host's own. */
