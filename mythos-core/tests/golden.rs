@@ -153,7 +153,9 @@ fn written() -> (Arc<MemoryStore>, Mythos) {
     let store = Arc::new(MemoryStore::new());
     let (runtime, clock) = simulated_runtime(2026, start());
     let mythos = Mythos::with_store(store.clone(), runtime);
-    write(&mythos, &|| drop(clock.advance(Duration::from_secs(2))));
+    write(&mythos, &|| {
+        clock.advance(Duration::from_secs(2));
+    });
     (store, mythos)
 }
 
