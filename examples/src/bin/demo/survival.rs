@@ -57,7 +57,7 @@ struct Running {
 
 /// Why the supervisor stopped listening.
 enum Heard {
-    /// The worker announced a step that it shall not live to finish.
+    /// The moment of a kill has come.
     Due(PlannedKill),
     /// The worker is done, and this is the digest of its report.
     Done(Digest),
@@ -139,20 +139,27 @@ impl<'a> Survival<'a> {
                 Line::Announced { step } => {
                     self.announced = step;
                     since_announcement = Stopwatch::start();
-                    if self.plan.front().is_some_and(|kill| kill.step <= step)
-                        && let Some(kill) = self.plan.pop_front()
-                    {
+                    if let Some(kill) = self.due(step, |moment| moment != Moment::Acknowledged) {
                         return Ok(Heard::Due(kill));
                     }
                 }
                 Line::Acknowledged { step, .. } => {
                     self.save_time = since_announcement.elapsed();
                     self.acknowledge(step);
+                    if let Some(kill) = self.due(step, |moment| moment == Moment::Acknowledged) {
+                        return Ok(Heard::Due(kill));
+                    }
                 }
                 Line::Done { report } => return Ok(Heard::Done(report)),
                 line @ Line::Ready { .. } => return Err(format!("the worker says again: {line}").into()),
             }
         }
+    }
+
+    /// Takes the next kill from the plan if it is due at `step` and its moment is one of those.
+    fn due(&mut self, step: u64, is_moment: impl Fn(Moment) -> bool) -> Option<PlannedKill> {
+        let is_due = self.plan.front().is_some_and(|kill| kill.step <= step && is_moment(kill.moment));
+        if is_due { self.plan.pop_front() } else { None }
     }
 
     fn acknowledge(&mut self, step: u64) {
@@ -179,7 +186,7 @@ impl<'a> Survival<'a> {
             }
         }
         self.record.kills += 1;
-        self.progress.tell(format!("killed {} times", self.record.kills));
+        self.progress.count_kills(self.record.kills);
         if self.announced > self.record.acknowledged {
             self.record.kills_amid_save += 1;
         } else if moment == Moment::Announced && self.repeats < MAX_REPEATS {
@@ -201,12 +208,14 @@ impl<'a> Survival<'a> {
                 let path = DirectivePath::new(["audit", "wording", clause])?;
                 let codex = self.names.codex.clone();
                 self.mythos.codices().mutate(&MutateCodex::new(codex, mutation, path, "an editor"))?;
+                self.progress.tell("while the worker is dead, the rules change");
                 Ok(None)
             }
             WhileDead::NewestIsDamaged => {
                 let newest = self.mythos.rituals().latest(&self.names.assistant, &self.names.ritual)?;
                 let newest = newest.ok_or("there is no checkpoint to damage")?;
                 damage::flip_newest_frame(&self.assignment.store)?;
+                self.progress.tell("while the worker is dead, its newest checkpoint is damaged on disk");
                 Ok(Some(AuditState::decode(&newest.payload)?.step))
             }
         }
