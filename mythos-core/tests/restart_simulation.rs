@@ -5,9 +5,13 @@
 //! and carries effects out, until its store crashes it or nothing is left to do. Chance is a function of a seed, and a
 //! crash takes no time, so a run with crashes must leave exactly the records that the undisturbed run leaves.
 
+mod damage;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use damage::{cells, overwrite_cell, owner, records};
 
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
@@ -18,14 +22,14 @@ use mythos_core::restart::{
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
 use mythos_core::store::{
-    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Names, Owner, Query, Read, Store,
+    Answer, Batch, Budget, Capabilities, Cell, Maintained, MemoryStore, Model, Read, Record, RecordOp, Store,
     StoreError,
 };
 use mythos_core::types::{
     AssistantId, Clock, CodexId, Digest, OperationId, RitualId, Runtime, SeededEntropy, SupervisorId,
     Timestamp,
 };
-use mythos_core::{Error, ErrorKind, Mythos};
+use mythos_core::{Error, ErrorKind, Mythos, TABLES};
 
 /// So many random runs by default; `MYTHOS_SIMULATION_SEEDS` asks for more.
 const DEFAULT_SEEDS: u64 = 300;
@@ -33,7 +37,7 @@ const DEFAULT_SEEDS: u64 = 300;
 /// When a process dies: at its n-th call of the store, before or after the call took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Crash {
-    call: u64,
+    call: usize,
     took_effect: bool,
 }
 
@@ -41,16 +45,24 @@ struct Crash {
 #[derive(Debug)]
 struct CrashingStore {
     inner: MemoryStore,
-    calls: AtomicU64,
+    /// The calls so far.
+    calls: Mutex<Vec<Call>>,
     crash: Option<Crash>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Read,
+    Commit,
 }
 
 impl CrashingStore {
     /// Counts a call: `Some` if the process is dead by then, and whether it died only after this call took effect.
-    fn count(&self) -> Option<bool> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let crash = self.crash.filter(|crash| crash.call <= call)?;
-        Some(crash.took_effect && crash.call == call)
+    fn count(&self, call: Call) -> Option<bool> {
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(call);
+        let crash = self.crash.filter(|crash| crash.call <= calls.len())?;
+        Some(crash.took_effect && crash.call == calls.len())
     }
 }
 
@@ -64,11 +76,11 @@ impl Store for CrashingStore {
     }
 
     fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
-        if self.count().is_some() { Err(dead()) } else { self.inner.read(reads) }
+        if self.count(Call::Read).is_some() { Err(dead()) } else { self.inner.read(reads) }
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        match self.count() {
+        match self.count(Call::Commit) {
             None => self.inner.commit(batch),
             Some(false) => Err(dead()),
             Some(true) => self.inner.commit(batch).and(Err(dead())),
@@ -226,22 +238,46 @@ impl World {
 
     /// Replaces the stored frame of an entry by other bytes.
     fn damage(&self, entry: &CompressedRitual) {
-        let answers = self.store.read(&[Read::Page(Query::new(RitualHead::TABLE).limit(1_000))]).unwrap();
-        let Answer::Page { records } = &answers[0] else { panic!("{answers:?}") };
-        let head = records.iter().find(|record| {
+        let head = records(&self.store, RitualHead::TABLE).into_iter().find(|record| {
             let head = RitualHead::from_record(record).unwrap();
             head.assistant == entry.assistant && head.ritual == entry.ritual
         });
-        let owner = Owner { tenant: entry.tenant.clone(), table: RitualHead::TABLE, id: head.unwrap().id };
+        let owner = owner(RitualHead::TABLE, &head.unwrap());
         let cell = entry.compressed_ritual_data.cell;
-        let mut batch = Batch::new();
-        batch.delete_cells(owner.clone(), Names::one(cell)).put_cell(owner, cell, b"damaged".to_vec());
-        self.store.commit(&batch).unwrap();
+        overwrite_cell(&self.store, &owner, &Cell { name: cell, bytes: b"damaged".to_vec() });
     }
 
-    /// One process, until it dies or nothing is left to do; how many calls of the store it made.
-    fn life(&mut self, crash: Option<Crash>) -> Result<u64, Error> {
-        let store = Arc::new(CrashingStore { inner: self.store.clone(), calls: AtomicU64::new(0), crash });
+    /// The same world, with a store of its own.
+    fn copy(&self) -> Self {
+        let mut batch = Batch::new();
+        for table in TABLES {
+            for record in records(&self.store, *table) {
+                if table.schema().owns_cells {
+                    let owner = owner(*table, &record);
+                    for cell in cells(&self.store, &owner) {
+                        batch.put_cell(owner.clone(), cell.name, cell.bytes);
+                    }
+                }
+                let Record { id, version, body } = record;
+                batch.records.push(RecordOp::Import { table: *table, id, version, body });
+            }
+        }
+        let store = MemoryStore::new();
+        store.commit(&batch).unwrap();
+        Self {
+            scenario: self.scenario.clone(),
+            store,
+            clock: SimulatedClock(Arc::new(AtomicI64::new(self.clock.0.load(Ordering::Relaxed)))),
+            fed: self.fed,
+            launches: self.launches.clone(),
+            answered: self.answered.clone(),
+            paused: Vec::new(),
+        }
+    }
+
+    /// One process, until it dies or nothing is left to do; which calls of the store it made.
+    fn life(&mut self, crash: Option<Crash>) -> Result<Vec<Call>, Error> {
+        let store = Arc::new(CrashingStore { inner: self.store.clone(), calls: Mutex::default(), crash });
         let mythos = self.mythos(Arc::clone(&store) as Arc<dyn Store>);
         let supervisor = mythos.deployments().supervise(&supervisor_id())?;
         loop {
@@ -251,7 +287,7 @@ impl World {
             let scripted = self.scenario.script.get(self.fed).map(|scripted| scripted.at_ms * 1_000);
             let timer = supervisor.next_timeout()?.map(Timestamp::as_microseconds);
             match scripted.into_iter().chain(timer).min() {
-                None => return Ok(store.calls.load(Ordering::Relaxed)),
+                None => return Ok(store.calls.lock().unwrap().clone()),
                 Some(moment) => self.clock.0.fetch_max(moment, Ordering::Relaxed),
             };
         }
@@ -335,8 +371,8 @@ impl World {
         }
     }
 
-    /// Lives until a life ends by itself; each one before it dies as `crashes` says. How many calls the last life made.
-    fn run(&mut self, crashes: impl IntoIterator<Item = Crash>) -> u64 {
+    /// Lives until a life ends by itself; each one before it dies as `crashes` says. The calls of the last.
+    fn run(&mut self, crashes: impl IntoIterator<Item = Crash>) -> Vec<Call> {
         let mut crashes = crashes.into_iter();
         loop {
             match self.life(crashes.next()) {
@@ -442,21 +478,25 @@ fn hopeless() -> Scenario {
     Scenario { failing_percent: 100, ..small() }
 }
 
-fn undisturbed(scenario: &Scenario) -> (Outcomes, u64) {
-    let mut world = World::new(scenario.clone());
+fn undisturbed(world: &World) -> (Outcomes, Vec<Call>) {
+    let mut world = world.copy();
     let calls = world.run([]);
     let outcomes = world.outcomes();
     outcomes.check();
     (outcomes, calls)
 }
 
-fn crashes(calls: u64) -> impl Iterator<Item = Crash> {
-    (1..=calls).flat_map(|call| [false, true].map(|took_effect| Crash { call, took_effect }))
+/// A crash at each of these calls: before it took effect, and if it is a commit, also after.
+fn crashes(calls: &[Call]) -> impl Iterator<Item = Crash> {
+    (1..).zip(calls).flat_map(|(call, kind)| {
+        let outcomes: &[bool] = if *kind == Call::Commit { &[false, true] } else { &[false] };
+        outcomes.iter().map(move |took_effect| Crash { call, took_effect: *took_effect })
+    })
 }
 
 #[test]
 fn the_small_scenarios_are_what_they_are_meant_to_be() {
-    let (outcomes, _) = undisturbed(&small());
+    let (outcomes, _) = undisturbed(&World::new(small()));
     let told = &outcomes.history[1].symbolic_fallback_path;
     assert!(told.starts_with("latest: not restored") && told.ends_with(": ready"), "{told}");
     for incident in &outcomes.history {
@@ -466,7 +506,7 @@ fn the_small_scenarios_are_what_they_are_meant_to_be() {
     }
     assert_eq!(outcomes.launches.len(), 2);
 
-    let (outcomes, _) = undisturbed(&hopeless());
+    let (outcomes, _) = undisturbed(&World::new(hopeless()));
     assert_eq!(outcomes.deployments[0].state, StateName::Stopped);
     assert_eq!(outcomes.history.len(), 1, "a failure of what was given up is none");
     assert_eq!(
@@ -479,9 +519,10 @@ fn the_small_scenarios_are_what_they_are_meant_to_be() {
 #[test]
 fn a_crash_at_any_call_changes_nothing() {
     for scenario in [small(), hopeless()] {
-        let (expected, calls) = undisturbed(&scenario);
-        for crash in crashes(calls) {
-            let mut world = World::new(scenario.clone());
+        let world = World::new(scenario);
+        let (expected, calls) = undisturbed(&world);
+        for crash in crashes(&calls) {
+            let mut world = world.copy();
             world.run([crash]);
             assert_eq!(world.outcomes(), expected, "{crash:?}");
         }
@@ -490,12 +531,14 @@ fn a_crash_at_any_call_changes_nothing() {
 
 #[test]
 fn two_crashes_at_any_calls_change_nothing() {
-    let scenario = small();
-    let (expected, calls) = undisturbed(&scenario);
-    for first in crashes(calls) {
-        // The second life has at most as much left to do, and a few calls more to take over.
-        for second in crashes(calls + 4) {
-            let mut world = World::new(scenario.clone());
+    let mut scenario = small();
+    scenario.script.truncate(2);
+    let world = World::new(scenario);
+    let (expected, calls) = undisturbed(&world);
+    for first in crashes(&calls) {
+        let calls = world.copy().run([first]);
+        for second in crashes(&calls) {
+            let mut world = world.copy();
             world.run([first, second]);
             assert_eq!(world.outcomes(), expected, "{first:?} {second:?}");
         }
@@ -552,16 +595,16 @@ fn random(seed: u64) -> Scenario {
 fn random_crashes_in_random_scenarios_change_nothing() {
     let seeds = std::env::var("MYTHOS_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(DEFAULT_SEEDS) {
-        let scenario = random(seed);
-        let (expected, calls) = undisturbed(&scenario);
+        let mut world = World::new(random(seed));
+        let (expected, calls) = undisturbed(&world);
         let crashes: Vec<_> = (0..draw(seed, "lives") % 8)
             .map(|life| {
                 // The more lives, the less is left to do for each.
-                let call = 1 + draw(seed, &format!("life {life}")) % calls.div_ceil(2);
+                let call = 1 + draw(seed, &format!("life {life}")) % calls.len().div_ceil(2) as u64;
+                let call = usize::try_from(call).unwrap();
                 Crash { call, took_effect: draw(seed, &format!("effect {life}")) % 2 == 0 }
             })
             .collect();
-        let mut world = World::new(scenario);
         world.run(crashes.iter().copied());
         let outcomes = world.outcomes();
         outcomes.check();

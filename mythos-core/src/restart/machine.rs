@@ -10,7 +10,7 @@ use crate::types::{EntryId, OperationId, RecordId, Timestamp};
 
 /// The machine of one deployment: its state, and what its next decisions depend on.
 ///
-/// It is a value. [`step`](Self::step) takes an event and the time and gives the next value; nothing else changes one.
+/// It is a value: one function takes it, an event and the time, and gives the next value; nothing else changes one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Where the deployment stands.

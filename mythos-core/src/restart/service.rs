@@ -14,30 +14,33 @@ use crate::types::{AssistantId, SupervisorId, Timestamp};
 /// [`Supervisor`] that [`supervise`](Self::supervise) gives; what only looks needs none.
 ///
 /// ```
-/// use mythos_core::restart::{Action, DeployAssistant, DeploymentSpec, Outcome, ReportFailure, StateName};
+/// use mythos_core::restart::{
+///     Action, DeployAssistant, DeploymentSpec, Outcome, ReportFailure, RestartPolicy, RestartPolicyOptions, State,
+/// };
 /// use mythos_core::{Mythos, ritual::SaveRitual};
 ///
 /// let mythos = Mythos::in_memory();
 /// mythos.rituals().save(&SaveRitual::new("ana".parse()?, "refund".parse()?), b"step 3")?;
 ///
 /// let supervisor = mythos.deployments().supervise(&"support".parse()?)?;
-/// let spec = DeploymentSpec::new("refund".parse()?);
+/// // The first restart is free, so that this example need not wait.
+/// let policy = RestartPolicy::new(RestartPolicyOptions { free_restarts: 1, ..Default::default() })?;
+/// let spec = DeploymentSpec::new("refund".parse()?).policy(policy);
 /// supervisor.deploy(&DeployAssistant::new("ana".parse()?, spec))?;
 /// supervisor.report_failure(&ReportFailure::crashed("ana".parse()?, "killed".try_into()?))?;
 ///
-/// // The host's loop: fire due timers, carry out effects, sleep until the next timeout.
-/// while supervisor.deployment(&"ana".parse()?)?.state != StateName::MythpathReady {
-///     supervisor.tick()?;
-///     for effect in supervisor.poll_effects(10)? {
-///         let done = supervisor.carry_out(&effect)?;
-///         assert_eq!(done.restored.unwrap().payload, b"step 3");
-///         // Here the host launches the assistant from the payload and asks it whether it is ready.
-///         let probe = done.next.unwrap();
-///         assert!(matches!(probe.action, Action::Probe { .. }));
-///         supervisor.answer(&probe.id, &Outcome::Ready)?;
-///     }
-/// #   std::thread::sleep(std::time::Duration::from_millis(5));
+/// // The host's loop, once: fire due timers, carry effects out, sleep until the next timeout.
+/// supervisor.tick()?;
+/// for effect in supervisor.poll_effects(10)? {
+///     let done = supervisor.carry_out(&effect)?;
+///     assert_eq!(done.restored.unwrap().payload, b"step 3");
+///     // Here the host launches the assistant from the payload and asks it whether it is ready.
+///     let probe = done.next.unwrap();
+///     assert!(matches!(probe.action, Action::Probe { .. }));
+///     let decision = supervisor.answer(&probe.id, &Outcome::Ready)?;
+///     assert!(matches!(decision.state, State::MythpathReady { .. }));
 /// }
+/// assert_eq!(supervisor.next_timeout()?, None);
 ///
 /// let history = mythos.deployments().history(&Default::default(), None, 10)?;
 /// assert!(history.items[0].successful_redeploy_flag);

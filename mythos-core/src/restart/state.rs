@@ -79,17 +79,26 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "documented on the states")]
 pub enum StateName {
+    /// [`State::Running`].
     Running,
+    /// A failure was reported, or a launch failed.
     Failed,
+    /// [`State::BackingOff`].
     BackingOff,
+    /// [`State::Restoring`].
     Restoring,
+    /// [`State::Aligning`].
     Aligning,
+    /// [`State::AwaitingOperator`].
     AwaitingOperator,
+    /// [`State::Verifying`].
     Verifying,
+    /// [`State::MythpathReady`].
     MythpathReady,
+    /// [`State::GivenUp`].
     GivenUp,
+    /// [`State::Stopped`].
     Stopped,
 }
 
@@ -212,6 +221,7 @@ impl Alignment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "a deployment has one at a time, inside its state")]
 pub enum Question {
     /// Whether the assistant may resume under the codex in force. Declined, the next step of the path is taken.
     Misaligned {

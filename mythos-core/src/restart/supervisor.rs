@@ -669,6 +669,3 @@ fn unknown_effect(effect: &EffectId) -> Error {
 fn too_many_conflicts(assistant: &AssistantId) -> Error {
     Error::conflict(format!("other decisions about {assistant} were faster {MAX_ATTEMPTS} times"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,421 @@
+//! The restart service through its public methods: what is recorded, what is handed out, what is refused.
+
+mod damage;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
+use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
+use mythos_core::restart::{
+    Action, AlignmentPolicy, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
+    DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Outcome, ReportFailure,
+    RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, State, StateName,
+    StopAssistant, Supervisor,
+};
+use mythos_core::ritual::{CompressedRitual, RitualHead, SaveRitual};
+use mythos_core::store::{
+    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Read, Store, StoreError,
+};
+use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, TenantId};
+use mythos_core::{ErrorKind, Mythos};
+
+fn ana() -> AssistantId {
+    "ana".parse().unwrap()
+}
+
+fn work() -> RitualId {
+    "work".parse().unwrap()
+}
+
+/// Restarts come at once.
+fn at_once() -> RestartPolicyOptions {
+    RestartPolicyOptions { free_restarts: u32::MAX, ..RestartPolicyOptions::default() }
+}
+
+fn spec(options: RestartPolicyOptions) -> DeploymentSpec {
+    DeploymentSpec::new(work()).policy(RestartPolicy::new(options).unwrap())
+}
+
+fn save(mythos: &Mythos, payload: &str) -> CompressedRitual {
+    let mut save = SaveRitual::new(ana(), work(), payload.as_bytes());
+    if let Ok(head) = mythos.codices().codex(&"rules".parse().unwrap()) {
+        save.intent.codex = Some(head.codex);
+        save.intent.codex_root = Some(head.heads[0].codex_root);
+    }
+    mythos.rituals().save(&save).unwrap()
+}
+
+fn change_codex(mythos: &Mythos, text: &str) {
+    let path = DirectivePath::new(["test"]).unwrap();
+    let clause = || "limit".parse().unwrap();
+    let codex = || "rules".parse().unwrap();
+    if mythos.codices().codex(&codex()).is_err() {
+        let clause = Clause { clause: clause(), text: text.to_owned() };
+        mythos.codices().create(&CreateCodex::new(codex(), vec![clause], path, "host")).unwrap();
+    } else {
+        let change = Mutation::Replace { clause: clause(), text: text.to_owned() };
+        mythos.codices().mutate(&MutateCodex::new(codex(), change, path, "host")).unwrap();
+    }
+}
+
+fn supervise(mythos: &Mythos) -> Supervisor {
+    mythos.deployments().supervise(&"test".parse().unwrap()).unwrap()
+}
+
+fn deployed(mythos: &Mythos, spec: DeploymentSpec) -> Supervisor {
+    let supervisor = supervise(mythos);
+    supervisor.deploy(&DeployAssistant::new(ana(), spec)).unwrap();
+    supervisor
+}
+
+fn fail(supervisor: &Supervisor) {
+    supervisor.report_failure(&ReportFailure::crashed(ana(), "killed".try_into().unwrap())).unwrap();
+}
+
+fn only_effect(supervisor: &Supervisor) -> Effect {
+    let mut effects = supervisor.poll_effects(10).unwrap();
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    effects.remove(0)
+}
+
+fn history(mythos: &Mythos) -> Vec<DeploymentRestart> {
+    mythos.deployments().history(&RestartFilter::default(), None, 100).unwrap().items
+}
+
+fn damage_newest(store: &MemoryStore) {
+    let head = records(store, RitualHead::TABLE).remove(0);
+    let owner = owner(RitualHead::TABLE, &head);
+    let mut newest = cells(store, &owner).pop().unwrap();
+    newest.bytes.reverse();
+    overwrite_cell(store, &owner, &newest);
+}
+
+#[test]
+fn a_failed_assistant_comes_back_from_its_newest_entry() {
+    let (_, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let entry = save(&mythos, "step 2");
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    assert_eq!(done.restored.unwrap().payload, b"step 2");
+    let probe = done.next.unwrap();
+    let Action::Probe { entry: probed, .. } = &probe.action else { panic!("{probe:?}") };
+    assert_eq!((probed.entry, probe.run, probe.epoch), (entry.entry, 2, supervisor.epoch()));
+    assert!(!history(&mythos)[0].successful_redeploy_flag);
+    supervisor.answer(&probe.id, &Outcome::Ready).unwrap();
+
+    let incident = history(&mythos).remove(0);
+    assert_eq!(incident.assistant, ana());
+    assert!(incident.last_known_state.starts_with("entry 2 of ritual work"));
+    assert!(incident.symbolic_fallback_path.starts_with("latest, entry 2 of ritual work"));
+    assert!(incident.symbolic_fallback_path.ends_with(": ready"));
+    assert_eq!(incident.restart_trigger_reason.as_str(), "killed");
+    assert!(incident.successful_redeploy_flag);
+    assert_eq!((incident.ending, incident.ready_at), (Some(Ending::Ready), incident.ended_at));
+    let path: Vec<_> = incident.path.iter().map(|visit| visit.state.as_str()).collect();
+    assert_eq!(path, ["failed", "restoring", "verifying", "mythpath_ready"]);
+}
+
+#[test]
+fn a_damaged_entry_gives_way_to_an_older_one_in_one_commit() {
+    let (store, mythos) = in_memory();
+    save(&mythos, "step 1");
+    save(&mythos, "step 2");
+    damage_newest(&store);
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let before = records(&*store, Deployment::TABLE)[0].version;
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    assert_eq!(records(&*store, Deployment::TABLE)[0].version, before.next().unwrap());
+    assert_eq!(done.restored.unwrap().payload, b"step 1");
+    let told = history(&mythos).remove(0).symbolic_fallback_path;
+    assert!(told.starts_with("latest: not restored (") && told.contains(" > older entry, entry 1"), "{told}");
+}
+
+#[test]
+fn without_any_entry_the_path_ends_and_an_operator_is_told() {
+    let (_, mythos) = in_memory();
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    assert_eq!(done.decision.state, State::GivenUp { why: GiveUp::PathExhausted });
+    let notice = done.next.unwrap();
+    let given_up = Action::Escalate { escalation: Escalation::GivenUp { why: GiveUp::PathExhausted } };
+    assert_eq!(notice.action, given_up);
+    // The operator saves a state to begin from and asks for a restart: the notice is overtaken.
+    save(&mythos, "mended");
+    let reason = || "mended".try_into().unwrap();
+    supervisor.restart_now(&RestartAssistant::new(ana(), reason())).unwrap();
+    let late = supervisor.answer(&notice.id, &Outcome::Acknowledged).unwrap();
+    assert!(!late.changed);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    supervisor.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap();
+    let [second, first] = <[_; 2]>::try_from(history(&mythos)).unwrap();
+    assert_eq!((first.ending, second.ending), (Some(Ending::GivenUp), Some(Ending::Ready)));
+    assert_eq!((second.failure_kind, second.incident), (FailureKind::Requested, 2));
+    assert_eq!(first.last_known_state, "none");
+}
+
+#[test]
+fn alignment_follows_its_policy() {
+    let resume = |alignment| {
+        let (_, mythos) = in_memory();
+        change_codex(&mythos, "one");
+        save(&mythos, "under one");
+        change_codex(&mythos, "two");
+        let options = RestartPolicyOptions { alignment, symbolic_fallback_path: vec![], ..at_once() };
+        let supervisor = deployed(&mythos, spec(options).codex("rules".parse().unwrap()));
+        fail(&supervisor);
+        let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+        let alignment = done.alignment.unwrap();
+        let head = mythos.codices().codex(&"rules".parse().unwrap()).unwrap();
+        assert_eq!(alignment.proven_root, head.heads[0].codex_root);
+        assert!(alignment.entry_root.is_some() && !alignment.is_same());
+        assert_eq!(history(&mythos)[0].alignment, Some(alignment));
+        (supervisor, done.decision.state.name(), done.next.unwrap())
+    };
+    assert_eq!(resume(AlignmentPolicy::AdoptCurrent).1, StateName::Verifying);
+    assert_eq!(resume(AlignmentPolicy::SameRoot).1, StateName::GivenUp);
+    let (supervisor, state, question) = resume(AlignmentPolicy::AskOperator);
+    assert_eq!(state, StateName::AwaitingOperator);
+    assert!(matches!(&question.action, Action::Escalate { escalation: Escalation::Misaligned { .. } }));
+    let wrong = supervisor.answer(&question.id, &Outcome::Ready).unwrap_err();
+    assert_eq!((wrong.kind(), wrong.field()), (ErrorKind::Invalid, Some("outcome")));
+    let decision = supervisor.answer(&question.id, &Outcome::Approved).unwrap();
+    assert_eq!(decision.state.name(), StateName::Verifying);
+}
+
+#[test]
+fn an_assistant_never_resumes_under_a_codex_that_is_not_proven() {
+    let (store, mythos) = in_memory();
+    change_codex(&mythos, "one");
+    save(&mythos, "under one");
+    let head = records(&*store, mythos_core::codex::CodexHead::TABLE).remove(0);
+    tamper(&*store, mythos_core::codex::CodexHead::TABLE, &head, |body| {
+        body["heads"][0]["codex_root"] = "00".repeat(32).into();
+    });
+    for codex in ["rules", "missing"] {
+        let supervisor = deployed(&mythos, spec(at_once()).codex(codex.parse().unwrap()));
+        fail(&supervisor);
+        let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+        assert_eq!(done.decision.state, State::GivenUp { why: GiveUp::PathExhausted });
+        assert!(history(&mythos)[0].symbolic_fallback_path.contains("codex not proven"), "{codex}");
+    }
+}
+
+#[test]
+fn a_repeated_operation_is_told_what_it_was_told_before() {
+    let (store, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let supervisor = deployed(&mythos, spec(at_once()));
+    let operation = Some(OperationId::from_name("failure 1"));
+    let report = ReportFailure {
+        run: Some(1),
+        operation,
+        ..ReportFailure::crashed(ana(), "killed".try_into().unwrap())
+    };
+    let first = supervisor.report_failure(&report).unwrap();
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    supervisor.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap();
+    let before = records(&*store, Deployment::TABLE);
+    assert_eq!(supervisor.report_failure(&report).unwrap(), first);
+    assert_eq!(records(&*store, Deployment::TABLE), before);
+
+    let other = ReportFailure { kind: FailureKind::Stalled, ..report.clone() };
+    let error = supervisor.report_failure(&other).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
+    let stop = StopAssistant { assistant: ana(), operation };
+    assert_eq!(supervisor.stop(&stop).unwrap_err().kind(), ErrorKind::Invalid);
+
+    // A report that changed nothing is remembered too: repeated when it would change something, it does not.
+    fail(&supervisor);
+    let ignored = ReportFailure { run: None, operation: Some(OperationId::from_name("failure 2")), ..report };
+    assert!(!supervisor.report_failure(&ignored).unwrap().changed);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    supervisor.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap();
+    assert!(!supervisor.report_failure(&ignored).unwrap().changed);
+    assert_eq!(supervisor.deployment(&ana()).unwrap().state, StateName::MythpathReady);
+}
+
+#[test]
+fn an_older_supervisor_is_refused_and_a_newer_one_hands_out_again() {
+    let (_, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let older = deployed(&mythos, spec(at_once()));
+    fail(&older);
+    let effect = only_effect(&older);
+    assert_eq!(older.poll_effects(10).unwrap(), [], "handed out once");
+    older.give_back(&effect.id);
+    assert_eq!(only_effect(&older), effect);
+
+    let newer = supervise(&mythos);
+    assert!(newer.epoch() > older.epoch());
+    let again = only_effect(&newer);
+    assert_eq!((again.id, again.epoch), (effect.id, newer.epoch()));
+    let errors = [
+        older.carry_out(&effect).map(drop),
+        older.answer(&effect.id, &Outcome::Ready).map(drop),
+        older.tick().map(drop),
+        older.poll_effects(1).map(drop),
+        older.next_timeout().map(drop),
+        older.deployment(&ana()).map(drop),
+        older.stop(&StopAssistant::new(ana())).map(drop),
+    ];
+    for error in errors.map(Result::unwrap_err) {
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("epoch")), "{error}");
+    }
+    // What the older one handed out, the newer one takes.
+    let done = newer.carry_out(&effect).unwrap();
+    assert!(newer.carry_out(&again).unwrap().restored.is_none(), "carried out once");
+    assert!(newer.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap().changed);
+}
+
+/// A store under which another supervisor takes over just before a commit.
+#[derive(Debug)]
+struct TakenOver {
+    inner: Arc<MemoryStore>,
+    now: AtomicBool,
+}
+
+impl Store for TakenOver {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.inner.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        if self.now.swap(false, Ordering::Relaxed) {
+            supervise(&Mythos::with_store(self.inner.clone(), Runtime::system()));
+        }
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+#[test]
+fn a_supervisor_that_is_paused_before_its_commit_is_refused_by_the_store() {
+    let decisions: [fn(&Supervisor, &Effect) -> mythos_core::Result<()>; 4] = [
+        |supervisor, _| supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).map(drop),
+        |supervisor, _| supervisor.deploy(&DeployAssistant::new("new".parse()?, spec(at_once()))).map(drop),
+        |supervisor, _| supervisor.stop(&StopAssistant::new(ana())).map(drop),
+        |supervisor, effect| supervisor.carry_out(effect).map(drop),
+    ];
+    for (number, decide) in decisions.into_iter().enumerate() {
+        let inner = Arc::new(MemoryStore::new());
+        let store = Arc::new(TakenOver { inner: inner.clone(), now: AtomicBool::new(false) });
+        let mythos = Mythos::with_store(store.clone(), Runtime::system());
+        save(&mythos, "step 1");
+        let supervisor = deployed(&mythos, spec(at_once()));
+        fail(&supervisor);
+        let effect = only_effect(&supervisor);
+        let before = records(&*inner, Deployment::TABLE);
+        store.now.store(true, Ordering::Relaxed);
+        let error = decide(&supervisor, &effect).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Conflict, Some("epoch")), "decision {number}");
+        assert_eq!(records(&*inner, Deployment::TABLE), before, "decision {number}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_its_field() {
+    let (_, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let supervisor = deployed(&mythos, spec(at_once()));
+    let nobody = ReportFailure::crashed("bob".parse().unwrap(), "killed".try_into().unwrap());
+    assert_eq!(supervisor.report_failure(&nobody).unwrap_err().kind(), ErrorKind::NotFound);
+    let never = ReportFailure { run: Some(9), ..ReportFailure::crashed(ana(), "killed".try_into().unwrap()) };
+    assert_eq!(supervisor.report_failure(&never).unwrap_err().field(), Some("run"));
+    let own = vec![FallbackStep::NamedRitual { ritual: work() }];
+    let circular = spec(RestartPolicyOptions { symbolic_fallback_path: own, ..at_once() });
+    let error = supervisor.deploy(&DeployAssistant::new(ana(), circular)).unwrap_err();
+    assert_eq!(error.field(), Some("symbolic_fallback_path"));
+
+    fail(&supervisor);
+    let effect = only_effect(&supervisor);
+    let mut never = effect.id;
+    never.number += 1;
+    assert_eq!(supervisor.answer(&never, &Outcome::Ready).unwrap_err().field(), Some("effect"));
+    let unknown = Effect { id: never, ..effect.clone() };
+    assert_eq!(supervisor.carry_out(&unknown).unwrap_err().kind(), ErrorKind::Invalid);
+    let probe = supervisor.carry_out(&effect).unwrap().next.unwrap();
+    assert_eq!(supervisor.carry_out(&probe).unwrap_err().kind(), ErrorKind::Invalid);
+    let other = mythos.deployments().supervise(&"other".parse().unwrap()).unwrap();
+    assert_eq!(other.answer(&probe.id, &Outcome::Ready).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn listings_are_by_tenant_supervisor_assistant_and_state() {
+    let (_, mythos) = in_memory();
+    let supervisor = deployed(&mythos, spec(at_once()));
+    supervisor.deploy(&DeployAssistant::new("bob".parse().unwrap(), spec(at_once()))).unwrap();
+    supervisor.stop(&StopAssistant::new("bob".parse().unwrap())).unwrap();
+    let list = |filter: DeploymentFilter| {
+        let page = mythos.deployments().deployments(&filter, None, 10).unwrap();
+        page.items.iter().map(|deployment| deployment.assistant.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(DeploymentFilter::default()), ["ana", "bob"]);
+    let state = Some(StateName::Stopped);
+    assert_eq!(list(DeploymentFilter { state, ..DeploymentFilter::default() }), ["bob"]);
+    let assistant = Some(ana());
+    assert_eq!(list(DeploymentFilter { assistant, ..DeploymentFilter::default() }), ["ana"]);
+    let elsewhere = Some("other".parse().unwrap());
+    assert_eq!(list(DeploymentFilter { supervisor: elsewhere, ..DeploymentFilter::default() }).len(), 0);
+    let tenant = mythos.tenant(TenantId::new("another").unwrap());
+    let error = tenant.deployments().deployment(supervisor.id(), &ana()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let first = mythos.deployments().deployments(&DeploymentFilter::default(), None, 1).unwrap();
+    let second = mythos.deployments().deployments(&DeploymentFilter::default(), first.next, 1).unwrap();
+    assert_eq!(second.items[0].assistant.as_str(), "bob");
+}
+
+#[test]
+fn many_threads_report_and_carry_out_and_each_effect_happens_once() {
+    let (_, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let window = RestartWindow { max_restarts: 1_000, period_ms: 3_600_000 };
+    let supervisor = Arc::new(deployed(
+        &mythos,
+        spec(RestartPolicyOptions { window, launches_per_entry: 1_000, ..at_once() }),
+    ));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    fail(&supervisor);
+                    for effect in supervisor.poll_effects(10).unwrap() {
+                        let next = match effect.action {
+                            Action::Probe { .. } => Some(effect),
+                            _ => supervisor.carry_out(&effect).unwrap().next,
+                        };
+                        if let Some(probe) = next {
+                            supervisor.answer(&probe.id, &Outcome::Ready).unwrap();
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let deployment = supervisor.deployment(&ana()).unwrap();
+    let incidents = deployment.machine.incident().unwrap().number;
+    assert_eq!(history(&mythos).len() as u64, incidents.min(100));
+    assert!(incidents >= 25);
+}
+
+#[test]
+fn stored_forms_carry_their_format_and_an_unknown_one_is_refused() {
+    let (store, mythos) = in_memory();
+    let supervisor = deployed(&mythos, spec(at_once()));
+    let record = records(&*store, Deployment::TABLE).remove(0);
+    assert_eq!(record.body["format"], 1);
+    tamper(&*store, Deployment::TABLE, &record, |body| body["format"] = 2.into());
+    assert_eq!(supervisor.deployment(&ana()).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(supervisor.stop(&StopAssistant::new(ana())).unwrap_err().kind(), ErrorKind::Corrupt);
+}
