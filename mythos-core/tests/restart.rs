@@ -1,5 +1,7 @@
 //! The restart service through its public methods: what is recorded, what is handed out, what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod damage;
 
 use std::sync::Arc;

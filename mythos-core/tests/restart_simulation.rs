@@ -5,6 +5,8 @@
 //! and carries effects out, until its store crashes it or nothing is left to do. Chance is a function of a seed, and a
 //! crash takes no time, so a run with crashes must leave exactly the records that the undisturbed run leaves.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod damage;
 
 use std::collections::{BTreeMap, BTreeSet};
