@@ -26,6 +26,8 @@ pub enum Event {
         /// The file.
         file: PathBuf,
     },
+    /// The directory was flushed: deletions survive.
+    SyncDirectory,
     /// A file was deleted.
     Delete {
         /// The file.
@@ -78,6 +80,15 @@ impl Record {
                         apply(&mut files, event);
                     }
                 }
+                Event::SyncDirectory => {
+                    for events in unflushed.values_mut() {
+                        let is_deletion = |event: &&Event| matches!(event, Event::Delete { .. });
+                        let settled = events.iter().rposition(is_deletion).map_or(0, |index| index + 1);
+                        for event in events.drain(..settled) {
+                            apply(&mut files, event);
+                        }
+                    }
+                }
                 Event::Write { file, .. } | Event::Truncate { file, .. } | Event::Delete { file } => {
                     unflushed.entry(file).or_default().push(event);
                 }
@@ -107,7 +118,7 @@ fn apply(files: &mut Files, event: &Event) {
             files.entry(file.clone()).or_default().resize(*length as usize, 0);
         }
         Event::Delete { file } => drop(files.remove(file)),
-        Event::Sync { .. } | Event::Mark(_) => {}
+        Event::Sync { .. } | Event::SyncDirectory | Event::Mark(_) => {}
     }
 }
 
@@ -126,6 +137,7 @@ mod tests {
             write(1, b"xyz"),
             Event::Truncate { file: file.clone(), length: 3 },
             Event::Delete { file: file.clone() },
+            Event::SyncDirectory,
         ]);
         assert_eq!(record.flush_boundaries(), [1, 2]);
         assert!(record.after_power_loss(1, |_| false).is_empty());
@@ -133,6 +145,7 @@ mod tests {
         assert_eq!(record.after_power_loss(6, |_| false)[&file], b"ab");
         assert_eq!(record.after_power_loss(5, |_| true)[&file], b"axy");
         assert!(record.after_power_loss(6, |_| true).is_empty());
+        assert!(record.after_power_loss(7, |_| false).is_empty());
         assert_eq!(record.marks_before(2).count(), 0);
         assert_eq!(record.marks_before(3).collect::<Vec<_>>(), [7]);
     }

@@ -28,6 +28,8 @@ struct OpenFile {
     path: PathBuf,
     vfs: Arc<Shared>,
     base: Pointer<ffi::sqlite3_io_methods>,
+    /// The operating system's VFS flushes the directory with the first flush of a log or journal that it opened.
+    flushes_directory: bool,
 }
 
 /// A pointer to a table of the operating system's VFS, which lives as long as the process and never changes.
@@ -154,7 +156,9 @@ unsafe extern "C" fn open(
     if code == ffi::SQLITE_OK && !methods.is_null() && !name.is_null() {
         // SAFETY: `name` is a C string.
         let path = unsafe { path(name) };
-        let open = OpenFile { path, vfs: shared, base: Pointer(methods) };
+        let logs = ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_SUPER_JOURNAL;
+        let flushes_directory = flags & ffi::SQLITE_OPEN_CREATE != 0 && flags & logs != 0;
+        let open = OpenFile { path, vfs: shared, base: Pointer(methods), flushes_directory };
         lock(&FILES).insert(file.addr(), open);
         // SAFETY: `file` is open; the recording table differs only in functions that call the one it replaces.
         unsafe { (*file).pMethods = recording(methods) };
@@ -190,9 +194,9 @@ unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, syn
     if code == ffi::SQLITE_OK {
         // SAFETY: `name` is a C string.
         let file = unsafe { path(name) };
-        shared.push(Event::Delete { file: file.clone() });
+        shared.push(Event::Delete { file });
         if sync_directory != 0 {
-            shared.push(Event::Sync { file });
+            shared.push(Event::SyncDirectory);
         }
     }
     code
@@ -242,12 +246,19 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
-    recorded(
+    let code = recorded(
         file,
         // SAFETY: the arguments are SQLite's.
         |base| base.xSync.map(|sync| unsafe { sync(file, flags) }),
         |file| Event::Sync { file },
-    )
+    );
+    if code == ffi::SQLITE_OK
+        && let Some(open) = lock(&FILES).get_mut(&file.addr())
+        && std::mem::take(&mut open.flushes_directory)
+    {
+        open.vfs.push(Event::SyncDirectory);
+    }
+    code
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {

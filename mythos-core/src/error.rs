@@ -61,6 +61,12 @@ impl ErrorKind {
             Self::Internal => "Internal",
         }
     }
+
+    /// Whether the same call may succeed when made again: true for `Conflict`, `Unavailable` and `Unknown`.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Conflict | Self::Unavailable | Self::Unknown)
+    }
 }
 
 impl fmt::Display for ErrorKind {
@@ -98,10 +104,10 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed when made again: true for `Conflict`, `Unavailable` and `Unknown`.
+    /// Whether the same call may succeed when made again, as [`ErrorKind::is_retryable`] says.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::Unknown)
+        self.0.kind.is_retryable()
     }
 
     /// The input field that was not acceptable, for [`ErrorKind::Invalid`] and [`ErrorKind::Limit`].

@@ -44,6 +44,8 @@ pub const TABLES: &[Table] = &[
 pub struct Mythos {
     access: Access,
     codec: Arc<FrameCodec>,
+    #[cfg(feature = "sqlite")]
+    sqlite: Option<Arc<SqliteStore>>,
 }
 
 impl Mythos {
@@ -53,8 +55,18 @@ impl Mythos {
     /// Those of [`SqliteStore::open`].
     #[cfg(feature = "sqlite")]
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let store = SqliteStore::open(path.as_ref(), TABLES, &SqliteOptions::default())?;
-        Ok(Self::with_store(Arc::new(store), Runtime::system()))
+        Self::open_with(path, &SqliteOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options: durability, read-only, waiting.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open_with(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self> {
+        let store = Arc::new(SqliteStore::open(path.as_ref(), TABLES, options)?);
+        let mythos = Self::with_store(store.clone(), Runtime::system());
+        Ok(Self { sqlite: Some(store), ..mythos })
     }
 
     /// A store in memory, gone with the last clone.
@@ -67,13 +79,18 @@ impl Mythos {
     #[must_use]
     pub fn with_store(store: Arc<dyn Store>, runtime: Runtime) -> Self {
         let access = Access::new(store, runtime, TenantId::default());
-        Self { access, codec: Arc::new(FrameCodec::default()) }
+        Self {
+            access,
+            codec: Arc::new(FrameCodec::default()),
+            #[cfg(feature = "sqlite")]
+            sqlite: None,
+        }
     }
 
     /// The same store for another tenant; what one tenant stores no other sees.
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> Self {
-        Self { access: self.access.for_tenant(tenant), codec: Arc::clone(&self.codec) }
+        Self { access: self.access.for_tenant(tenant), ..self.clone() }
     }
 
     /// The checkpoints of assistants' state.
@@ -92,6 +109,26 @@ impl Mythos {
     #[must_use]
     pub fn deployments(&self) -> AssistantDeploymentAutoRestarter {
         AssistantDeploymentAutoRestarter::new(self.access.clone(), self.rituals(), self.codices())
+    }
+
+    /// The SQLite store that [`open`](Self::open) opened, for backups and statistics; `None` on a store of the host's.
+    #[cfg(feature = "sqlite")]
+    #[must_use]
+    pub fn sqlite(&self) -> Option<&SqliteStore> {
+        self.sqlite.as_deref()
+    }
+
+    /// Closes the file that [`open`](Self::open) opened, for all clones: every later call is `Unavailable`. A store that
+    /// the host brought is the host's to close.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::close`].
+    pub fn close(&self) -> Result<()> {
+        #[cfg(feature = "sqlite")]
+        if let Some(store) = &self.sqlite {
+            store.close()?;
+        }
+        Ok(())
     }
 
     /// Lets the store do housekeeping within `budget`.

@@ -1,1 +1,32 @@
-//! MythOS for Node.
+//! MythOS for Node: the native half of the package.
+//!
+//! `ts/` is the half that hosts see; it wraps each class of this crate in one of the same methods. What crosses between
+//! the two is a [`value::Value`], so that no class needs a conversion of its own:
+//!
+//! - [`value`]: native values as serde sees them,
+//! - [`convert`]: the same as JavaScript sees them,
+//! - [`errors`]: what a call gives back, an answer or a failure,
+//! - [`calls`]: where calls of the core run,
+//! - [`callback`]: calls into JavaScript from there,
+//! - [`store`]: the built-in stores, and those that a host implements in JavaScript,
+//! - [`mythos`] and [`ritual`]: the services,
+//! - [`testing`]: the conformance cases for the latter.
+
+// What napi exports has to be `pub`, though nothing in Rust can use it; its types stay private.
+#![allow(private_interfaces, unreachable_pub)]
+
+mod callback;
+mod calls;
+mod convert;
+mod errors;
+mod mythos;
+mod ritual;
+mod store;
+mod testing;
+mod value;
+
+/// Runs when the module is loaded, before the first environment begins.
+#[napi_derive::module_init]
+fn start() {
+    calls::start();
+}

@@ -1,1 +1,53 @@
-//! MythOS for Python.
+//! MythOS for Python: the extension module `mythos._mythos`.
+//!
+//! No rule lives here. Core types cross as native values ([`convert`]), every core call is made without the interpreter
+//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store may be a Python object
+//! ([`store`]). The importable package, its exceptions and its types are in `python/mythos/`.
+//!
+//! # To bind a service
+//! A service is a frozen class around the core's, in a file of its name; [`mythos`] is the model.
+//!
+//! - Ids, options and timestamps come in as `&Bound<PyAny>` and through [`convert::argument`], which names the field in
+//!   its error; bytes as `&[u8]`; optional ones by keyword.
+//! - A method that answers a record, a list or an option is [`call::answer`] around the core's method; one that answers
+//!   another class is [`call::call`]. Nothing else touches the interpreter lock.
+//! - The class is exported below, declared in `_mythos.pyi`, and named in `__init__.py`. What it answers is a `TypedDict`
+//!   in `python/mythos/records.py`, with the fields of the core's record and `datetime` for `*_at`.
+//! - `stubtest` compares signatures, `tests/typing_sample.py` shows the class as a type checker sees it.
+
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "an extension module has no public Rust items; its readers are its authors"
+)]
+
+mod call;
+mod convert;
+mod errors;
+mod interpreter;
+mod mythos;
+mod selftest;
+mod store;
+mod testing;
+
+/// The native half of the package `mythos`.
+#[pyo3::pymodule]
+mod _mythos {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::mythos::Mythos;
+    #[pymodule_export]
+    use super::selftest::{exercise, panic, round_trip};
+    #[pymodule_export]
+    use super::store::{BuiltInStore, MemoryStore, SqliteStore};
+    #[pymodule_export]
+    use super::testing::{conformance_cases, run_conformance_case};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // `mythos` says what is public; a list here would be one more to keep.
+        module.delattr("__all__")?;
+        super::interpreter::wait_at_exit(module)
+    }
+}

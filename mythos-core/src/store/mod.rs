@@ -50,11 +50,13 @@ pub use sqlite::{BackupProgress, SqliteOptions, SqliteStatistics, SqliteStore, S
 /// 4. **Consistent.** All answers of one `read` come from one snapshot.
 /// 5. **Ordered.** A page has the declared order, ties broken by id in the same direction, each record at most once.
 /// 6. **Faithful.** Record bodies, cell names and cell bytes come back as they were written, also empty, also with any
-///    Unicode but U+0000, which [`Batch::validate`] refuses everywhere.
+///    Unicode but U+0000, which [`Batch::validate`] refuses everywhere. Numbers keep their value to the last bit; their
+///    notation is free, so that 1.0 may come back as 1.
 ///
 /// # Calls
 /// Every method may be called from any thread, also concurrently, and blocks. The core holds no lock while it calls.
-/// A store need not validate what it is given: the core calls [`Batch::validate`] and [`Query::validate`] first.
+/// A store need not validate what it is given: the core calls it through [`Emulated`], which validates every read and
+/// batch first, answers what the store declines, and refuses answers that no correct store gives.
 ///
 /// # To ensure correctness
 /// - Evaluate all checks and expectations of a batch against the state before the batch, then apply everything.

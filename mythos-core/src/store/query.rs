@@ -33,7 +33,7 @@ pub enum Read {
         filters: Vec<Filter>,
         /// A scalar field to group by; `None` for one total.
         by: Option<String>,
-        /// Records beyond so many need not be counted; the answer then says so.
+        /// At most so many records are counted, whichever the store meets first; the answer says if there are more.
         cap: u64,
     },
     /// Cells of one owner.
@@ -163,7 +163,8 @@ pub enum Filter {
         /// The words.
         query: String,
     },
-    /// The record can be reached from another over a field of edges; the start itself is not passed.
+    /// The record can be reached from another over a field of edges, through any records of the table; the start
+    /// itself is not passed, also in a cycle. Neither the start nor what edges name need exist.
     Reach {
         /// A field of edges.
         field: String,
@@ -204,7 +205,7 @@ pub enum Answer {
         /// Ascending by value; one group with [`Scalar::Null`] when no field was named. Groups of none are left out,
         /// also the total's.
         groups: Vec<Group>,
-        /// Whether more records pass than the cap allowed to count.
+        /// Whether more records pass than the cap; the counts then add up to the cap.
         capped: bool,
     },
     /// To [`Read::Cells`].
@@ -226,7 +227,7 @@ pub struct Group {
 }
 
 impl Query {
-    /// The first `limit` records of `table` that pass `filters`, newest id first.
+    /// The first 100 records of `table`, by ascending id; narrowed and ordered by the methods below.
     #[must_use]
     pub fn new(table: Table) -> Self {
         let order = Order { field: None, direction: Direction::Ascending };

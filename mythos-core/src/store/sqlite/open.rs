@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::error::{Attempt, failure, invalid, unavailable};
 use super::layout::{APPLICATION_ID, LADDER, layout_version};
@@ -67,16 +67,20 @@ impl Place {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
             found => drop(found.attempt(&format!("look at {shown}"))?),
         }
-        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(self.options.busy_timeout).attempt("set the busy timeout")?;
-        let application: i32 = connection
-            .pragma_query_value(None, "application_id", |row| row.get(0))
-            .map_err(|error| match failure(&format!("open {shown}"), error) {
-                StoreError::Corrupt { message } => {
-                    invalid(format!("{message}; it is not a SQLite database, or its header is damaged"))
-                }
-                other => other,
-            })?;
+        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut application = application_id(&connection);
+        if !self.options.read_only && application.as_ref().is_err_and(needs_rollback) {
+            // Whoever made the file crashed in a write, and SQLite lets nobody read it before that is undone: the
+            // content stays as it was before the write.
+            connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            application = application_id(&connection);
+        }
+        let application = application.map_err(|error| match failure(&format!("open {shown}"), error) {
+            StoreError::Corrupt { message } => {
+                invalid(format!("{message}; it is not a SQLite database, or its header is damaged"))
+            }
+            other => other,
+        })?;
         let version = layout_version(&connection)?;
         if application == APPLICATION_ID {
             return if version <= LADDER.len() {
@@ -139,11 +143,12 @@ impl Place {
         };
         #[cfg(not(feature = "testing"))]
         let opened = Connection::open_with_flags(&self.path, flags);
-        opened.attempt(&format!("open {}", self.path.display()))
+        opened
+            .and_then(|connection| connection.busy_timeout(self.options.busy_timeout).map(|()| connection))
+            .attempt(&format!("open {}", self.path.display()))
     }
 
     fn configure(&self, connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
-        connection.busy_timeout(self.options.busy_timeout)?;
         connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
         // A damaged or hostile file must not reach beyond its data.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -164,4 +169,13 @@ impl Place {
         };
         connection.pragma_update(None, "synchronous", synchronous)
     }
+}
+
+fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
+
+/// Whether a rollback journal, which a store has only while it is made, waits to be undone.
+fn needs_rollback(error: &rusqlite::Error) -> bool {
+    error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_ROLLBACK)
 }

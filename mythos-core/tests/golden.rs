@@ -1,0 +1,228 @@
+//! Every stored format stays readable: a store written by version 1 of each is loaded, restored, verified and continued.
+//!
+//! A new format gets a new file, written once with `MYTHOS_WRITE_GOLDEN=1`; a file that stands is never changed.
+
+mod damage;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use damage::{cells, owner, records};
+use mythos_core::codex::{
+    Clause, CreateCodex, DirectivePath, MergeSide, MutateCodex, Mutation, ProofVerificationStatus,
+    TakenClause,
+};
+use mythos_core::restart::{Action, DeployAssistant, DeploymentSpec, Outcome, ReportFailure, StateName};
+use mythos_core::ritual::{Encoding, RitualFilter, SaveRitual, SymbolicIntent};
+use mythos_core::store::{Batch, MemoryStore, Record, RecordOp, Store};
+use mythos_core::testing::simulated_runtime;
+use mythos_core::types::Timestamp;
+use mythos_core::{Mythos, TABLES};
+use serde_json::{Value, json};
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn start() -> Timestamp {
+    "2026-11-21T08:30:00.123456Z".parse().unwrap()
+}
+
+/// The payloads of the ritual, in order: text that compresses, bytes that do not, and nothing.
+fn payloads() -> [Vec<u8>; 3] {
+    let text = br#"{"role":"tool","content":"order 9223372036854775807"}"#.repeat(20);
+    let noise = (0..200_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    [text, noise, Vec::new()]
+}
+
+/// Writes something of everything.
+fn write(mythos: &Mythos, advance: &dyn Fn()) {
+    let (assistant, ritual, codex) =
+        (|| "ana".parse().unwrap(), || "refund".parse().unwrap(), || "support".parse().unwrap());
+    let clause = |clause: &str, text: &str| Clause { clause: clause.parse().unwrap(), text: text.to_owned() };
+    let path = DirectivePath::new(["support", "rückgabe", "limit"]).unwrap();
+    let codices = mythos.codices();
+    let clauses = vec![clause("limit", "Refund at most 100 EUR."), clause("tone", "Be kind. 🙂")];
+    let create = CreateCodex::new(codex(), clauses, path.clone(), "ana");
+    codices.create(&CreateCodex { reason: Some("launch".into()), ..create }).unwrap();
+    let mutate = |mutation, parent| {
+        advance();
+        codices
+            .mutate(&MutateCodex { parent, ..MutateCodex::new(codex(), mutation, path.clone(), "bob") })
+            .unwrap()
+    };
+    let (limit, tone, law) =
+        (|| "limit".parse().unwrap(), || "tone".parse().unwrap(), || "law".parse().unwrap());
+    mutate(Mutation::Replace { clause: limit(), text: "Refund at most 50 EUR.".into() }, None);
+    mutate(Mutation::Add { clause: law(), text: "Follow the law.".into(), position: Some(0) }, None);
+    mutate(Mutation::Annotate { clause: tone(), note: "asked for by legal".into() }, None);
+    mutate(Mutation::Reorder { order: vec![tone(), law(), limit()] }, Some(3));
+    mutate(Mutation::Remove { clause: tone() }, Some(3));
+    let take = vec![
+        TakenClause { clause: limit(), from: MergeSide::Ours },
+        TakenClause { clause: law(), from: MergeSide::Theirs },
+    ];
+    mutate(Mutation::Merge { other: 5, take }, Some(4));
+
+    let root = codices.codex(&codex()).unwrap().heads[0].codex_root;
+    let intent = SymbolicIntent {
+        labels: ["checkout".to_owned(), "über".to_owned()].into(),
+        procedure: Some("refund order".to_owned()),
+        payload_format: Some("application/json".to_owned()),
+        codex: Some(codex()),
+        codex_root: Some(root),
+    };
+    for payload in payloads() {
+        advance();
+        let save = SaveRitual { intent: intent.clone(), ..SaveRitual::new(assistant(), ritual()) };
+        mythos.rituals().save(&save, &payload).unwrap();
+    }
+
+    let supervisor = mythos.deployments().supervise(&"desk".parse().unwrap()).unwrap();
+    let spec = DeploymentSpec::new(ritual()).codex(codex());
+    supervisor.deploy(&DeployAssistant::new(assistant(), spec.clone())).unwrap();
+    supervisor.deploy(&DeployAssistant::new("bob".parse().unwrap(), spec)).unwrap();
+    supervisor.report_failure(&ReportFailure::crashed(assistant(), "killed".try_into().unwrap())).unwrap();
+    supervisor
+        .report_failure(&ReportFailure::crashed("bob".parse().unwrap(), "lost".try_into().unwrap()))
+        .unwrap();
+    for _ in 0..100 {
+        advance();
+        supervisor.tick().unwrap();
+        let mut effects = supervisor.poll_effects(10).unwrap();
+        while let Some(effect) = effects.pop() {
+            match effect.action {
+                Action::Restore { .. } | Action::Align { .. } => {
+                    effects.extend(supervisor.carry_out(&effect).unwrap().next);
+                }
+                Action::Probe { .. } => drop(supervisor.answer(&effect.id, &Outcome::Ready).unwrap()),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(supervisor.deployment(&assistant()).unwrap().state, StateName::MythpathReady);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Everything in a store, as JSON.
+fn dump(store: &dyn Store) -> Value {
+    let mut tables = serde_json::Map::new();
+    for table in TABLES {
+        let rows = records(store, *table).into_iter().map(|record| {
+            let cells: Vec<_> = match table.schema().owns_cells {
+                true => cells(store, &owner(*table, &record)),
+                false => Vec::new(),
+            };
+            let cells: Vec<_> =
+                cells.into_iter().map(|cell| json!({"name": cell.name, "bytes": hex(&cell.bytes)})).collect();
+            json!({"record": record, "cells": cells})
+        });
+        tables.insert(table.name().to_owned(), rows.collect());
+    }
+    Value::Object(tables)
+}
+
+/// Puts a dump into a store.
+fn load(dump: &Value) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new());
+    let mut batch = Batch::new();
+    for table in TABLES {
+        for row in dump[table.name()].as_array().unwrap() {
+            let record: Record = serde_json::from_value(row["record"].clone()).unwrap();
+            for cell in row["cells"].as_array().unwrap() {
+                let text = cell["bytes"].as_str().unwrap();
+                let bytes =
+                    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap());
+                let name = serde_json::from_value(cell["name"].clone()).unwrap();
+                batch.put_cell(owner(*table, &record), name, bytes.collect());
+            }
+            let Record { id, version, body } = record;
+            batch.records.push(RecordOp::Import { table: *table, id, version, body });
+        }
+    }
+    batch.validate().unwrap();
+    store.commit(&batch).unwrap();
+    store
+}
+
+fn written() -> (Arc<MemoryStore>, Mythos) {
+    let store = Arc::new(MemoryStore::new());
+    let (runtime, clock) = simulated_runtime(2026, start());
+    let mythos = Mythos::with_store(store.clone(), runtime);
+    write(&mythos, &|| {
+        clock.advance(Duration::from_secs(2));
+    });
+    (store, mythos)
+}
+
+#[test]
+fn a_store_of_version_1_is_read_verified_and_continued() {
+    let path = golden("store_v1.json");
+    if std::env::var_os("MYTHOS_WRITE_GOLDEN").is_some() && !path.exists() {
+        let text = serde_json::to_string_pretty(&dump(&*written().0)).unwrap();
+        std::fs::write(&path, text + "\n").unwrap();
+    }
+    let stored: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let store = load(&stored);
+    assert_eq!(dump(&*store), stored);
+    let later = start().saturating_add(Duration::from_secs(3600));
+    let mythos = Mythos::with_store(store, simulated_runtime(1, later).0);
+
+    // Checkpoints restore, bit for bit, in every encoding.
+    let rituals = mythos.rituals();
+    let filter = RitualFilter { labels: vec!["über".into()], ..RitualFilter::default() };
+    let mut entries = rituals.list(&filter, None, 10).unwrap().items;
+    entries.reverse();
+    let encodings: Vec<_> = entries.iter().map(|entry| entry.compressed_ritual_data.encoding).collect();
+    assert_eq!(encodings, [Encoding::Zstd, Encoding::Raw, Encoding::Raw]);
+    for (entry, payload) in entries.iter().zip(payloads()) {
+        assert_eq!(rituals.restore(entry.entry).unwrap().payload, payload);
+    }
+    let save = SaveRitual::new("ana".parse().unwrap(), "refund".parse().unwrap());
+    assert_eq!(rituals.save(&save, b"next").unwrap().sequence, 4);
+
+    // The log verifies, and goes on.
+    let codices = mythos.codices();
+    let support = "support".parse().unwrap();
+    let verification = codices.verify(&support).unwrap();
+    assert_eq!((verification.events, verification.finding), (7, None));
+    let path = DirectivePath::new(["later"]).unwrap();
+    let mutation = Mutation::Annotate { clause: "law".parse().unwrap(), note: "read".into() };
+    codices.mutate(&MutateCodex::new("support".parse().unwrap(), mutation, path, "eve")).unwrap();
+    let verification = codices.verify(&support).unwrap();
+    assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Verified);
+
+    // The deployments are known, and a supervisor takes them over.
+    let history = mythos.deployments().history(&Default::default(), None, 10).unwrap().items;
+    assert_eq!(history.iter().filter(|restart| restart.successful_redeploy_flag).count(), 1);
+    let supervisor = mythos.deployments().supervise(&"desk".parse().unwrap()).unwrap();
+    assert_eq!(supervisor.epoch().get(), 2);
+    supervisor.tick().unwrap();
+    assert!(!supervisor.poll_effects(10).unwrap().is_empty(), "what was pending is handed out again");
+}
+
+/// The same inputs give the same records; only compressed bytes may differ between versions of zstd.
+#[test]
+fn the_same_inputs_give_the_same_hashes() {
+    let stored: Value =
+        serde_json::from_str(&std::fs::read_to_string(golden("store_v1.json")).unwrap()).unwrap();
+    let now = dump(&*written().0);
+    let hashes = |dump: &Value, table: &str, field: &str| -> Vec<Value> {
+        let rows = dump[table].as_array().unwrap().iter();
+        rows.map(|row| row["record"]["body"][field].clone()).collect()
+    };
+    for (table, field) in [
+        ("compressed_rituals", "symbolic_signature_hash"),
+        ("compressed_rituals", "payload_commitment"),
+        ("compressed_rituals", "entropy_score"),
+        ("symbol_proofs", "event"),
+        ("symbol_proofs", "symbolic_checksum"),
+        ("symbol_proofs", "mutation_trail_hash"),
+    ] {
+        assert_eq!(hashes(&now, table, field), hashes(&stored, table, field), "{table}.{field}");
+    }
+}

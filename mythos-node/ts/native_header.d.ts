@@ -1,0 +1,12 @@
+/* The native half of the package. Generated when it is built; not part of the public interface. */
+
+/** What every call gives back, so that kind, field and cause of a failure cross as values. */
+export type Outcome<T> = { value: T; error?: undefined } | { value?: undefined; error: Failure };
+
+/** Why a call failed. */
+export interface Failure {
+  code: string;
+  message: string;
+  field: string | null;
+  cause?: unknown;
+}

@@ -1,0 +1,49 @@
+"""MythOS keeps the AI assistants of a platform alive.
+
+Every failure is a `MythosError` with a subclass per kind. Every call releases the interpreter lock. A store is one of
+the built-in classes or any object with the four methods of `Store`; the dicts that cross it are in `mythos.store`.
+"""
+
+from ._errors import (
+    CellConflict,
+    Conflict,
+    Corrupt,
+    ErrorKind,
+    Internal,
+    Invalid,
+    Limit,
+    MythosError,
+    NotFound,
+    RecordConflict,
+    Unavailable,
+    Unknown,
+)
+from ._mythos import BuiltInStore, MemoryStore, Mythos, SqliteStore, __version__
+from .store import Store
+
+__all__ = [
+    "BuiltInStore",
+    "CellConflict",
+    "Conflict",
+    "Corrupt",
+    "ErrorKind",
+    "Internal",
+    "Invalid",
+    "Limit",
+    "MemoryStore",
+    "Mythos",
+    "MythosError",
+    "NotFound",
+    "RecordConflict",
+    "SqliteStore",
+    "Store",
+    "Unavailable",
+    "Unknown",
+    "__version__",
+]
+
+# Tracebacks and pickles name the public path.
+for _name in __all__:
+    if isinstance(_class := globals()[_name], type) and issubclass(_class, MythosError):
+        _class.__module__ = __name__
+del _name, _class

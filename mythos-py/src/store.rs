@@ -1,0 +1,161 @@
+//! Stores: a Python object behind the core's trait, and the built-in ones as opaque classes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mythos_core::store::{
+    self as core, Answer, Batch, Budget, Capabilities, Maintained, Read, SqliteOptions, Store, StoreError,
+    Synchronous,
+};
+use mythos_core::{ErrorKind, TABLES};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::call;
+use crate::{convert, errors, interpreter};
+
+/// The store that a caller hands over: one of the built-in classes, or any object with the four methods.
+///
+/// A Python store is asked for its capabilities here, once.
+pub(crate) fn from_python(store: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Store>> {
+    if let Ok(store) = store.cast::<BuiltInStore>() {
+        return Ok(Arc::clone(&store.get().0));
+    }
+    Ok(Arc::new(PythonStore::new(store)?))
+}
+
+/// A store written in Python.
+#[derive(Debug)]
+pub(crate) struct PythonStore {
+    object: Py<PyAny>,
+    capabilities: Capabilities,
+}
+
+impl PythonStore {
+    fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let _inside = interpreter::come_in(py);
+        for method in ["capabilities", "read", "commit", "maintain"] {
+            if !object.getattr_opt(method)?.is_some_and(|method| method.is_callable()) {
+                let message = format!("{object:?} is no store: it has no method {method}");
+                return Err(errors::new(py, ErrorKind::Invalid, &message, Some("store")));
+            }
+        }
+        let capabilities = object
+            .call_method0("capabilities")
+            .map_err(|error| errors::from_store(py, "capabilities", None, error))
+            .and_then(|answer| convert::from_python(&answer).map_err(|unfit| unfit.of_store("capabilities")))
+            .map_err(|error| errors::from_core(py, &error.into()))?;
+        Ok(Self { object: object.clone().unbind(), capabilities })
+    }
+
+    /// Calls `method` with one argument, from whatever thread this is.
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        argument: &(impl Serialize + ?Sized),
+        batch: Option<&Batch>,
+    ) -> Result<T, StoreError> {
+        let answer = interpreter::go_out(|py| {
+            let method_name = PyString::intern(py, method);
+            let answer = convert::to_python(py, argument)
+                .and_then(|argument| self.object.bind(py).call_method1(method_name, (argument,)))
+                .map_err(|error| errors::from_store(py, method, batch, error))?;
+            convert::from_python(&answer).map_err(|unfit| unfit.of_store(method))
+        });
+        answer.unwrap_or_else(|| Err(ended(method)))
+    }
+}
+
+/// Why a method was not called.
+pub(crate) fn ended(method: &str) -> StoreError {
+    let message = format!("the store's {method} was not called: the Python interpreter has ended");
+    StoreError::Unavailable { message, source: None }
+}
+
+impl Store for PythonStore {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.call("read", reads, None)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.call("commit", batch, Some(batch))
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.call("maintain", &budget, None)
+    }
+}
+
+/// A store that comes with the library. Hand it over wherever a store is expected.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen, subclass)]
+pub(crate) struct BuiltInStore(Arc<dyn Store>);
+
+impl BuiltInStore {
+    fn holding(store: impl Store + 'static) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Self(Arc::new(store)))
+    }
+}
+
+/// A store in memory: gone with the process.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen, extends = BuiltInStore)]
+pub(crate) struct MemoryStore;
+
+#[pymethods]
+impl MemoryStore {
+    #[new]
+    fn new() -> PyClassInitializer<Self> {
+        BuiltInStore::holding(core::MemoryStore::new()).add_subclass(Self)
+    }
+}
+
+/// A store in one SQLite file, which several threads and processes may use at the same time.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen, extends = BuiltInStore)]
+pub(crate) struct SqliteStore(Arc<core::SqliteStore>);
+
+#[pymethods]
+impl SqliteStore {
+    /// Opens or creates the file at `path`.
+    ///
+    /// `synchronous` is `"full"`, by which every acknowledged commit survives a power loss, or `"normal"`, by which a
+    /// power loss may undo the last ones. A call waits `busy_timeout_ms` for another process's write before it is
+    /// `Unavailable`.
+    #[new]
+    #[pyo3(signature = (path, *, synchronous = "full", read_only = false, busy_timeout_ms = 30_000))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        synchronous: &str,
+        read_only: bool,
+        busy_timeout_ms: u64,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let mut options = SqliteOptions::default();
+        options.synchronous = match synchronous {
+            "full" => Synchronous::Full,
+            "normal" => Synchronous::Normal,
+            other => {
+                let message = format!("synchronous is \"full\" or \"normal\", not {other:?}");
+                return Err(errors::new(py, ErrorKind::Invalid, &message, Some("synchronous")));
+            }
+        };
+        options.read_only = read_only;
+        options.busy_timeout = Duration::from_millis(busy_timeout_ms);
+        let store = Arc::new(call(py, || core::SqliteStore::open(&path, TABLES, &options))?);
+        Ok(BuiltInStore::holding(Arc::clone(&store)).add_subclass(Self(store)))
+    }
+
+    /// Closes the file; every later call is `Unavailable`.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.close())
+    }
+}

@@ -1,0 +1,70 @@
+"""What a host's own code looks like to a type checker; checked with `mypy --strict`, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_type
+
+import mythos
+from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
+from mythos.testing import conformance_cases, run_conformance_case
+
+
+class HostStore:
+    """Any object with the four methods is a store; it need not inherit."""
+
+    def capabilities(self) -> Capabilities:
+        return {"durability": "process", "text": False, "reach": False, "count": False}
+
+    def read(self, reads: list[Read]) -> Sequence[Answer]:
+        answers: list[Answer] = []
+        for read in reads:
+            if read["kind"] == "record":
+                assert_type(read["id"], str)
+                body: dict[str, Json] = {"tags": ["a", {"deep": None}]}
+                answers.append({"kind": "record", "record": {"id": read["id"], "version": 1, "body": body}})
+            elif read["kind"] == "page":
+                assert_type(read["order"]["field"], str | None)
+                if (after := read["after"]) is not None:
+                    assert_type(after["value"], Scalar)
+                answers.append({"kind": "page", "records": []})
+            elif read["kind"] == "cells":
+                answers.append({"kind": "cells", "cells": [{"name": "00", "bytes": memoryview(b"")}], "more": False})
+        return answers
+
+    def commit(self, batch: Batch) -> None:
+        for op in batch["records"]:
+            if op["kind"] == "put" and op["expect"]["kind"] == "at":
+                assert_type(op["expect"]["version"], int)
+            raise mythos.RecordConflict(op["table"], op["id"])
+        for cell in batch["cells"]:
+            if cell["kind"] == "put":
+                assert_type(cell["bytes"], bytes)
+                raise mythos.CellConflict(cell["owner"], cell["name"])
+
+    def maintain(self, budget: Budget) -> Maintained:
+        return {"freed_bytes": min(0, budget["max_bytes"]), "done": True}
+
+
+class Forgetful:
+    """No store: it has no `commit`, and a checker says so."""
+
+    def read(self, reads: list[Read]) -> Sequence[Answer]:
+        return []
+
+
+def check() -> None:
+    """Never run."""
+    mythos.Mythos.with_store(HostStore())
+    mythos.Mythos.with_store(mythos.MemoryStore())
+    mythos.Mythos.with_store(mythos.SqliteStore("assistants.db", synchronous="normal", busy_timeout_ms=10))
+    mythos.Mythos.with_store(Forgetful())  # type: ignore[arg-type]
+    mythos.SqliteStore("assistants.db", synchronous="off")  # type: ignore[arg-type]
+    for case in conformance_cases():
+        run_conformance_case(case["name"], lambda tables: HostStore(), lambda store: assert_type(store, HostStore))
+    try:
+        assert_type(mythos.Mythos.open("assistants.db").tenant("acme").maintain(max_bytes=0), Maintained)
+    except mythos.MythosError as error:
+        assert_type(error.kind, mythos.ErrorKind)
+        assert_type(error.field, str | None)
+        assert_type(error.is_retryable, bool)
