@@ -4,8 +4,8 @@
 
 mod damage;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
@@ -420,4 +420,71 @@ fn stored_forms_carry_their_format_and_an_unknown_one_is_refused() {
     tamper(&*store, Deployment::TABLE, &record, |body| body["format"] = 2.into());
     assert_eq!(supervisor.deployment(&ana()).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(supervisor.stop(&StopAssistant::new(ana())).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A store under which something happens just after a page was read.
+struct Overtaken {
+    inner: MemoryStore,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl std::fmt::Debug for Overtaken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Overtaken")
+    }
+}
+
+impl Store for Overtaken {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        let answers = self.inner.read(reads);
+        if reads.iter().any(|read| matches!(read, Read::Page(_))) {
+            let hook = self.hook.lock().unwrap().take();
+            if let Some(hook) = hook {
+                hook();
+            }
+        }
+        answers
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+#[test]
+fn a_poll_that_is_overtaken_hands_nothing_out_twice() {
+    for gives_back in [false, true] {
+        let store = Arc::new(Overtaken { inner: MemoryStore::new(), hook: Mutex::default() });
+        let mythos = Mythos::with_store(store.clone(), Runtime::system());
+        save(&mythos, "step 1");
+        let supervisor = deployed(&mythos, spec(at_once()));
+        fail(&supervisor);
+        let restore = only_effect(&supervisor);
+        let probe = Arc::new(Mutex::new(None));
+        *store.hook.lock().unwrap() = Some(Box::new({
+            let (supervisor, restore, probe) = (supervisor.clone(), restore.clone(), probe.clone());
+            move || {
+                let next = supervisor.carry_out(&restore).unwrap().next.unwrap();
+                if gives_back {
+                    supervisor.give_back(&next.id);
+                }
+                *probe.lock().unwrap() = Some(next);
+            }
+        }));
+        assert_eq!(supervisor.poll_effects(10).unwrap(), [], "what it read is no longer pending");
+        let probe = probe.lock().unwrap().take().unwrap();
+        let expected = if gives_back { vec![probe] } else { vec![] };
+        assert_eq!(supervisor.poll_effects(10).unwrap(), expected);
+        assert_eq!(supervisor.poll_effects(10).unwrap(), []);
+    }
 }

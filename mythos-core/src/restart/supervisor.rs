@@ -259,8 +259,9 @@ impl Supervisor {
     /// again, if it is still pending.
     pub fn give_back(&self, effect: &EffectId) {
         let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
-        if handed_out.get(&effect.deployment) == Some(&effect.number) {
-            handed_out.remove(&effect.deployment);
+        // Those before it stay handed out: a poll that read them earlier may still be underway.
+        if let Some(last) = handed_out.get_mut(&effect.deployment).filter(|last| **last == effect.number) {
+            *last = effect.number.saturating_sub(1);
         }
     }
 
@@ -661,10 +662,14 @@ impl Supervisor {
         SupervisorRecord::record_id(self.access.tenant(), &self.supervisor)
     }
 
-    /// Remembers that an effect is handed out; whether it was not already.
+    /// Remembers that an effect is handed out; whether neither it nor a later one was already. What was read before
+    /// another thread went on to a later one is no longer pending.
     fn mark_handed_out(&self, effect: &EffectId) -> bool {
         let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
-        handed_out.insert(effect.deployment, effect.number) != Some(effect.number)
+        let last = handed_out.entry(effect.deployment).or_default();
+        let is_new = effect.number > *last;
+        *last = effect.number.max(*last);
+        is_new
     }
 }
 
