@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
-    Action, AlignmentPolicy, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
-    DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Outcome, ReportFailure,
-    RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, State, StateName,
-    StopAssistant, Supervisor,
+    Action, AlignmentPolicy, Backoff, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
+    DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Jitter, Outcome,
+    ReportFailure, RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow,
+    State, StateName, StopAssistant, Supervisor,
 };
 use mythos_core::ritual::{CompressedRitual, RitualHead, SaveRitual};
 use mythos_core::store::{
@@ -420,6 +420,113 @@ fn stored_forms_carry_their_format_and_an_unknown_one_is_refused() {
     tamper(&*store, Deployment::TABLE, &record, |body| body["format"] = 2.into());
     assert_eq!(supervisor.deployment(&ana()).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(supervisor.stop(&StopAssistant::new(ana())).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+/// Breaks a record's body in a field that no listing needs.
+fn make_unreadable(store: &MemoryStore, assistant: &AssistantId) {
+    let all = records(store, Deployment::TABLE);
+    let record = all.iter().find(|record| record.body["assistant"] == assistant.as_str()).unwrap();
+    tamper(store, Deployment::TABLE, record, |body| body["incident_version"] = "broken".into());
+}
+
+#[test]
+fn an_unreadable_deployment_stands_still_alone() {
+    let (store, mythos) = in_memory();
+    let bob: AssistantId = "bob".parse().unwrap();
+    let supervisor = supervise(&mythos);
+    let mut effects = Vec::new();
+    for assistant in [ana(), bob.clone()] {
+        mythos.rituals().save(&SaveRitual::new(assistant.clone(), work()), b"step 1").unwrap();
+        supervisor.deploy(&DeployAssistant::new(assistant.clone(), spec(at_once()))).unwrap();
+        let report = ReportFailure::crashed(assistant, "killed".try_into().unwrap());
+        effects.extend(supervisor.report_failure(&report).unwrap().effect);
+    }
+    make_unreadable(&store, &ana());
+
+    assert_eq!(only_effect(&supervisor).assistant, bob);
+    let supervisor = supervise(&mythos);
+    let restore = only_effect(&supervisor);
+    assert_eq!(restore.assistant, bob);
+    let probe = supervisor.carry_out(&restore).unwrap().next.unwrap();
+    assert!(supervisor.next_timeout().unwrap().is_some(), "the probe's deadline");
+    supervisor.answer(&probe.id, &Outcome::NotReady { reason: "no".try_into().unwrap() }).unwrap();
+    assert_eq!(supervisor.tick().unwrap(), []);
+
+    let damaged = [
+        supervisor.deployment(&ana()).map(drop),
+        supervisor.stop(&StopAssistant::new(ana())).map(drop),
+        supervisor.answer(&effects[0], &Outcome::Ready).map(drop),
+        mythos.deployments().deployment(supervisor.id(), &ana()).map(drop),
+        mythos.deployments().deployments(&DeploymentFilter::default(), None, 10).map(drop),
+    ];
+    for error in damaged.map(Result::unwrap_err) {
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("deployment of ana"), "it is named: {error}");
+    }
+}
+
+#[test]
+fn an_unreadable_timer_does_not_hide_the_others() {
+    let (store, mythos) = in_memory();
+    let bob: AssistantId = "bob".parse().unwrap();
+    let supervisor = supervise(&mythos);
+    let backoff = Backoff::Constant { delay_ms: 1 };
+    let soon = || spec(RestartPolicyOptions { backoff, jitter: Jitter::None, ..Default::default() });
+    for assistant in [ana(), bob.clone()] {
+        supervisor.deploy(&DeployAssistant::new(assistant.clone(), soon())).unwrap();
+        let report = ReportFailure::crashed(assistant, "killed".try_into().unwrap());
+        supervisor.report_failure(&report).unwrap();
+    }
+    make_unreadable(&store, &ana());
+    let timer = supervisor.deployment(&bob).unwrap().timer_at;
+    assert_eq!(supervisor.next_timeout().unwrap(), timer);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let fired = supervisor.tick().unwrap();
+    assert_eq!(fired.iter().map(|decision| &decision.assistant).collect::<Vec<_>>(), [&bob]);
+    assert_eq!(supervisor.next_timeout().unwrap(), None);
+}
+
+#[test]
+fn an_unreadable_deployment_is_deployed_anew() {
+    let (store, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let restore = only_effect(&supervisor);
+    let old_probe = supervisor.carry_out(&restore).unwrap().next.unwrap();
+    make_unreadable(&store, &ana());
+    let version = records(&*store, Deployment::TABLE)[0].version;
+
+    let decision = supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).unwrap();
+    assert_eq!(decision.state.name(), StateName::Running);
+    assert_eq!(records(&*store, Deployment::TABLE)[0].version, version.next().unwrap());
+    assert!(decision.run > old_probe.run, "its runs are told apart from the earlier ones");
+    fail(&supervisor);
+    let restore = only_effect(&supervisor);
+    assert!(restore.id.number > old_probe.id.number, "and so are its effects");
+    let probe = supervisor.carry_out(&restore).unwrap().next.unwrap();
+    assert!(!supervisor.answer(&old_probe.id, &Outcome::Ready).unwrap().changed);
+    assert!(supervisor.answer(&probe.id, &Outcome::Ready).unwrap().changed);
+
+    // What a newer version of the library wrote is not replaced.
+    let record = records(&*store, Deployment::TABLE).remove(0);
+    tamper(&*store, Deployment::TABLE, &record, |body| {
+        body["format"] = 2.into();
+        body["machine"] = "of another form".into();
+    });
+    let error = supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_record_that_claims_to_be_of_another_assistant_speaks_for_none() {
+    let (store, mythos) = in_memory();
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let record = records(&*store, Deployment::TABLE).remove(0);
+    tamper(&*store, Deployment::TABLE, &record, |body| body["assistant"] = "bob".into());
+    assert_eq!(supervisor.poll_effects(10).unwrap(), []);
+    assert_eq!(supervisor.deployment(&ana()).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 type Hook = Box<dyn FnOnce() + Send>;

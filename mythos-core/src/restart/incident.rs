@@ -149,7 +149,8 @@ impl Incident {
     }
 
     pub(super) fn visit(&mut self, state: StateName, now: Timestamp) {
-        self.path.push(Visit { state, at: now });
+        let at = self.not_before(now);
+        self.path.push(Visit { state, at });
         self.left_out = self.left_out.saturating_add(trim(&mut self.path));
     }
 
@@ -177,7 +178,12 @@ impl Incident {
     pub(super) fn end(&mut self, ending: Ending, now: Timestamp) {
         self.end_step(StepResult::Interrupted);
         self.ending = Some(ending);
-        self.ended_at = Some(now);
+        self.ended_at = Some(self.not_before(now));
+    }
+
+    /// `now`, but not before what is recorded already: the clock may have been set back since.
+    fn not_before(&self, now: Timestamp) -> Timestamp {
+        self.path.last().map_or(self.opened_at, |visit| visit.at).max(now)
     }
 
     /// The steps that were tried, in order, with what came of them, as one line of text.

@@ -1,12 +1,14 @@
 use std::mem;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Alignment, AlignmentPolicy, DeploymentSpec, Ending, Escalation, FailureKind, FallbackStep,
-    GiveUp, Incident, Question, Reason, RestartHistory, RestoredEntry, State, StateName, StepResult, Which,
+    GiveUp, Incident, Question, Reason, RestartHistory, RestartPolicy, RestoredEntry, State, StateName,
+    StepResult, Which,
 };
-use crate::types::{EntryId, OperationId, RecordId, Timestamp};
+use crate::types::{EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
 
 /// The machine of one deployment: its state, and what its next decisions depend on.
 ///
@@ -155,6 +157,17 @@ impl Machine {
     /// size gives up long before.
     const MAX_FAILED_ENTRIES: usize = 32;
 
+    /// More effects than one commit issues: each step of a path asks for a restore and an alignment, and its end for a
+    /// probe, a question or a notice.
+    const MAX_EFFECTS_PER_COMMIT: u64 = 64;
+
+    /// The machine of a deployment whose record was written `version` times and cannot be read: whatever was counted
+    /// goes on above every number that it can have held, so that a late answer or report about then is told apart.
+    pub(super) fn after_unreadable(version: Version) -> Self {
+        let effects = version.get().saturating_mul(Self::MAX_EFFECTS_PER_COMMIT).min(MAX_SAFE_INTEGER / 2);
+        Self { run: version.get(), generation: effects, effects, ..Self::default() }
+    }
+
     /// Where the deployment stands.
     #[must_use]
     pub const fn state(&self) -> &State {
@@ -268,9 +281,9 @@ impl Machine {
 
             // A timer.
             (
-                S::BackingOff { until: due, generation } | S::Verifying { deadline: due, generation, .. },
+                ref state @ (S::BackingOff { generation, .. } | S::Verifying { generation, .. }),
                 E::TimerFired { generation: fired },
-            ) if generation == fired && context.now < due => return ignored(Ignored::NotDue),
+            ) if generation == fired && !state.is_timer_due(context.now) => return ignored(Ignored::NotDue),
             (S::BackingOff { generation, .. }, E::TimerFired { generation: fired })
                 if generation == fired =>
             {
@@ -386,7 +399,8 @@ impl Machine {
         operation: OperationId,
     ) {
         let quiet = context.now.saturating_duration_since(up_since).as_millis();
-        if quiet >= u128::from(context.spec.policy.options().quiet_period_ms) {
+        let set_back = context.now < up_since;
+        if set_back || quiet >= u128::from(context.spec.policy.options().quiet_period_ms) {
             self.forget();
         }
         if let Some(entry) = entry {
@@ -417,12 +431,12 @@ impl Machine {
         }
         if let Some(incident) = &mut self.incident {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            incident.waited_ms =
-                incident.waited_ms.saturating_add(delay_ms).min(crate::types::MAX_SAFE_INTEGER);
+            incident.waited_ms = incident.waited_ms.saturating_add(delay_ms).min(MAX_SAFE_INTEGER);
         }
         self.visit(context, StateName::BackingOff);
         self.generation = generation;
-        self.rest(State::BackingOff { until: context.now.saturating_add(delay), generation });
+        let until = context.now.saturating_add(delay);
+        self.rest(State::BackingOff { until, set_at: context.now, generation });
     }
 
     fn begin_path(&mut self, context: &Context<'_>) {
@@ -476,10 +490,10 @@ impl Machine {
         self.visit(context, StateName::Verifying);
         self.run = self.run.saturating_add(1);
         self.generation = self.generation.saturating_add(1);
-        let allowed = std::time::Duration::from_millis(context.spec.policy.options().probe_deadline_ms);
+        let allowed = Duration::from_millis(context.spec.policy.options().probe_deadline_ms);
         let deadline = context.now.saturating_add(allowed);
         let generation = self.generation;
-        self.issue(context, State::Verifying { entry, alignment, deadline, generation });
+        self.issue(context, State::Verifying { entry, alignment, deadline, set_at: context.now, generation });
     }
 
     fn ready(&mut self, context: &Context<'_>, entry: RestoredEntry, alignment: Option<Alignment>) {
@@ -555,8 +569,13 @@ impl Machine {
         reason: Reason,
         operation: OperationId,
     ) {
-        let number = self.incident.as_ref().map_or(0, |incident| incident.number).saturating_add(1);
-        self.incident = Some(Incident::open(number, kind, reason, operation, context.now));
+        let (mut number, mut opened_at) = (1, context.now);
+        if let Some(before) = &self.incident {
+            number = before.number.saturating_add(1);
+            // The history is listed by time, and keeps its order also when the clock was set back in between.
+            opened_at = opened_at.max(before.opened_at.saturating_add(Duration::from_micros(1)));
+        }
+        self.incident = Some(Incident::open(number, kind, reason, operation, opened_at));
     }
 
     fn end_incident(&mut self, context: &Context<'_>, ending: Ending) {
@@ -583,6 +602,11 @@ impl Machine {
         }
     }
 }
+
+const _: () = {
+    let steps = RestartPolicy::MAX_FALLBACK_STEPS as u64 + 1;
+    assert!(2 * steps + 1 < Machine::MAX_EFFECTS_PER_COMMIT, "a walk of the longest path issues fewer");
+};
 
 impl Context<'_> {
     /// Whether step `index` restores an entry of the deployment's own ritual.

@@ -46,7 +46,8 @@ pub struct RestartPolicyOptions {
     /// So many restarts in a row come without a delay, before the first of `backoff`; by default none.
     pub free_restarts: u32,
     /// After so many milliseconds up without a failure, earlier restarts no longer count: neither for the window nor
-    /// for the backoff nor against the entry that was restored.
+    /// for the backoff nor against the entry that was restored. They do not either if the clock was set back to before the
+    /// assistant came up, so that how long it was up cannot be told.
     ///
     /// By default ten minutes (Kubernetes enhancement 4603).
     pub quiet_period_ms: u64,

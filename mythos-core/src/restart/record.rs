@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::machine::Pending;
 use super::{
@@ -6,7 +7,7 @@ use super::{
     RestoredEntry, State, StateName, StepTaken, Visit,
 };
 use crate::error::{Error, Result};
-use crate::store::{Field, FieldKind, Model, Schema, Table};
+use crate::store::{Field, FieldKind, Model, Record, Schema, Table};
 use crate::types::{
     AssistantId, DomainHasher, OperationId, RecordId, SupervisorId, TenantId, Timestamp, Version,
 };
@@ -26,13 +27,15 @@ pub struct Deployment {
     pub state: StateName,
     /// When its timer is due, if one is set.
     pub timer_at: Option<Timestamp>,
+    /// When that timer was set. One that was set in the future is due as well: the clock was set back since.
+    pub timer_set_at: Option<Timestamp>,
     /// When its pending effect was issued, if one is pending.
     pub effect_at: Option<Timestamp>,
     /// What it is restored to, and how.
     pub spec: DeploymentSpec,
     /// The machine.
     pub machine: Machine,
-    /// How often the record of the machine's incident was written; 0 if there was none.
+    /// The version of the record of the machine's incident, as it was last written; 0 if there was none.
     pub incident_version: u64,
     /// When it was deployed first.
     pub created_at: Timestamp,
@@ -49,11 +52,13 @@ impl Model for Deployment {
             Field::new("assistant", FieldKind::Text),
             Field::new("state", FieldKind::Text),
             Field::new("timer_at", FieldKind::Text),
+            Field::new("timer_set_at", FieldKind::Text),
             Field::new("effect_at", FieldKind::Text),
             Field::new("updated_at", FieldKind::Text),
         ],
         indexes: &[
             &["tenant", "supervisor", "timer_at"],
+            &["tenant", "supervisor", "timer_set_at"],
             &["tenant", "supervisor", "effect_at"],
             &["tenant", "supervisor", "assistant"],
             &["tenant", "assistant"],
@@ -61,6 +66,21 @@ impl Model for Deployment {
         ],
         owns_cells: false,
     });
+
+    fn from_record(record: &Record) -> Result<Self> {
+        let read = || {
+            let deployment = Self::deserialize(&record.body).map_err(|error| {
+                Error::corrupt(format!("record {} cannot be read: {error}", record.id)).with_source(error)
+            })?;
+            if deployment.format != Self::FORMAT {
+                return Err(Error::corrupt(format!("it has the unknown format {}", deployment.format)));
+            }
+            Ok(deployment)
+        };
+        // Whoever has to mend it looks for it by its name.
+        let assistant = record.body.get("assistant").and_then(Value::as_str).unwrap_or("unknown");
+        read().map_err(|error| error.while_doing(format_args!("read the deployment of {assistant}")))
+    }
 }
 
 impl Deployment {
@@ -81,16 +101,18 @@ impl Deployment {
             .into()
     }
 
-    pub(super) fn id(&self) -> RecordId {
-        Self::record_id(&self.tenant, &self.supervisor, &self.assistant)
+    /// Refuses a deployment whose record is not the one that its names lead to: decided about it would be another one.
+    pub(super) fn found_at(self, id: RecordId) -> Result<Self> {
+        if self.id() == id {
+            return Ok(self);
+        }
+        let message =
+            format!("record {id} holds the deployment of {}, which belongs elsewhere", self.assistant);
+        Err(Error::corrupt(message))
     }
 
-    pub(super) fn check_format(&self) -> Result<()> {
-        if self.format == Self::FORMAT {
-            return Ok(());
-        }
-        let message = format!("deployment of {} has the unknown format {}", self.assistant, self.format);
-        Err(Error::corrupt(message))
+    pub(super) fn id(&self) -> RecordId {
+        Self::record_id(&self.tenant, &self.supervisor, &self.assistant)
     }
 
     /// What is to be carried out for it now, as supervisor epoch `epoch` hands it out.
@@ -113,8 +135,9 @@ impl Deployment {
     pub(super) fn index(&mut self, now: Timestamp) {
         self.state = self.machine.state().name();
         self.timer_at = self.machine.state().timer().map(|(due, _)| due);
+        self.timer_set_at = self.machine.state().timer_set_at();
         self.effect_at = self.machine.pending().map(|pending| pending.issued_at);
-        self.updated_at = now;
+        self.updated_at = now.max(self.updated_at);
     }
 }
 

@@ -106,7 +106,7 @@ impl AssistantDeploymentAutoRestarter {
                 tenant: self.access.tenant().clone(),
                 supervisor: supervisor.clone(),
                 created_at: stored.as_ref().map_or(now, |stored| stored.model.created_at),
-                taken_over_at: now,
+                taken_over_at: stored.as_ref().map_or(now, |stored| now.max(stored.model.taken_over_at)),
             };
             let mut batch = Batch::new();
             batch.put(id, expect, &record)?;
@@ -129,12 +129,12 @@ impl AssistantDeploymentAutoRestarter {
     /// A deployment as it stands.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the supervisor has no such deployment.
+    /// [`ErrorKind::NotFound`] if the supervisor has no such deployment; [`ErrorKind::Corrupt`] if its record cannot be
+    /// read: [`deploy`](Supervisor::deploy) replaces it.
     pub fn deployment(&self, supervisor: &SupervisorId, assistant: &AssistantId) -> Result<Deployment> {
         let id = Deployment::record_id(self.access.tenant(), supervisor, assistant);
         let stored = self.access.record::<Deployment>(id)?.ok_or_else(|| no_deployment(assistant))?;
-        stored.model.check_format()?;
-        Ok(stored.model)
+        stored.model.found_at(id)
     }
 
     /// Lists deployments by assistant.
@@ -142,7 +142,9 @@ impl AssistantDeploymentAutoRestarter {
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds.
+    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds; [`ErrorKind::Corrupt`], naming
+    /// the assistant, for a record on the page that cannot be read. Supervision passes such a record over, so this is
+    /// where it shows.
     pub fn deployments(
         &self,
         filter: &DeploymentFilter,

@@ -21,6 +21,8 @@ pub enum State {
     BackingOff {
         /// When.
         until: Timestamp,
+        /// When the timer was set.
+        set_at: Timestamp,
         /// The timer that counts; others are stale.
         generation: u64,
     },
@@ -53,6 +55,8 @@ pub enum State {
         alignment: Option<Alignment>,
         /// Until when the probe must have passed.
         deadline: Timestamp,
+        /// When the timer was set.
+        set_at: Timestamp,
         /// The timer that counts; others are stale.
         generation: u64,
     },
@@ -123,10 +127,29 @@ impl State {
     #[must_use]
     pub const fn timer(&self) -> Option<(Timestamp, u64)> {
         match self {
-            Self::BackingOff { until, generation } => Some((*until, *generation)),
+            Self::BackingOff { until, generation, .. } => Some((*until, *generation)),
             Self::Verifying { deadline, generation, .. } => Some((*deadline, *generation)),
             _ => None,
         }
+    }
+
+    /// When the timer was set, if one is.
+    #[must_use]
+    pub const fn timer_set_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::BackingOff { set_at, .. } | Self::Verifying { set_at, .. } => Some(*set_at),
+            _ => None,
+        }
+    }
+
+    /// Whether a timer is set and is due at `now`.
+    ///
+    /// One that was set in the future is due: the clock was set back since, so that how long it waited cannot be told.
+    /// Too short a wait costs a restart; one until a wrong clock's moment might never end.
+    #[must_use]
+    pub fn is_timer_due(&self, now: Timestamp) -> bool {
+        let due = self.timer().is_some_and(|(due, _)| now >= due);
+        due || self.timer_set_at().is_some_and(|set_at| now < set_at)
     }
 }
 

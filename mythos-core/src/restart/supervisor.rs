@@ -3,19 +3,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::machine::{Answer, Context, Event, Refusal, Step};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Machine,
-    Outcome, Reason, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant, SupervisorRecord, Which,
+    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Incident,
+    Machine, Outcome, Reason, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant,
+    SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ritual::{RestoredRitual, RitualCompressionCache, RitualFilter};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
-use crate::store::{Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Scalar};
+use crate::store::{
+    Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar,
+};
 use crate::types::{AssistantId, CodexId, Digest, OperationId, RecordId, SupervisorId, Timestamp, Version};
 
 /// How many deployments one read of a tick or a poll looks at.
@@ -30,6 +34,11 @@ const PAGE: u32 = 256;
 /// Every decision is committed together with the effect it asks for. If this supervisor's process dies, the next call
 /// of [`supervise`](super::AssistantDeploymentAutoRestarter::supervise) gives one that goes on where it was and hands
 /// out again what is not answered.
+///
+/// A deployment whose record cannot be read stands still alone: [`tick`](Self::tick),
+/// [`poll_effects`](Self::poll_effects) and [`next_timeout`](Self::next_timeout) pass it over, its other methods fail with
+/// [`ErrorKind::Corrupt`], and [`deploy`](Self::deploy) replaces it.
+/// [`deployments`](super::AssistantDeploymentAutoRestarter::deployments) names it.
 ///
 /// # Errors
 /// Beside what each method states, every method fails with [`ErrorKind::Conflict`] and the field `epoch` once another
@@ -63,8 +72,41 @@ type Named = (&'static str, OperationId, Digest);
 
 /// What is read before a decision, from one snapshot.
 struct Loaded {
-    deployment: Option<Stored<Deployment>>,
+    head: Option<Head>,
     operation: Option<Stored<Operation>>,
+}
+
+/// The record of a deployment as it was found.
+struct Head {
+    version: Version,
+    deployment: Result<Deployment>,
+    /// Whether a deployment may be written over it although it cannot be read. One of another format may not: a newer
+    /// version of this library can still read it.
+    is_replaceable: bool,
+}
+
+impl Head {
+    fn of(record: &Record) -> Self {
+        let format = record.body.get("format").and_then(Value::as_u64);
+        Self {
+            version: record.version,
+            deployment: readable(record),
+            is_replaceable: format.is_none_or(|format| format == u64::from(Deployment::FORMAT)),
+        }
+    }
+}
+
+/// What a commit replaces.
+struct Before {
+    version: Version,
+    incident: Option<Incident>,
+}
+
+impl Before {
+    fn of(head: &Head) -> Self {
+        let machine = head.deployment.as_ref().ok().map(|deployment| &deployment.machine);
+        Self { version: head.version, incident: machine.and_then(Machine::incident).cloned() }
+    }
 }
 
 /// What was found while an effect was carried out.
@@ -98,32 +140,29 @@ impl Supervisor {
     }
 
     /// Supervises an assistant that the host launched. If it was supervised already, it is deployed anew: an open
-    /// incident ends, and earlier restarts no longer count.
+    /// incident ends, and earlier restarts no longer count. If its record could not be read, a new one takes its place:
+    /// its incidents are counted from 1 again, its runs and effects go on above the earlier ones.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, or an operation id that was
-    /// used for another request; [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with
-    /// the same operation id.
+    /// used for another request; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
+    /// [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with the same operation id, which
+    /// [`Error::operation`] names.
     pub fn deploy(&self, request: &DeployAssistant) -> Result<Decision> {
         request.spec.validate()?;
         let named =
             self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
-        self.decide(&request.assistant, Some(named), |current, now| {
-            let mut deployment = current.unwrap_or_else(|| Deployment {
-                format: Deployment::FORMAT,
-                tenant: self.access.tenant().clone(),
-                supervisor: self.supervisor.clone(),
-                assistant: request.assistant.clone(),
-                state: super::StateName::Stopped,
-                timer_at: None,
-                effect_at: None,
-                spec: request.spec.clone(),
-                machine: Machine::default(),
-                incident_version: 0,
-                created_at: now,
-                updated_at: now,
-            });
-            deployment.spec = request.spec.clone();
+        self.decide(&request.assistant, Some(named), |head, now| {
+            let deployment = match head {
+                None => self.new_deployment(request, Machine::default(), now),
+                Some(Head { deployment: Ok(deployment), .. }) => {
+                    Deployment { spec: request.spec.clone(), ..deployment }
+                }
+                Some(Head { deployment: Err(_), is_replaceable: true, version }) => {
+                    self.new_deployment(request, Machine::after_unreadable(version), now)
+                }
+                Some(Head { deployment: Err(error), .. }) => return Err(error),
+            };
             Ok((deployment, Some(Event::Deployed)))
         })
     }
@@ -171,53 +210,33 @@ impl Supervisor {
         self.decide_known(&request.assistant, named, event)
     }
 
-    /// Fires the timers that are due, and tells what was decided.
+    /// Fires the timers that are due, and tells what was decided. A timer that was set in the future is due as well: the
+    /// clock was set back since, so that how long it waited cannot be told.
     ///
     /// # Errors
     /// Those of the store. Timers before the one that failed have fired; the others fire next time.
     pub fn tick(&self) -> Result<Vec<Decision>> {
         let now = self.access.now();
-        let due = now.saturating_add(Duration::from_micros(1)).to_string();
-        let mut query = self
-            .query()
-            .filter(Filter::Range { field: "timer_at".to_owned(), min: None, below: Some(Scalar::Text(due)) })
-            .order_by("timer_at", Direction::Ascending)
-            .limit(PAGE);
+        let behind = Scalar::Text(now.saturating_add(Duration::from_micros(1)).to_string());
         let mut decisions = Vec::new();
-        loop {
-            let (deployments, next) = self.page(&query)?;
-            for deployment in deployments {
-                let decision = self.decide(&deployment.assistant, None, |current, now| {
-                    let current = current.ok_or_else(|| no_deployment(&deployment.assistant))?;
-                    let timer = current.machine.state().timer().filter(|(due, _)| *due <= now);
-                    let event = timer.map(|(_, generation)| Event::TimerFired { generation });
-                    Ok((current, event))
-                })?;
-                if decision.changed {
-                    decisions.push(decision);
-                }
-            }
-            match next {
-                Some(next) => query = query.after(Some(next)),
-                None => return Ok(decisions),
-            }
-        }
+        self.fire(self.range("timer_at", None, Some(behind)), &mut decisions)?;
+        self.fire(self.timers_set_ahead_of(now), &mut decisions)?;
+        Ok(decisions)
     }
 
-    /// When the next timer is due; `None` if none is set. Call [`tick`](Self::tick) then. Every method that decides
+    /// When the next timer is due: the present moment if the clock was set back to before one was set; `None` if none is
+    /// set. Call [`tick`](Self::tick) then. Every method that decides
     /// something may change the answer.
     ///
     /// # Errors
     /// Those of the store.
     pub fn next_timeout(&self) -> Result<Option<Timestamp>> {
-        let min = Some(Scalar::Text(Timestamp::MIN.to_string()));
-        let query = self
-            .query()
-            .filter(Filter::Range { field: "timer_at".to_owned(), min, below: None })
-            .order_by("timer_at", Direction::Ascending)
-            .limit(1);
-        let (deployments, _) = self.page(&query)?;
-        Ok(deployments.first().and_then(|deployment| deployment.timer_at))
+        let now = self.access.now();
+        if self.first(self.timers_set_ahead_of(now))?.is_some() {
+            return Ok(Some(now));
+        }
+        let next = self.first(self.range("timer_at", Some(earliest()), None))?;
+        Ok(next.and_then(|deployment| deployment.timer_at))
     }
 
     /// Hands out at most `limit` pending effects, oldest first. This supervisor hands each out once, until it is
@@ -226,12 +245,7 @@ impl Supervisor {
     /// # Errors
     /// Those of the store.
     pub fn poll_effects(&self, limit: u32) -> Result<Vec<Effect>> {
-        let min = Some(Scalar::Text(Timestamp::MIN.to_string()));
-        let mut query = self
-            .query()
-            .filter(Filter::Range { field: "effect_at".to_owned(), min, below: None })
-            .order_by("effect_at", Direction::Ascending)
-            .limit(PAGE);
+        let mut query = self.range("effect_at", Some(earliest()), None);
         let mut effects = Vec::new();
         loop {
             let (deployments, next) = match self.page(&query) {
@@ -303,8 +317,8 @@ impl Supervisor {
             Outcome::Declined => Answer::Declined,
             Outcome::Acknowledged => Answer::Acknowledged,
         };
-        self.decide_by_id(effect.deployment, None, |current, _| {
-            let current = current.ok_or_else(|| unknown_effect(effect))?;
+        self.decide_by_id(effect.deployment, None, |head, _| {
+            let current = head.ok_or_else(|| unknown_effect(effect))?.deployment?;
             Ok((current, Some(Event::Answered { number: effect.number, answer: answer.clone() })))
         })
     }
@@ -312,20 +326,64 @@ impl Supervisor {
     /// A deployment as it stands.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such deployment.
+    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Corrupt`] if its record cannot be read.
     pub fn deployment(&self, assistant: &AssistantId) -> Result<Deployment> {
         let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
-        let loaded = self.load(id, None)?;
-        loaded.deployment.map(|stored| stored.model).ok_or_else(|| no_deployment(assistant))
+        self.load(id, None)?.head.ok_or_else(|| no_deployment(assistant))?.deployment
+    }
+
+    fn new_deployment(&self, request: &DeployAssistant, machine: Machine, now: Timestamp) -> Deployment {
+        Deployment {
+            format: Deployment::FORMAT,
+            tenant: self.access.tenant().clone(),
+            supervisor: self.supervisor.clone(),
+            assistant: request.assistant.clone(),
+            state: machine.state().name(),
+            timer_at: None,
+            timer_set_at: None,
+            effect_at: None,
+            spec: request.spec.clone(),
+            machine,
+            incident_version: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Fires the timers that `query` finds, as far as they are due.
+    fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>) -> Result<()> {
+        loop {
+            let (deployments, next) = self.page(&query)?;
+            for deployment in deployments {
+                let decision = self.decide(&deployment.assistant, None, |head, now| {
+                    let current = head.ok_or_else(|| no_deployment(&deployment.assistant))?.deployment?;
+                    let state = current.machine.state();
+                    let timer = state.timer().filter(|_| state.is_timer_due(now));
+                    let event = timer.map(|(_, generation)| Event::TimerFired { generation });
+                    Ok((current, event))
+                });
+                match decision {
+                    Ok(decision) if decision.changed => decisions.push(decision),
+                    Ok(_) => {}
+                    // It was deleted or damaged since the page was read, which concerns no other deployment.
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            match next {
+                Some(next) => query = query.after(Some(next)),
+                None => return Ok(()),
+            }
+        }
     }
 
     fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
         let id = effect.id.deployment;
-        let now = self.access.now();
         for _ in 0..MAX_ATTEMPTS {
-            let loaded = self.load(id, None)?;
-            let stored = loaded.deployment.ok_or_else(|| unknown_effect(&effect.id))?;
-            let mut deployment = stored.model.clone();
+            let head = self.load(id, None)?.head.ok_or_else(|| unknown_effect(&effect.id))?;
+            let now = self.access.now();
+            let before = Before::of(&head);
+            let mut deployment = head.deployment?;
             let mut findings = Findings::default();
             let mut number = effect.id.number;
             let mut changed = false;
@@ -338,7 +396,7 @@ impl Supervisor {
                 number = deployment.machine.pending().map_or(0, |pending| pending.number);
             }
             let decision = Decision::of(&deployment, changed, now);
-            if changed && !self.commit(&stored, deployment.clone(), None, &decision, now)? {
+            if changed && !self.commit(Some(&before), deployment.clone(), None, &decision, now)? {
                 continue;
             }
             let next = deployment.effect(self.epoch).filter(|next| self.mark_handed_out(&next.id));
@@ -464,8 +522,8 @@ impl Supervisor {
     }
 
     fn decide_known(&self, assistant: &AssistantId, named: Named, event: Event) -> Result<Decision> {
-        self.decide(assistant, Some(named), |current, _| {
-            Ok((current.ok_or_else(|| no_deployment(assistant))?, Some(event.clone())))
+        self.decide(assistant, Some(named), |head, _| {
+            Ok((head.ok_or_else(|| no_deployment(assistant))?.deployment?, Some(event.clone())))
         })
     }
 
@@ -473,7 +531,7 @@ impl Supervisor {
         &self,
         assistant: &AssistantId,
         named: Option<Named>,
-        happened: impl Fn(Option<Deployment>, Timestamp) -> Result<(Deployment, Option<Event>)>,
+        happened: impl Fn(Option<Head>, Timestamp) -> Result<(Deployment, Option<Event>)>,
     ) -> Result<Decision> {
         let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
         self.decide_by_id(id, named, happened)
@@ -486,16 +544,18 @@ impl Supervisor {
         &self,
         id: RecordId,
         named: Option<Named>,
-        happened: impl Fn(Option<Deployment>, Timestamp) -> Result<(Deployment, Option<Event>)>,
+        happened: impl Fn(Option<Head>, Timestamp) -> Result<(Deployment, Option<Event>)>,
     ) -> Result<Decision> {
-        let now = self.access.now();
         for _ in 0..MAX_ATTEMPTS {
-            let Loaded { deployment: stored, operation } = self.load(id, named.map(|named| named.1))?;
+            let Loaded { head, operation } = self.load(id, named.map(|named| named.1))?;
+            // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
+            // it does when the clock was set back.
+            let now = self.access.now();
             if let (Some(operation), Some((_, _, digest))) = (operation, named) {
                 return operation.model.recall(self.access.tenant(), &digest);
             }
-            let current = stored.as_ref().map(|stored| stored.model.clone());
-            let (mut deployment, event) = happened(current, now)?;
+            let before = head.as_ref().map(Before::of);
+            let (mut deployment, event) = happened(head, now)?;
             let changed = match event {
                 Some(event) => self.apply(&mut deployment, event, now)?,
                 None => false,
@@ -505,11 +565,7 @@ impl Supervisor {
             if !changed && named.is_none() {
                 return Ok(decision);
             }
-            let committed = match &stored {
-                Some(stored) => self.commit(stored, deployment, named, &decision, now)?,
-                None => self.commit_new(deployment, named, &decision, now)?,
-            };
-            if committed {
+            if self.commit(before.as_ref(), deployment, named, &decision, now)? {
                 return Ok(decision);
             }
         }
@@ -536,22 +592,10 @@ impl Supervisor {
         }
     }
 
-    fn commit_new(
-        &self,
-        deployment: Deployment,
-        named: Option<Named>,
-        decision: &Decision,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let mut batch = self.batch(named, decision, now)?;
-        batch.put(deployment.id(), Expect::Absent, &deployment)?;
-        self.commit_batch(&batch)
-    }
-
     /// Commits what was decided; `false` if someone else was faster.
     fn commit(
         &self,
-        before: &Stored<Deployment>,
+        before: Option<&Before>,
         mut deployment: Deployment,
         named: Option<Named>,
         decision: &Decision,
@@ -559,12 +603,12 @@ impl Supervisor {
     ) -> Result<bool> {
         let mut batch = self.batch(named, decision, now)?;
         let id = deployment.id();
-        let expect = Expect::At(before.version);
+        let expect = before.map_or(Expect::Absent, |before| Expect::At(before.version));
         if !decision.changed {
             batch.check(Deployment::TABLE, id, expect);
             return self.commit_batch(&batch);
         }
-        let old = before.model.machine.incident();
+        let old = before.and_then(|before| before.incident.as_ref());
         if let Some(incident) = deployment.machine.incident().filter(|incident| old != Some(*incident)) {
             let same = old.is_some_and(|old| old.number == incident.number);
             let expect = match same {
@@ -614,14 +658,13 @@ impl Supervisor {
             }
         };
         self.check_epoch(holder)?;
-        let deployment = access::stored::<Deployment>(deployment)?;
-        if let Some(Stored { model, .. }) = &deployment {
-            model.check_format()?;
-            if model.tenant != *self.access.tenant() || model.supervisor != self.supervisor {
-                return Err(Error::not_found("this supervisor has no such deployment"));
-            }
+        let head = record_of(deployment)?.map(|record| Head::of(&record));
+        if let Some(Head { deployment: Ok(deployment), .. }) = &head
+            && (deployment.tenant != *self.access.tenant() || deployment.supervisor != self.supervisor)
+        {
+            return Err(Error::not_found("this supervisor has no such deployment"));
         }
-        Ok(Loaded { deployment, operation })
+        Ok(Loaded { head, operation })
     }
 
     /// The deployments of this supervisor.
@@ -631,6 +674,33 @@ impl Supervisor {
             .filter(Filter::equals("supervisor", self.supervisor.as_str()))
     }
 
+    /// Those whose `field` lies in a range, smallest first.
+    fn range(&self, field: &str, min: Option<Scalar>, below: Option<Scalar>) -> Query {
+        self.query()
+            .filter(Filter::Range { field: field.to_owned(), min, below })
+            .order_by(field, Direction::Ascending)
+            .limit(PAGE)
+    }
+
+    /// Those whose timer was set later than `now`.
+    fn timers_set_ahead_of(&self, now: Timestamp) -> Query {
+        let ahead = now.saturating_add(Duration::from_micros(1)).to_string();
+        self.range("timer_set_at", Some(Scalar::Text(ahead)), None)
+    }
+
+    /// The first that can be read.
+    fn first(&self, query: Query) -> Result<Option<Deployment>> {
+        let mut query = query.limit(1);
+        loop {
+            let (deployments, next) = self.page(&query)?;
+            match (deployments.into_iter().next(), next) {
+                (None, Some(next)) => query = query.after(Some(next)).limit(PAGE),
+                (first, _) => return Ok(first),
+            }
+        }
+    }
+
+    /// One page, without the records that cannot be read: one of them must not stop the supervision of all others.
     fn page(&self, query: &Query) -> Result<(Vec<Deployment>, Option<crate::store::Cursor>)> {
         let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
         let [holder, page] = self.access.read([holder, Read::Page(query.clone())])?;
@@ -640,9 +710,7 @@ impl Supervisor {
         };
         let full = records.len() == query.limit as usize;
         let next = records.last().filter(|_| full).map(|last| query.cursor(last));
-        let deployments = records.iter().map(Deployment::from_record).collect::<Result<Vec<_>>>()?;
-        deployments.iter().try_for_each(Deployment::check_format)?;
-        Ok((deployments, next))
+        Ok((records.iter().filter_map(|record| readable(record).ok()).collect(), next))
     }
 
     fn check_epoch(&self, holder: StoreAnswer) -> Result<()> {
@@ -670,6 +738,23 @@ impl Supervisor {
         let is_new = effect.number > *last;
         *last = effect.number.max(*last);
         is_new
+    }
+}
+
+/// Smaller than every moment that is set.
+fn earliest() -> Scalar {
+    Scalar::Text(Timestamp::MIN.to_string())
+}
+
+fn readable(record: &Record) -> Result<Deployment> {
+    Deployment::from_record(record)?.found_at(record.id)
+}
+
+/// Unpacks the answer to a [`Read::Record`], without a look at its body.
+fn record_of(answer: StoreAnswer) -> Result<Option<Record>> {
+    match answer {
+        StoreAnswer::Record { record } => Ok(record),
+        _ => Err(Error::internal("the store answered a record with another kind of answer")),
     }
 }
 

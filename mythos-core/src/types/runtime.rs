@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -13,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// The present moment, in UTC. It may go backwards; [`Runtime::now`] does not.
+    /// The present moment, in UTC. It may go backwards.
     fn now(&self) -> Timestamp;
 }
 
@@ -78,13 +77,12 @@ impl Entropy for SeededEntropy {
 /// use mythos_core::types::Runtime;
 ///
 /// let runtime = Runtime::system();
-/// assert!(runtime.now() <= runtime.now());
+/// assert!(runtime.now() > mythos_core::types::Timestamp::UNIX_EPOCH);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Runtime {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    latest: Arc<AtomicI64>,
 }
 
 impl Runtime {
@@ -97,15 +95,15 @@ impl Runtime {
     /// A clock and a source of random bytes of the caller's.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy, latest: Arc::new(AtomicI64::new(Timestamp::MIN.as_microseconds())) }
+        Self { clock, entropy }
     }
 
-    /// The present moment; never before one that this runtime gave already, also when the clock is set back.
+    /// The present moment as the clock shows it, so that a clock that once showed a wrong one is believed again as soon
+    /// as it is mended. When it is set back, this goes backwards: what must not, such as the moments of one record's
+    /// versions, is held against what is recorded.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        let latest = self.latest.fetch_max(now.as_microseconds(), Ordering::Relaxed);
-        Timestamp::from_microseconds(latest).map_or(now, |latest| now.max(latest))
+        self.clock.now()
     }
 
     /// A new operation id: a time-ordered UUID (version 7, RFC 9562 §5.7).
@@ -133,6 +131,8 @@ impl Runtime {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
 
     #[derive(Debug)]
@@ -145,12 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn time_does_not_go_backwards_when_the_clock_does() {
+    fn a_clock_that_was_set_back_is_believed() {
         let clock = Backwards(AtomicI64::new(5_000_000));
         let runtime = Runtime::new(Arc::new(clock), Arc::new(SeededEntropy::new(1)));
-        let first = runtime.now();
-        assert_eq!(runtime.now(), first);
-        assert_eq!(runtime.clone().now(), first);
+        assert_eq!(runtime.now().as_microseconds(), 5_000_000);
+        assert_eq!(runtime.clone().now().as_microseconds(), 4_000_000);
     }
 
     #[test]

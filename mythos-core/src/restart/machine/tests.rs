@@ -9,7 +9,7 @@ mod properties;
 mod table;
 
 const HOUR_MS: u64 = 3_600_000;
-const FOREVER_MS: u64 = crate::types::MAX_SAFE_INTEGER;
+const FOREVER_MS: u64 = MAX_SAFE_INTEGER;
 
 /// A machine driven by hand: a spec, and a clock in milliseconds.
 #[derive(Debug, Clone)]
