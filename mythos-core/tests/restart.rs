@@ -595,3 +595,29 @@ fn a_poll_that_is_overtaken_hands_nothing_out_twice() {
         assert_eq!(supervisor.poll_effects(10).unwrap(), []);
     }
 }
+
+#[test]
+fn a_pruned_history_jams_no_deployment() {
+    let decisions: [fn(&Supervisor, &Effect) -> mythos_core::Result<()>; 4] = [
+        |supervisor, _| supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).map(drop),
+        |supervisor, _| supervisor.stop(&StopAssistant::new(ana())).map(drop),
+        |supervisor, _| supervisor.restart_now(&RestartAssistant::new(ana(), "asked".try_into()?)).map(drop),
+        |supervisor, effect| supervisor.carry_out(effect).map(drop),
+    ];
+    for (number, decide) in decisions.into_iter().enumerate() {
+        let (store, mythos) = in_memory();
+        save(&mythos, "step 1");
+        let supervisor = deployed(&mythos, spec(at_once()));
+        fail(&supervisor);
+        let effect = only_effect(&supervisor);
+        let incident = records(&*store, DeploymentRestart::TABLE).remove(0);
+        let mut batch = Batch::new();
+        batch.delete(DeploymentRestart::TABLE, incident.id, incident.version);
+        store.commit(&batch).unwrap();
+        decide(&supervisor, &effect).unwrap_or_else(|error| panic!("decision {number}: {error}"));
+        let again = records(&*store, DeploymentRestart::TABLE);
+        assert_eq!(again.len(), 1, "decision {number}: the open incident is told anew");
+        assert_eq!(again[0].id, incident.id);
+        assert_eq!(history(&mythos)[0].restart_trigger_reason.as_str(), "killed");
+    }
+}

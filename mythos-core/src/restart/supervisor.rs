@@ -610,13 +610,12 @@ impl Supervisor {
         }
         let old = before.and_then(|before| before.incident.as_ref());
         if let Some(incident) = deployment.machine.incident().filter(|incident| old != Some(*incident)) {
-            let same = old.is_some_and(|old| old.number == incident.number);
-            let expect = match same {
-                true => Expect::At(Version::new(deployment.incident_version)?),
-                false => Expect::Absent,
-            };
-            let record = DeploymentRestart::of(&deployment, incident);
-            batch.put(DeploymentRestart::record_id(&id, incident), expect, &record)?;
+            // The head decides, and this record tells of it: a host may have pruned it, and it is written anew.
+            let record_id = DeploymentRestart::record_id(&id, incident);
+            let [found] =
+                self.access.read([Read::Record { table: DeploymentRestart::TABLE, id: record_id }])?;
+            let expect = record_of(found)?.map_or(Expect::Absent, |found| Expect::At(found.version));
+            batch.put(record_id, expect, &DeploymentRestart::of(&deployment, incident))?;
             deployment.incident_version = expect.next_version()?.get();
         }
         batch.put(id, expect, &deployment)?;
