@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex};
 use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
-    Action, AlignmentPolicy, Backoff, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
-    DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Jitter, Outcome,
-    ReportFailure, RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow,
-    State, StateName, StopAssistant, Supervisor,
+    Action, AlignmentPolicy, Backoff, Decision, DeployAssistant, Deployment, DeploymentFilter,
+    DeploymentRestart, DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Jitter,
+    Outcome, ReportFailure, RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions,
+    RestartWindow, State, StateName, StopAssistant, Supervisor,
 };
 use mythos_core::ritual::{CompressedRitual, RitualHead, SaveRitual};
 use mythos_core::store::{
     Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Read, Store, StoreError,
 };
+use mythos_core::testing::{Fault, FaultStore};
 use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, TenantId};
 use mythos_core::{ErrorKind, Mythos};
 
@@ -619,5 +620,42 @@ fn a_pruned_history_jams_no_deployment() {
         assert_eq!(again.len(), 1, "decision {number}: the open incident is told anew");
         assert_eq!(again[0].id, incident.id);
         assert_eq!(history(&mythos)[0].restart_trigger_reason.as_str(), "killed");
+    }
+}
+
+#[test]
+fn an_unknown_outcome_names_the_operation_to_repeat() {
+    type Decide = fn(&Supervisor, Option<OperationId>) -> mythos_core::Result<Decision>;
+    let decisions: [Decide; 4] = [
+        |supervisor, operation| {
+            supervisor.deploy(&DeployAssistant { operation, ..DeployAssistant::new(ana(), spec(at_once())) })
+        },
+        |supervisor, operation| {
+            let report = ReportFailure::crashed(ana(), "killed".try_into()?);
+            supervisor.report_failure(&ReportFailure { operation, ..report })
+        },
+        |supervisor, operation| supervisor.stop(&StopAssistant { operation, assistant: ana() }),
+        |supervisor, operation| {
+            let restart = RestartAssistant::new(ana(), "asked".try_into()?);
+            supervisor.restart_now(&RestartAssistant { operation, ..restart })
+        },
+    ];
+    for (number, decide) in decisions.into_iter().enumerate() {
+        let memory = MemoryStore::new();
+        let store = FaultStore::new(memory.clone());
+        let mythos = Mythos::with_store(Arc::new(store.clone()), Runtime::system());
+        let supervisor = deployed(&mythos, spec(at_once()));
+        // The first call that a decision makes after its reads is its commit, whichever number that is.
+        let error = (1..10)
+            .find_map(|call| {
+                store.plan(store.calls() + call, Fault::LoseAnswer);
+                let error = decide(&supervisor, None).err()?;
+                (error.kind() == ErrorKind::Unknown).then_some(error)
+            })
+            .unwrap();
+        let operation: OperationId = error.operation().unwrap().parse().unwrap();
+        let before = records(&memory, Deployment::TABLE);
+        assert!(decide(&supervisor, Some(operation)).unwrap().changed, "decision {number}");
+        assert_eq!(records(&memory, Deployment::TABLE), before, "decision {number}: it is not made twice");
     }
 }

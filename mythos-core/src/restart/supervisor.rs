@@ -565,7 +565,11 @@ impl Supervisor {
             if !changed && named.is_none() {
                 return Ok(decision);
             }
-            if self.commit(before.as_ref(), deployment, named, &decision, now)? {
+            let committed = self.commit(before.as_ref(), deployment, named, &decision, now);
+            if committed.map_err(|error| match named {
+                Some((_, operation, _)) => error.of_operation(operation),
+                None => error,
+            })? {
                 return Ok(decision);
             }
         }
