@@ -92,9 +92,13 @@ impl AssistantDeploymentAutoRestarter {
     /// Takes the supervision over: from now on only what the returned [`Supervisor`] decides counts, and one that held
     /// it before, perhaps in a process that only seemed dead, is refused by the store.
     ///
+    /// It takes no operation id, since repeating it is harmless: a repeated takeover only raises the epoch once more. So
+    /// after [`ErrorKind::Unknown`], call it again: whether or not the first call counted, the second one's supervisor is
+    /// the newest, and nobody holds one of the first.
+    ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if others took it over at the same time, again and again;
-    /// [`ErrorKind::Unknown`] if it cannot be told whether it was taken over: take it over again.
+    /// [`ErrorKind::Unknown`] if it cannot be told whether it was taken over: call it again.
     pub fn supervise(&self, supervisor: &SupervisorId) -> Result<Supervisor> {
         let id = SupervisorRecord::record_id(self.access.tenant(), supervisor);
         let now = self.access.now();
