@@ -1,24 +1,26 @@
-"""An assistant's state and rules: saved, restored, changed, and proven. Run with `python examples/quickstart.py`."""
+"""MythOS in twenty lines: save, restore, change a rule, and prove every change."""
 
 import tempfile
 from pathlib import Path
 
 import mythos
 
-with tempfile.TemporaryDirectory() as directory, mythos.Mythos.open(Path(directory) / "assistants.db") as home:
-    rituals, codices = home.rituals(), home.codices()
-    rule = "refund-limit"
-    codices.create("support", [{"clause": rule, "text": "At most 100 EUR."}], directive_path=["launch"], actor="ana")
-    root = codices.codex("support")["heads"][0]["codex_root"]
+with tempfile.TemporaryDirectory() as directory, mythos.Mythos.open(Path(directory) / "mythos.db") as mine:
+    # The rules that assistants work by change only through a log that proves itself.
+    codices = mine.codices()
+    rules = [mythos.records.Clause(clause="limit", text="Refund at most 100 EUR.")]
+    codices.create("support", rules, directive_path=["launch"], actor="ana")
 
-    state = b'{"step": 3, "order": 4711}'
-    entry = rituals.save("helper", "refund", state, intent={"codex": "support", "codex_root": root})
-    assert rituals.latest("helper", "refund") == {"entry": entry, "payload": state}
-    print(f"saved and restored {len(state)} bytes as entry {entry['sequence']}")
+    # An assistant saves what it needs to resume, and restores it after a crash: verified, or not at all.
+    rituals, state = mine.rituals(), b'{"order": 4711, "step": 3}'
+    entry = rituals.save("helper", "refund", state, intent={"codex": "support"})
+    restored = rituals.restore(entry["entry"])
+    assert restored["payload"] == state
+    print(f"restored entry {entry['sequence']} of the refund: {state.decode()}")
 
-    proof = codices.mutate(
-        "support", {"kind": "replace", "clause": rule, "text": "At most 50 EUR."}, directive_path=["audit"], actor="bob"
-    )
+    change = mythos.records.ReplaceClause(kind="replace", clause="limit", text="Refund at most 50 EUR.")
+    proof = codices.mutate("support", change, directive_path=["support", "refunds", "limit"], actor="bob")
     verified = codices.verify("support")
+    assert verified["proof_verification_status"] == "verified"
     assert verified["mutation_trail_hash"] == proof["mutation_trail_hash"]
-    print(f"the rules are {verified['proof_verification_status']}, with {verified['events']} events in their log")
+    print(f"verified all {verified['events']} changes of the rules")
