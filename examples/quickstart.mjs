@@ -1,7 +1,7 @@
 // MythOS in twenty lines: save, restore, change a rule, and prove every change.
 
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Mythos } from '../mythos-node/dist/index.js'; // elsewhere: from 'mythos'
@@ -11,7 +11,7 @@ const mythos = await Mythos.open(join(directory, 'mythos.db'));
 
 // The assistant saves what it needs to resume, and restores it after a crash: verified, or not at all.
 const state = Buffer.from('{"order": 4711, "step": 3}');
-const entry = await mythos.rituals().save({ assistant: 'ana', ritual: 'refund', payload: state });
+const entry = await mythos.rituals().save({ assistant: 'ana', ritual: 'refund' }, state);
 const restored = await mythos.rituals().restore(entry.entry);
 assert.deepEqual(restored.payload, state);
 
@@ -25,4 +25,6 @@ const verification = await mythos.codices().verify('support');
 assert.equal(verification.proof_verification_status, 'verified');
 assert.equal(verification.mutation_trail_hash, proof.mutation_trail_hash);
 
+await mythos.close();
+await rm(directory, { recursive: true });
 console.log("restored step 3 of ana's refund; 2 changes of the codex verified");

@@ -1,5 +1,7 @@
 //! The demo as a whole: real processes, really killed, over a small tree that is made here.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -37,11 +39,22 @@ fn run(seed: &str) -> (String, Vec<(String, f64)>) {
     let (told, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{told}\n{complained}", output.status);
+    look_inside(&told);
     let figures = told.lines().filter_map(|line| line.strip_prefix("figure ")).map(|figure| {
         let (name, value) = figure.split_once(' ').unwrap();
         (name.to_owned(), value.parse().unwrap())
     });
     (fs::read_to_string(keep.join("mythos-report.txt")).unwrap(), figures.collect())
+}
+
+/// Runs the line of Python that the demo names.
+fn look_inside(told: &str) {
+    let line = told.lines().map(str::trim).find(|line| line.starts_with("python3 -c")).unwrap();
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(shown.lines().count(), 5, "{line}\n{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    // Forty steps, the state before them, and one that was done again.
+    assert!(shown.starts_with("(42, '2"), "{shown}");
 }
 
 fn check(figures: &[(String, f64)]) {

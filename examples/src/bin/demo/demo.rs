@@ -44,13 +44,13 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let (mythos, disturbed) = begin("mythos")?;
     let plan = plan::plan(options.seed, steps)?;
     let progress = Progress::new("killed run", steps)?;
-    let (record, _) = Survival::new(&mythos, &names, disturbed.clone(), plan, progress)?.run()?;
+    let record = Survival::new(&mythos, &names, disturbed.clone(), plan, progress)?.run()?;
     let stored = Stored::read(&mythos, &names)?;
-    // The last one who closes a database folds its log into the file, whose size is then the whole.
-    drop(mythos);
+    // Who closes a database last folds its log into the file, whose size is then the whole.
+    mythos.close()?;
 
     let (mythos, undisturbed) = begin("undisturbed")?;
-    drop(mythos);
+    mythos.close()?;
     survival::run_undisturbed(&undisturbed, Progress::new("undisturbed run", steps)?)?;
 
     let summary = Summary {

@@ -10,7 +10,8 @@
 //! the effects it is handed, and answers them. Between two runs it also changes the rules of the audit, and damages the
 //! newest checkpoint on disk. In the end the worker's report must be, byte for byte, that of a run nobody disturbed.
 //!
-//! Read [`survival`] for the supervisor and [`worker`] for the assistant; the other modules hold one concept each.
+//! Read [`worker`] for the assistant, [`recovery`] for the host's side of a restart, and [`survival`] for the kills and
+//! their accounting; the other modules hold one concept each.
 
 mod damage;
 mod demo;
@@ -20,6 +21,7 @@ mod plan;
 mod process;
 mod progress;
 mod protocol;
+mod recovery;
 mod report;
 mod rules;
 mod state;

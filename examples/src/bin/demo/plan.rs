@@ -18,7 +18,7 @@ const LATEST: u64 = 2_500;
 /// A kill to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlannedKill {
-    /// The worker dies at the first announcement of this step or a later one.
+    /// The worker dies at the first such moment of this step or a later one.
     pub(crate) step: u64,
     /// When exactly.
     pub(crate) moment: Moment,
@@ -31,6 +31,8 @@ pub(crate) struct PlannedKill {
 pub(crate) enum Moment {
     /// At the announcement, before the save can be acknowledged.
     Announced,
+    /// At the acknowledgement, before anything else is done.
+    Acknowledged,
     /// This share of a save's usual duration after the announcement, in thousandths.
     Later(u32),
 }
@@ -56,9 +58,9 @@ pub(crate) fn plan(seed: u64, steps: u64) -> Result<VecDeque<PlannedKill>> {
     let kills = (0..KILLS).map(|kill| {
         Ok(PlannedKill {
             step: 2 + kill * stretch + chance.below(stretch)?,
-            // Every third kill comes between a save's announcement and its acknowledgement.
             moment: match kill % 3 {
-                1 => Moment::Announced,
+                0 => Moment::Announced,
+                1 => Moment::Acknowledged,
                 _ => Moment::Later(u32::try_from(chance.below(LATEST)?)?),
             },
             while_dead: match kill {

@@ -40,9 +40,15 @@ impl Progress {
         }
     }
 
-    /// Something happened.
-    pub(crate) fn tell(&self, what: impl Into<String>) {
-        self.bar.set_message(what.into());
+    /// So many kills were survived or are about to be.
+    pub(crate) fn count_kills(&self, kills: u64) {
+        self.bar.set_message(format!("killed {kills} times"));
+    }
+
+    /// Something happened that happens once.
+    pub(crate) fn tell(&self, what: &str) {
+        // The bar moves out of the way of a line, but swallows it when there is no bar.
+        if self.is_terminal { self.bar.println(what) } else { eprintln!("{what}") }
     }
 
     /// The run is over.

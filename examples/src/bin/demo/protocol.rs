@@ -32,10 +32,7 @@ pub(crate) enum Line {
         entry: EntryId,
     },
     /// Every step is saved and the report is written.
-    Done {
-        /// The digest of the report.
-        report: Digest,
-    },
+    Done,
 }
 
 impl fmt::Display for Line {
@@ -44,7 +41,7 @@ impl fmt::Display for Line {
             Self::Ready { entry, payload, step } => write!(f, "ready {entry} {payload} {step}"),
             Self::Announced { step } => write!(f, "announced {step}"),
             Self::Acknowledged { step, entry } => write!(f, "acknowledged {step} {entry}"),
-            Self::Done { report } => write!(f, "done {report}"),
+            Self::Done => f.write_str("done"),
         }
     }
 }
@@ -62,7 +59,7 @@ impl FromStr for Line {
             ["acknowledged", step, entry] => {
                 Ok(Self::Acknowledged { step: step.parse()?, entry: entry.parse()? })
             }
-            ["done", report] => Ok(Self::Done { report: report.parse()? }),
+            ["done"] => Ok(Self::Done),
             _ => Err(format!("a worker does not say {line:?}").into()),
         }
     }
@@ -80,7 +77,7 @@ mod tests {
             Line::Ready { entry, payload: digest, step: 3 },
             Line::Announced { step: 4 },
             Line::Acknowledged { step: 4, entry },
-            Line::Done { report: digest },
+            Line::Done,
         ] {
             assert_eq!(line.to_string().parse::<Line>().unwrap(), line);
         }

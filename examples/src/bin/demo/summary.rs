@@ -36,7 +36,7 @@ impl Summary {
     /// Shows the table and the figures.
     pub(crate) fn print(&self) {
         for (what, value) in self.rows() {
-            println!("  {what:<42}{value}");
+            println!("  {what:<45}{value}");
         }
         println!("\nLook inside:");
         println!("  {}", sqlite_line(&self.store));
@@ -89,7 +89,7 @@ impl Summary {
         vec![
             ("steps, each a checkpoint", self.steps.to_string()),
             ("kills (SIGKILL)", record.kills.to_string()),
-            ("  amid a save", record.kills_amid_save.to_string()),
+            ("  between a save's announcement and its end", record.kills_amid_save.to_string()),
             ("restarts, all verified and ready", stored.restarts.len().to_string()),
             ("  normal", stored.count(RestartKind::Normal).to_string()),
             ("  under a codex that had changed", stored.count(RestartKind::CodexChanged).to_string()),

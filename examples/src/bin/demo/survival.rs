@@ -1,17 +1,12 @@
-//! The supervisor: kills the worker as planned, and brings it back as the library says.
+//! A run of the audit through every planned kill, and the supervisor's own record of it.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use mythos_core::Mythos;
 use mythos_core::codex::{DirectivePath, MutateCodex, Mutation};
-use mythos_core::restart::{
-    Action, Backoff, DeployAssistant, DeploymentSpec, Effect, FailureKind, Outcome, Reason, ReportFailure,
-    RestartPolicy, RestartPolicyOptions, RestartWindow, State, Supervisor,
-};
-use mythos_core::ritual::RestoredRitual;
-use mythos_core::types::{Digest, EntryId, Runtime};
 
 use crate::names::Names;
 use crate::options::Assignment;
@@ -19,15 +14,13 @@ use crate::plan::{Moment, PlannedKill, WhileDead};
 use crate::process::{Remains, Worker};
 use crate::progress::Progress;
 use crate::protocol::Line;
+use crate::recovery::Recovery;
 use crate::state::AuditState;
 use crate::stopwatch::Stopwatch;
 use crate::{Result, damage, rules};
 
 /// How many kills that came too late for their moment are tried again.
 const MAX_REPEATS: u32 = 16;
-
-/// How many effects are taken at once; one assistant has one at a time.
-const EFFECTS: u32 = 8;
 
 /// What the supervisor knows by itself of a run: nothing here is read from the store.
 #[derive(Debug, Default)]
@@ -42,33 +35,24 @@ pub(crate) struct Record {
     pub(crate) lost: u64,
     /// Saved steps that were done again because their checkpoint was damaged.
     pub(crate) redone: u64,
-    /// How long each restore took: read, verified, aligned with the codex, and the decision committed.
+    /// How long each restore took.
     pub(crate) restores: Vec<Duration>,
-}
-
-/// A worker that said that it is ready.
-struct Running {
-    worker: Worker,
-    /// The library's number of this run.
-    run: u64,
-    /// The last step of the state that it resumed from.
-    step: u64,
 }
 
 /// Why the supervisor stopped listening.
 enum Heard {
-    /// The worker announced a step that it shall not live to finish.
+    /// The moment of a kill has come.
     Due(PlannedKill),
-    /// The worker is done, and this is the digest of its report.
-    Done(Digest),
+    /// The worker is done.
+    Done,
 }
 
 /// A run of the audit under supervision.
 pub(crate) struct Survival<'a> {
     mythos: &'a Mythos,
     names: &'a Names,
-    supervisor: Supervisor,
-    assignment: Assignment,
+    recovery: Recovery<'a>,
+    store: PathBuf,
     plan: VecDeque<PlannedKill>,
     progress: Progress,
     record: Record,
@@ -88,12 +72,11 @@ impl<'a> Survival<'a> {
         plan: VecDeque<PlannedKill>,
         progress: Progress,
     ) -> Result<Self> {
-        let supervisor = mythos.deployments().supervise(&names.supervisor)?;
         Ok(Self {
             mythos,
             names,
-            supervisor,
-            assignment,
+            store: assignment.store.clone(),
+            recovery: Recovery::new(mythos, names, assignment)?,
             plan,
             progress,
             record: Record::default(),
@@ -103,32 +86,30 @@ impl<'a> Survival<'a> {
         })
     }
 
-    /// Lets the audit run to its end, through every kill; gives the record and the digest of the report.
-    pub(crate) fn run(mut self) -> Result<(Record, Digest)> {
-        let spec = DeploymentSpec::new(self.names.ritual.clone()).codex(self.names.codex.clone());
-        let spec = spec.policy(policy()?);
-        let deployed = self.supervisor.deploy(&DeployAssistant::new(self.names.assistant.clone(), spec))?;
-        let first = self.mythos.rituals().restore(self.assignment.entry)?;
-        let mut running = self.launch(&first, deployed.run)?;
+    /// Lets the audit run to its end, through every kill.
+    pub(crate) fn run(mut self) -> Result<Record> {
+        let mut running = self.recovery.deploy()?;
         loop {
             let kill = match self.listen(&mut running.worker)? {
                 Heard::Due(kill) => kill,
-                Heard::Done(report) => {
+                Heard::Done => {
                     running.worker.finish()?;
-                    self.progress.finish();
-                    return Ok((self.record, report));
+                    break;
                 }
             };
-            let run = running.run;
             let remains = self.kill(running.worker, kill.moment)?;
-            if let Some(report) = self.hear_last_words(&remains, kill.moment) {
-                self.progress.finish();
-                return Ok((self.record, report));
+            if remains.last_words.contains(&Line::Done) {
+                // It was faster than the signal.
+                break;
             }
+            self.count(kill.moment);
             let damaged = self.while_dead(kill.while_dead)?;
-            running = self.bring_back(&remains, run)?;
+            running = self.recovery.bring_back(remains.status, running.run)?;
             self.compare(running.step, damaged);
         }
+        self.progress.finish();
+        self.record.restores = self.recovery.into_restores();
+        Ok(self.record)
     }
 
     /// Follows the worker until it is to be killed or is done.
@@ -139,20 +120,27 @@ impl<'a> Survival<'a> {
                 Line::Announced { step } => {
                     self.announced = step;
                     since_announcement = Stopwatch::start();
-                    if self.plan.front().is_some_and(|kill| kill.step <= step)
-                        && let Some(kill) = self.plan.pop_front()
-                    {
+                    if let Some(kill) = self.due(step, |moment| moment != Moment::Acknowledged) {
                         return Ok(Heard::Due(kill));
                     }
                 }
                 Line::Acknowledged { step, .. } => {
                     self.save_time = since_announcement.elapsed();
                     self.acknowledge(step);
+                    if let Some(kill) = self.due(step, |moment| moment == Moment::Acknowledged) {
+                        return Ok(Heard::Due(kill));
+                    }
                 }
-                Line::Done { report } => return Ok(Heard::Done(report)),
+                Line::Done => return Ok(Heard::Done),
                 line @ Line::Ready { .. } => return Err(format!("the worker says again: {line}").into()),
             }
         }
+    }
+
+    /// Takes the next kill from the plan if it is due at `step` and its moment is one of those.
+    fn due(&mut self, step: u64, is_moment: impl Fn(Moment) -> bool) -> Option<PlannedKill> {
+        let is_due = self.plan.front().is_some_and(|kill| kill.step <= step && is_moment(kill.moment));
+        if is_due { self.plan.pop_front() } else { None }
     }
 
     fn acknowledge(&mut self, step: u64) {
@@ -160,26 +148,26 @@ impl<'a> Survival<'a> {
         self.progress.reach(step);
     }
 
+    /// Kills the worker at its moment, and hears what it had still said.
     fn kill(&mut self, worker: Worker, moment: Moment) -> Result<Remains> {
         if let Moment::Later(thousandths) = moment {
             thread::sleep(self.save_time * thousandths / 1_000);
         }
-        worker.kill()
-    }
-
-    /// Counts what the worker had said before it died, and the kill; gives the digest of the report if the worker was
-    /// done before it could be killed.
-    fn hear_last_words(&mut self, remains: &Remains, moment: Moment) -> Option<Digest> {
+        let remains = worker.kill()?;
         for line in &remains.last_words {
             match line {
                 Line::Announced { step } => self.announced = *step,
                 Line::Acknowledged { step, .. } => self.acknowledge(*step),
-                Line::Done { report } => return Some(*report),
-                Line::Ready { .. } => {}
+                Line::Ready { .. } | Line::Done => {}
             }
         }
+        Ok(remains)
+    }
+
+    /// Counts a kill, now that it is known what the worker had said before it died.
+    fn count(&mut self, moment: Moment) {
         self.record.kills += 1;
-        self.progress.tell(format!("killed {} times", self.record.kills));
+        self.progress.count_kills(self.record.kills);
         if self.announced > self.record.acknowledged {
             self.record.kills_amid_save += 1;
         } else if moment == Moment::Announced && self.repeats < MAX_REPEATS {
@@ -188,7 +176,6 @@ impl<'a> Survival<'a> {
             let (step, while_dead) = (self.announced + 1, WhileDead::Nothing);
             self.plan.push_front(PlannedKill { step, moment, while_dead });
         }
-        None
     }
 
     /// Does what is planned for the time between two runs; gives the step of a checkpoint that was damaged.
@@ -201,80 +188,16 @@ impl<'a> Survival<'a> {
                 let path = DirectivePath::new(["audit", "wording", clause])?;
                 let codex = self.names.codex.clone();
                 self.mythos.codices().mutate(&MutateCodex::new(codex, mutation, path, "an editor"))?;
+                self.progress.tell("while the worker is dead, the rules change");
                 Ok(None)
             }
             WhileDead::NewestIsDamaged => {
                 let newest = self.mythos.rituals().latest(&self.names.assistant, &self.names.ritual)?;
                 let newest = newest.ok_or("there is no checkpoint to damage")?;
-                damage::flip_newest_frame(&self.assignment.store)?;
+                damage::flip_newest_frame(&self.store)?;
+                self.progress.tell("while the worker is dead, its newest checkpoint is damaged on disk");
                 Ok(Some(AuditState::decode(&newest.payload)?.step))
             }
-        }
-    }
-
-    /// Reports the death of run `run`, and does what the library asks for until the assistant is mythpath-ready.
-    fn bring_back(&mut self, remains: &Remains, run: u64) -> Result<Running> {
-        self.supervisor.report_failure(&ReportFailure {
-            run: Some(run),
-            kind: FailureKind::Crashed,
-            reason: Reason::new(format!("the worker ended by {}", remains.status))?,
-            assistant: self.names.assistant.clone(),
-            operation: None,
-        })?;
-        let mut restored = None;
-        loop {
-            self.supervisor.tick()?;
-            let mut effects = VecDeque::from(self.supervisor.poll_effects(EFFECTS)?);
-            if effects.is_empty() {
-                self.sleep()?;
-            }
-            while let Some(effect) = effects.pop_front() {
-                match &effect.action {
-                    Action::Restore { .. } | Action::Align { .. } => {
-                        let stopwatch = Stopwatch::start();
-                        let done = self.supervisor.carry_out(&effect)?;
-                        if done.restored.is_some() {
-                            self.record.restores.push(stopwatch.elapsed());
-                            restored = done.restored;
-                        }
-                        effects.extend(done.next);
-                    }
-                    Action::Probe { .. } => {
-                        let restored = restored.as_ref().ok_or("a launch was asked for before a restore")?;
-                        if let Some(running) = self.probe(&effect, restored)? {
-                            return Ok(running);
-                        }
-                    }
-                    other => return Err(format!("the library asks for an operator: {other:?}").into()),
-                }
-            }
-        }
-    }
-
-    /// Launches the assistant from what was restored, and answers whether it is ready.
-    fn probe(&self, effect: &Effect, restored: &RestoredRitual) -> Result<Option<Running>> {
-        let (running, outcome) = match self.launch(restored, effect.run) {
-            Ok(running) => (Some(running), Outcome::Ready),
-            Err(failure) => {
-                eprintln!("demo: the worker did not become ready: {failure}");
-                (None, Outcome::NotReady { reason: Reason::new("the worker did not become ready")? })
-            }
-        };
-        let decision = self.supervisor.answer(&effect.id, &outcome)?;
-        Ok(running.filter(|_| matches!(decision.state, State::MythpathReady { .. })))
-    }
-
-    /// Launches a worker from an entry. It is ready when it has restored exactly the bytes that were verified here.
-    fn launch(&self, restored: &RestoredRitual, run: u64) -> Result<Running> {
-        let entry: EntryId = restored.entry.entry;
-        let mut worker = Worker::launch(&Assignment { entry, ..self.assignment.clone() })?;
-        match worker.next_line()? {
-            Line::Ready { entry: e, payload, step }
-                if e == entry && payload == Digest::of(&restored.payload) =>
-            {
-                Ok(Running { worker, run, step })
-            }
-            line => Err(format!("launched from entry {entry}, the worker says: {line}").into()),
         }
     }
 
@@ -289,39 +212,21 @@ impl<'a> Survival<'a> {
         self.record.lost += owed.saturating_sub(resumed);
         // A save that was committed before the kill counts, acknowledged or not.
         self.record.acknowledged = resumed;
-    }
-
-    /// Sleeps until the library wants to be called again.
-    fn sleep(&self) -> Result<()> {
-        let until =
-            self.supervisor.next_timeout()?.ok_or("the library waits for nothing, and is not ready")?;
-        thread::sleep(until.saturating_duration_since(Runtime::system().now()));
-        Ok(())
+        self.announced = resumed;
     }
 }
 
-/// As patient with kills as a demo must be, and in a hurry.
-fn policy() -> Result<RestartPolicy> {
-    Ok(RestartPolicy::new(RestartPolicyOptions {
-        window: RestartWindow { max_restarts: 100, period_ms: 600_000 },
-        backoff: Backoff::Exponential { initial_ms: 5, factor: 2.0, cap_ms: 50 },
-        // A run that is killed before its first save fails from the same entry as the one before it.
-        launches_per_entry: MAX_REPEATS + 4,
-        ..RestartPolicyOptions::default()
-    })?)
-}
-
-/// Lets an audit run that nobody disturbs; gives the digest of its report.
-pub(crate) fn run_undisturbed(assignment: &Assignment, mut progress: Progress) -> Result<Digest> {
+/// Lets an audit run that nobody disturbs.
+pub(crate) fn run_undisturbed(assignment: &Assignment, mut progress: Progress) -> Result<()> {
     let mut worker = Worker::launch(assignment)?;
     loop {
         match worker.next_line()? {
             Line::Ready { .. } | Line::Announced { .. } => {}
             Line::Acknowledged { step, .. } => progress.reach(step),
-            Line::Done { report } => {
+            Line::Done => {
                 worker.finish()?;
                 progress.finish();
-                return Ok(report);
+                return Ok(());
             }
         }
     }
