@@ -8,8 +8,9 @@ import mythos
 with tempfile.TemporaryDirectory() as directory, mythos.Mythos.open(Path(directory) / "mythos.db") as mine:
     # The rules that assistants work by change only through a log that proves itself.
     codices = mine.codices()
-    rules = [mythos.records.Clause(clause="limit", text="Refund at most 100 EUR.")]
-    codices.create("support", rules, directive_path=["launch"], actor="ana")
+    codices.create(
+        "support", [{"clause": "limit", "text": "Refund at most 100 EUR."}], directive_path=["launch"], actor="ana"
+    )
 
     # An assistant saves what it needs to resume, and restores it after a crash: verified, or not at all.
     rituals, state = mine.rituals(), b'{"order": 4711, "step": 3}'
@@ -18,8 +19,12 @@ with tempfile.TemporaryDirectory() as directory, mythos.Mythos.open(Path(directo
     assert restored["payload"] == state
     print(f"restored entry {entry['sequence']} of the refund: {state.decode()}")
 
-    change = mythos.records.ReplaceClause(kind="replace", clause="limit", text="Refund at most 50 EUR.")
-    proof = codices.mutate("support", change, directive_path=["support", "refunds", "limit"], actor="bob")
+    proof = codices.mutate(
+        "support",
+        {"kind": "replace", "clause": "limit", "text": "Refund at most 50 EUR."},
+        directive_path=["support", "refunds", "limit"],
+        actor="bob",
+    )
     verified = codices.verify("support")
     assert verified["proof_verification_status"] == "verified"
     assert verified["mutation_trail_hash"] == proof["mutation_trail_hash"]

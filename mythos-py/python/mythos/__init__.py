@@ -5,7 +5,6 @@ the built-in classes or any object with the four methods of `Store`; the dicts t
 those that the services take and answer in `mythos.records`.
 """
 
-from . import records, store
 from ._errors import (
     CellConflict,
     Conflict,
