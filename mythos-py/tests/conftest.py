@@ -1,15 +1,32 @@
-"""Ends the run with every thread's stack if a test hangs: a deadlock is a result, not a timeout of the build."""
+"""What the tests share."""
+
+from __future__ import annotations
 
 import faulthandler
 from collections.abc import Iterator
+from pathlib import Path
 
+import mythos
 import pytest
+
+from dict_store import DictStore
 
 MAX_SECONDS = 120.0
 
 
 @pytest.fixture(autouse=True)
 def _no_deadlock() -> Iterator[None]:
+    """Ends the run with every thread's stack if a test hangs: a deadlock is a result, not a timeout of the build."""
     faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(params=["sqlite", "python"])
+def mine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[mythos.Mythos]:
+    """The services: on a file, and on a store written in Python."""
+    if request.param == "python":
+        yield mythos.Mythos.with_store(DictStore())
+    else:
+        with mythos.Mythos.open(tmp_path / "assistants.db") as opened:
+            yield opened
