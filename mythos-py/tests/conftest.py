@@ -1,6 +1,4 @@
-"""What the tests share."""
-
-from __future__ import annotations
+"""What every test stands on: a bound on its time, and the stores that services are tested on."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -22,11 +20,11 @@ def _no_deadlock() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.fixture(params=["sqlite", "python"])
-def mine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[mythos.Mythos]:
-    """The services: on a file, and on a store written in Python."""
-    if request.param == "python":
+@pytest.fixture(params=["sqlite", "dicts"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[mythos.Mythos]:
+    """The services on a SQLite file, and on a store written in Python."""
+    if request.param == "dicts":
         yield mythos.Mythos.with_store(DictStore())
-    else:
-        with mythos.Mythos.open(tmp_path / "assistants.db") as opened:
-            yield opened
+        return
+    with mythos.Mythos.open(tmp_path / "mythos.db") as opened:
+        yield opened

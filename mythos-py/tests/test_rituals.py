@@ -1,13 +1,14 @@
-"""Checkpoints, on a file and on a store written in Python."""
+"""Checkpoints, on the built-in store and on one written in Python."""
 
 from __future__ import annotations
 
-import concurrent.futures
+import array
 import datetime as dt
 import sqlite3
 import uuid
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import mythos
 import pytest
@@ -20,172 +21,188 @@ from mythos.records import (
     VerifiableRitual,
 )
 
-from shapes import check
+from dict_store import DictStore
+from shapes import shaped
 
-STATE = b'{"order": 4711, "total": 18446744073709551615}\x00\xff'
-INTENT: SymbolicIntent = {
-    "labels": ["refund", "urgent"],
-    "procedure": "refunds/v2",
-    "payload_format": "application/json",
-}
+OPERATION = str(uuid.uuid4())
 
 
-def failure(call: Callable[[], object]) -> mythos.MythosError:
-    """How a call fails."""
-    with pytest.raises(mythos.MythosError) as caught:
-        call()
-    return caught.value
+def test_what_is_saved_is_restored_byte_for_byte(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    assert rituals.latest("ana", "refund") is None
+    intent: SymbolicIntent = {
+        "labels": ["b", "a"],
+        "procedure": "refund order",
+        "payload_format": "application/json",
+        "codex": "support",
+        "codex_root": "0f" * 32,
+    }
+    entry = shaped(rituals.save("ana", "refund", b"\0\xff" * 500, intent=intent), CompressedRitual)
+    assert entry["labels"] == ["a", "b"]
+    assert (entry["codex"], entry["codex_root"], entry["sequence"]) == ("support", "0f" * 32, 1)
+    assert abs(dt.datetime.now(dt.timezone.utc) - entry["created_at"]) < dt.timedelta(minutes=1)
+    for restored in (rituals.latest("ana", "refund"), rituals.restore(entry["entry"])):
+        assert restored == {"entry": entry, "payload": b"\0\xff" * 500}
+        shaped(restored, RestoredRitual)
+    assert rituals.entry(entry["entry"]) == entry
+    verified = shaped(rituals.verify(entry["entry"]), RitualVerification)
+    assert verified == {"entry": entry["entry"], "verified": True, "finding": None}
+    assert home.tenant("other").rituals().latest("ana", "refund") is None
 
 
-def test_what_is_saved_is_restored(mine: mythos.Mythos) -> None:
-    rituals = mine.rituals()
-    before = dt.datetime.now(dt.timezone.utc)
-    first = rituals.save("helper", "refund", STATE, intent=INTENT)
-    check(first, CompressedRitual)
-    assert (first["sequence"], first["parent"], first["labels"]) == (1, None, ["refund", "urgent"])
-    assert before - dt.timedelta(milliseconds=1) <= first["created_at"] <= dt.datetime.now(dt.timezone.utc)
-    assert first["created_at"].tzinfo is dt.timezone.utc
-
-    second = rituals.save("helper", "refund", bytearray(100_000), parent={"kind": "entry", "entry": first["entry"]})
-    assert second["compressed_ritual_data"]["stored_bytes"] < 1_000
-    assert (second["sequence"], second["parent"]) == (2, first["entry"])
-
-    latest = rituals.latest("helper", "refund")
-    check(latest, RestoredRitual)
-    assert latest == {"entry": second, "payload": bytes(100_000)}
-    restored = rituals.restore(first["entry"])
-    assert restored == {"entry": first, "payload": STATE}
-    assert type(restored["payload"]) is bytes
-    assert rituals.entry(first["entry"]) == first
-    assert rituals.latest("helper", "other") is None
-    assert rituals.newest_verifiable("helper", "other") is None
-
-    verification = rituals.verify(first["entry"])
-    check(verification, RitualVerification)
-    assert verification == {"entry": first["entry"], "verified": True, "finding": None}
-    assert mine.tenant("acme").rituals().latest("helper", "refund") is None
+@pytest.mark.parametrize(
+    "payload", [b"", bytearray(b"abc"), memoryview(b"abcdef")[::2], array.array("d", [1.5, -2.0])]
+)
+def test_any_bytes_like_object_is_a_payload(payload: Any) -> None:
+    rituals = mythos.Mythos.in_memory().rituals()
+    entry = rituals.save("ana", "refund", payload)
+    assert rituals.restore(entry["entry"])["payload"] == memoryview(payload).tobytes()
 
 
-@pytest.mark.parametrize("payload", [b"", bytearray(b"ab"), memoryview(b"ab"), memoryview(b"a-b-")[::2]])
-def test_a_payload_is_any_bytes(mine: mythos.Mythos, payload: bytes | bytearray | memoryview) -> None:
-    entry = mine.rituals().save("helper", "refund", payload)
-    assert mine.rituals().restore(entry["entry"])["payload"] == bytes(payload)
+@pytest.mark.parametrize("payload", ["text", 3, None, [1, 2]])
+def test_what_is_not_bytes_like_is_no_payload(payload: Any) -> None:
+    with pytest.raises(mythos.Invalid, match="bytes-like") as caught:
+        mythos.Mythos.in_memory().rituals().save("ana", "refund", payload)
+    assert caught.value.field == "payload"
 
 
-def test_listings_filter_and_turn_pages(mine: mythos.Mythos) -> None:
-    rituals = mine.rituals()
-    saved = [rituals.save("helper", "refund", b"%d" % n, intent={"labels": ["even"][n % 2 :]}) for n in range(7)]
-    rituals.save("other", "refund", b"")
-    page = rituals.list(assistant="helper", ritual="refund", limit=3)
-    check(page, Page[CompressedRitual])
-    listed = page["items"]
-    while (after := page["next"]) is not None:
-        page = rituals.list(assistant="helper", ritual="refund", limit=3, after=after)
-        listed += page["items"]
-    assert listed == saved[::-1]
-    assert rituals.list(assistant="helper", labels=["even"])["items"] == saved[::2][::-1]
-    assert len(rituals.list()["items"]) == 8
-    since = saved[2]["created_at"]
-    assert rituals.list(assistant="helper", ritual="refund", since=since)["items"] == saved[2:][::-1]
-    elsewhere = since.astimezone(dt.timezone(dt.timedelta(hours=5)))
-    assert rituals.list(assistant="helper", ritual="refund", before=elsewhere)["items"] == saved[:2][::-1]
+def test_a_save_is_repeated_by_its_operation(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    entry = rituals.save("ana", "refund", b"state", operation=OPERATION)
+    assert entry["entry"] == OPERATION
+    assert rituals.save("ana", "refund", b"state", operation=OPERATION) == entry
+    with pytest.raises(mythos.Invalid, match="used for another save") as caught:
+        rituals.save("ana", "refund", b"another state", operation=OPERATION)
+    assert caught.value.field == "operation"
+    assert len(rituals.list()["items"]) == 1
 
 
-def test_an_operation_is_done_once(mine: mythos.Mythos) -> None:
-    rituals, operation = mine.rituals(), str(uuid.uuid4())
-    entry = rituals.save("helper", "refund", STATE, operation=operation)
-    rituals.save("helper", "refund", b"later")
-    assert rituals.save("helper", "refund", STATE, operation=operation) == entry
-    assert len(rituals.list()["items"]) == 2
-    error = failure(lambda: rituals.save("helper", "refund", b"another", operation=operation))
-    assert (type(error), error.field) == (mythos.Invalid, "operation")
+def test_a_save_may_insist_on_its_parent(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    first = rituals.save("ana", "refund", b"1", parent={"kind": "absent"})
+    second = rituals.save("ana", "refund", b"2", parent={"kind": "entry", "entry": first["entry"]})
+    assert second["parent"] == first["entry"]
+    with pytest.raises(mythos.Conflict) as caught:
+        rituals.save("ana", "refund", b"3", parent={"kind": "absent"})
+    assert (caught.value.field, caught.value.is_retryable) == ("parent", True)
+    assert rituals.save("ana", "refund", b"3", parent={"kind": "latest"})["sequence"] == 3
 
 
-def test_errors_have_a_kind_and_a_field(mine: mythos.Mythos) -> None:
-    rituals = mine.rituals()
-    entry = rituals.save("helper", "refund", STATE)["entry"]
-    unheard_of = str(uuid.uuid4())
-    naive = dt.datetime(2026, 11, 21)
-    failing: list[tuple[Callable[[], object], type[mythos.MythosError], str | None]] = [
-        (lambda: rituals.save("", "refund", b""), mythos.Invalid, "assistant"),
-        (lambda: rituals.save("helper", 3, b""), mythos.Invalid, "ritual"),  # type: ignore[arg-type]
-        (lambda: rituals.save("helper", "refund", "text"), mythos.Invalid, "payload"),  # type: ignore[arg-type]
-        (lambda: rituals.save("helper", "refund", bytes(64 * 1024**2 + 1)), mythos.Limit, "payload"),
-        (lambda: rituals.save("helper", "refund", b"", intent={"labels": ["\0"]}), mythos.Invalid, "labels"),
-        (lambda: rituals.save("helper", "refund", b"", operation="x"), mythos.Invalid, "operation"),
-        (lambda: rituals.save("helper", "refund", b"", parent={"kind": "absent"}), mythos.Conflict, "parent"),
-        (lambda: rituals.restore("x"), mythos.Invalid, "entry"),
-        (lambda: rituals.restore(unheard_of), mythos.NotFound, None),
-        (lambda: rituals.entry(unheard_of), mythos.NotFound, None),
-        (lambda: rituals.list(since=naive), mythos.Invalid, "since"),
-        (lambda: rituals.list(limit=0), mythos.Limit, "limit"),
-        (lambda: rituals.list(after={"value": None, "id": "x"}), mythos.Invalid, "after.id"),
-    ]
-    for call, kind, field in failing:
-        error = failure(call)
-        assert (type(error), error.field) == (kind, field), error
-    assert [entry["entry"] for entry in rituals.list()["items"]] == [entry]
+def test_entries_are_listed_page_by_page(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    entries = [rituals.save("ana", "refund", bytes([n]), intent={"labels": [f"{n % 2}"]}) for n in range(5)]
+    rituals.save("bob", "refund", b"")
+    seen, after = [], None
+    while True:
+        page = shaped(rituals.list(assistant="ana", ritual="refund", after=after, limit=2), Page[CompressedRitual])
+        seen += page["items"]
+        if (after := page["next"]) is None:
+            break
+    assert seen == entries[::-1]
+    assert [entry["sequence"] for entry in rituals.list(assistant="ana", labels=["1"])["items"]] == [4, 2]
+    start = entries[0]["created_at"]
+    assert len(rituals.list(since=start)["items"]) == 6
+    assert rituals.list(before=start)["items"] == []
+    for limit in (0, 100_000):
+        with pytest.raises(mythos.Limit):
+            rituals.list(limit=limit)
 
 
-def test_threads_save_side_by_side(mine: mythos.Mythos) -> None:
-    rituals = mine.rituals()
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"assistant": ""}, "assistant"),
+        ({"ritual": None}, "ritual"),
+        ({"operation": "no uuid"}, "operation"),
+        ({"parent": {"kind": "eldest"}}, "parent"),
+        ({"intent": {"labels": [3]}}, "intent.labels[0]"),
+        ({"intent": {"codex_root": "00" * 32}}, "codex"),
+    ],
+)
+def test_what_is_not_acceptable_is_named(arguments: dict[str, Any], field: str) -> None:
+    rituals = mythos.Mythos.in_memory().rituals()
+    with pytest.raises(mythos.Invalid) as caught:
+        rituals.save(**{"assistant": "ana", "ritual": "refund", "payload": b"", **arguments})
+    assert caught.value.field is not None
+    assert caught.value.field.startswith(field)
+    assert rituals.list()["items"] == []
 
-    def work(thread: int) -> list[int]:
-        return [rituals.save(f"helper {thread}", "refund", b"%d" % step)["sequence"] for step in range(12)]
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for thread, sequences in enumerate(pool.map(work, range(8))):
-            assert sequences == list(range(1, 13))
-            latest = rituals.latest(f"helper {thread}", "refund")
-            assert latest is not None and latest["payload"] == b"11"
+def test_too_large_a_payload_is_refused() -> None:
+    with pytest.raises(mythos.Limit) as caught:
+        mythos.Mythos.in_memory().rituals().save("ana", "refund", bytes((64 << 20) + 1))
+    assert caught.value.field == "payload"
 
 
-def test_of_racing_saves_behind_one_entry_one_wins(mine: mythos.Mythos) -> None:
-    rituals = mine.rituals()
-    parent = rituals.save("helper", "refund", b"")["entry"]
+def test_a_naive_moment_is_refused() -> None:
+    with pytest.raises(mythos.Invalid, match="naive") as caught:
+        mythos.Mythos.in_memory().rituals().list(since=dt.datetime(2026, 11, 21))
+    assert caught.value.field == "since"
+
+
+def test_what_does_not_exist_is_not_found(home: mythos.Mythos) -> None:
+    for call in (home.rituals().restore, home.rituals().entry, home.rituals().verify):
+        with pytest.raises(mythos.NotFound):
+            call(OPERATION)
+
+
+def damaged_by_dicts(tmp_path: Path) -> mythos.Mythos:
+    store = DictStore()
+    home = mythos.Mythos.with_store(store)
+    save_two(home)
+    for cells in store._cells.values():
+        cells[max(cells)] += b"!"
+    return home
+
+
+def damaged_in_the_file(tmp_path: Path) -> mythos.Mythos:
+    path = tmp_path / "mythos.db"
+    with mythos.Mythos.open(path) as home:
+        save_two(home)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE cells SET bytes = CAST(bytes || x'21' AS BLOB) WHERE name = (SELECT max(name) FROM cells)")
+    connection.close()
+    return mythos.Mythos.open(path)
+
+
+def save_two(home: mythos.Mythos) -> None:
+    home.rituals().save("ana", "refund", b"first")
+    home.rituals().save("ana", "refund", b"second")
+
+
+@pytest.mark.parametrize("damage", [damaged_by_dicts, damaged_in_the_file])
+def test_a_damaged_cell_is_never_restored(damage: Any, tmp_path: Path) -> None:
+    with damage(tmp_path) as home:
+        rituals = home.rituals()
+        with pytest.raises(mythos.Corrupt, match="damaged: expected [0-9a-f]{64}, found [0-9a-f]{64}"):
+            rituals.latest("ana", "refund")
+        found = shaped(rituals.newest_verifiable("ana", "refund"), VerifiableRitual)
+        assert found["restored"]["payload"] == b"first"
+        assert [skipped["sequence"] for skipped in found["skipped"]] == [2]
+        assert rituals.newest_verifiable("ana", "refund", before=1) is None
+        verification = rituals.verify(found["skipped"][0]["entry"])
+        assert not verification["verified"]
+        assert verification["finding"] is not None
+
+
+def test_many_threads_save_into_one_line(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    with ThreadPoolExecutor(8) as pool:
+        saved = list(pool.map(lambda n: rituals.save("ana", "refund", bytes([n])), range(40)))
+    assert sorted(entry["sequence"] for entry in saved) == list(range(1, 41))
+    assert {rituals.restore(entry["entry"])["payload"] for entry in saved} == {bytes([n]) for n in range(40)}
+
+
+def test_of_racing_saves_behind_one_entry_one_wins(home: mythos.Mythos) -> None:
+    rituals = home.rituals()
+    parent = rituals.save("ana", "refund", b"")["entry"]
 
     def save(thread: int) -> str:
         try:
-            return rituals.save("helper", "refund", b"%d" % thread, parent={"kind": "entry", "entry": parent})["entry"]
-        except mythos.Conflict as error:
-            assert error.is_retryable
+            return rituals.save("ana", "refund", bytes([thread]), parent={"kind": "entry", "entry": parent})["entry"]
+        except mythos.Conflict:
             return "conflict"
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        outcomes = sorted(pool.map(save, range(8)))
-    assert outcomes[1:] == ["conflict"] * 7
-
-
-def damage(path: Path, table: str, cell: str) -> None:
-    """Flips a bit in the last byte of a cell of a closed file."""
-    connection = sqlite3.connect(path)
-    with connection:
-        (number, stored) = connection.execute(
-            "SELECT cell, bytes FROM cells JOIN cell_owners USING (owner) WHERE record_table = ? AND name = ?",
-            (table, bytes.fromhex(cell)),
-        ).fetchone()
-        damaged = stored[:-1] + bytes([stored[-1] ^ 1])
-        connection.execute("UPDATE cells SET bytes = ? WHERE cell = ?", (damaged, number))
-    connection.close()
-
-
-def test_damage_is_found_and_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "assistants.db"
-    with mythos.Mythos.open(path) as mine:
-        sound = mine.rituals().save("helper", "refund", STATE)
-        broken = mine.rituals().save("helper", "refund", bytes(range(256)) * 8)
-    damage(path, "ritual_heads", broken["compressed_ritual_data"]["cell"])
-    with mythos.Mythos.open(path) as mine:
-        rituals = mine.rituals()
-        for restore in (lambda: rituals.latest("helper", "refund"), lambda: rituals.restore(broken["entry"])):
-            error = failure(restore)
-            assert isinstance(error, mythos.Corrupt)
-            assert not error.is_retryable
-        verification = rituals.verify(broken["entry"])
-        assert not verification["verified"] and verification["finding"]
-        newest = rituals.newest_verifiable("helper", "refund")
-        check(newest, VerifiableRitual)
-        assert newest is not None
-        assert newest["restored"] == {"entry": sound, "payload": STATE}
-        assert [skipped["entry"] for skipped in newest["skipped"]] == [broken["entry"]]
-        assert rituals.newest_verifiable("helper", "refund", before=1) is None
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(save, range(8)))[1:] == ["conflict"] * 7
