@@ -34,6 +34,11 @@ impl Failure {
         Self { field: Some(error.path().to_owned()), ..Self::new(ErrorKind::Invalid, error.to_string()) }
     }
 
+    /// Says that an answer of the core cannot be converted, which is a defect.
+    pub(crate) fn answer(error: ConversionError) -> Self {
+        Self::new(ErrorKind::Internal, format!("the answer cannot be converted: {error}"))
+    }
+
     fn to_object(&self, env: &Env) -> napi::Result<sys::napi_value> {
         let mut object = Object::new(env)?;
         object.set("code", self.kind.name())?;

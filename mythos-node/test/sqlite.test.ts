@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 
 import { Mythos, MythosError, SqliteStore } from 'mythos';
 
-const REQUEST = { assistant: 'ana', ritual: 'refund', payload: Buffer.from('state') };
+const REQUEST = { assistant: 'ana', ritual: 'refund' };
+const STATE = Buffer.from('state');
 let directory = '';
 
 before(async () => {
@@ -19,16 +20,16 @@ test('what was saved is there when the file is opened again, by either way', asy
   const store = await SqliteStore.open(path);
   const { close } = store;
   const mythos = await Mythos.withStore(store);
-  const saved = await mythos.rituals().save(REQUEST);
+  const saved = await mythos.rituals().save(REQUEST, STATE);
   await close();
   await close();
-  await assert.rejects(mythos.rituals().save(REQUEST), (error) => error instanceof MythosError);
+  await assert.rejects(mythos.rituals().save(REQUEST, STATE), (error) => error instanceof MythosError);
 
   const reader = await Mythos.withStore(await SqliteStore.open(path, { read_only: true }));
   assert.deepEqual((await reader.rituals().latest('ana', 'refund'))?.entry, saved);
-  await assert.rejects(reader.rituals().save(REQUEST), { code: 'Invalid' });
+  await assert.rejects(reader.rituals().save(REQUEST, STATE), { code: 'Invalid' });
   const owner = await Mythos.open(path);
-  assert.equal((await owner.rituals().save(REQUEST)).sequence, 2);
+  assert.equal((await owner.rituals().save(REQUEST, STATE)).sequence, 2);
   assert.equal((await owner.maintain()).done, true);
 });
 
@@ -45,7 +46,7 @@ test('a file that cannot be opened, and options that are none, are errors of the
 test('200 calls at once on one file all succeed', async () => {
   const store = await SqliteStore.open(join(directory, 'many.db'));
   const cache = (await Mythos.withStore(store)).rituals();
-  const saves = Array.from({ length: 200 }, (_, number) => cache.save({ ...REQUEST, ritual: `ritual ${number}` }));
+  const saves = Array.from({ length: 200 }, (_, number) => cache.save({ ...REQUEST, ritual: `ritual ${number}` }, STATE));
   assert.equal((await Promise.all(saves)).length, 200);
   await store.close();
 });

@@ -50,16 +50,16 @@ export async function sample(): Promise<void> {
   const stores: AnyStore[] = [new Host(), new MemoryStore(), await SqliteStore.open('file', { read_only: true })];
   for (const store of stores) {
     const { save, latest } = (await Mythos.withStore(store)).rituals();
-    const entry: CompressedRitual = await save({ assistant: 'a', ritual: 'r', payload: new Uint8Array(1) });
+    const entry: CompressedRitual = await save({ assistant: 'a', ritual: 'r' }, new Uint8Array(1));
     const restored = await latest(entry.assistant, entry.ritual);
     // @ts-expect-error: there may be no entry.
     restored.payload;
     const payload: Buffer | undefined = restored?.payload;
     payload?.toString('utf8');
     // @ts-expect-error: bytes are no text.
-    await save({ assistant: 'a', ritual: 'r', payload: 'text' });
+    await save({ assistant: 'a', ritual: 'r' }, 'text');
     // @ts-expect-error: the members have the names of the record.
-    await save({ assistantId: 'a', ritual: 'r', payload: new Uint8Array(1) });
+    await save({ assistantId: 'a', ritual: 'r' }, new Uint8Array(1));
   }
 
   // @ts-expect-error: an object without the methods is no store.
