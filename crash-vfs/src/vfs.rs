@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::{fmt, ptr, slice};
 
@@ -21,6 +22,7 @@ struct Shared {
     name: String,
     base: Pointer<ffi::sqlite3_vfs>,
     events: Mutex<Vec<Event>>,
+    flushes_fail: AtomicBool,
 }
 
 /// A file that is open through some [`CrashVfs`].
@@ -62,6 +64,7 @@ impl CrashVfs {
             name: name.to_owned(),
             base: Pointer(base.cast_const()),
             events: Mutex::default(),
+            flushes_fail: AtomicBool::new(false),
         });
         let z_name = CString::new(name).unwrap_or_default().into_raw();
         // SAFETY: `base` is a valid VFS. The copy only differs in what is set here; its other functions do not look
@@ -87,6 +90,11 @@ impl CrashVfs {
     /// Notes something between the events.
     pub fn mark(&self, mark: u64) {
         self.0.push(Event::Mark(mark));
+    }
+
+    /// From now on lets every flush fail, or none; what is to be flushed stays written, as on a failing disk.
+    pub fn fail_flushes(&self, fail: bool) {
+        self.0.flushes_fail.store(fail, Ordering::SeqCst);
     }
 
     /// What has happened so far.
@@ -246,6 +254,9 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
+    if lock(&FILES).get(&file.addr()).is_some_and(|open| open.vfs.flushes_fail.load(Ordering::SeqCst)) {
+        return ffi::SQLITE_IOERR_FSYNC;
+    }
     let code = recorded(
         file,
         // SAFETY: the arguments are SQLite's.

@@ -1,5 +1,7 @@
 //! Holds the architecture invariants of ARCHITECTURE.md by reading the sources.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The codex log through its public interface.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod damage;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! part, and no acknowledged batch is missing or partial afterwards.
 
 #![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,7 @@ use std::path::Path;
 use crash_vfs::{CrashVfs, Files, Record};
 use mythos_core::store::{
     Answer, Batch, Budget, CellName, Expect, Field, FieldKind, Names, Owner, Read, RecordOp, Schema,
-    SqliteOptions, SqliteStore, Store, Synchronous, Table,
+    SqliteOptions, SqliteStore, Store, StoreError, Synchronous, Table,
 };
 use mythos_core::types::{RecordId, TenantId};
 
@@ -153,4 +154,28 @@ fn the_same_test_notices_a_store_that_does_not_flush() {
     assert_eq!(record.marks_before(end).count() as u64, BATCHES);
     let files = record.after_power_loss(end, |_| false);
     assert_eq!(lost(&record, end, &files).len() as u64, BATCHES);
+}
+
+#[test]
+fn a_commit_whose_flush_fails_has_an_unknown_outcome_and_is_not_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = CrashVfs::register("failing-flushes");
+    let mut options = SqliteOptions::default();
+    options.vfs = Some(disk.name().to_owned());
+    let store = SqliteStore::open(&directory.path().join("store.db"), &[STEPS], &options).unwrap();
+    let is_there = |store: &SqliteStore| {
+        let answers = store.read(&[Read::Record { table: STEPS, id: id(1, 0) }]).unwrap();
+        matches!(&answers[..], [Answer::Record { record: Some(_) }])
+    };
+    disk.fail_flushes(true);
+    let error = store.commit(&batch(1)).unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
+    assert!(!is_there(&store));
+    disk.fail_flushes(false);
+
+    // Why it is unknown: the log holds all of the batch, and recovery after a crash finds it there.
+    let moment = disk.record().events().len();
+    assert_eq!(recovered(&disk.record().after_power_loss(moment, |_| true)), BTreeSet::from([1]));
+    store.commit(&batch(1)).unwrap();
+    assert!(is_there(&store));
 }

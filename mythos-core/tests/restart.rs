@@ -1,5 +1,7 @@
 //! The restart service through its public methods: what is recorded, what is handed out, what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod damage;
 
 use std::sync::Arc;
@@ -38,12 +40,12 @@ fn spec(options: RestartPolicyOptions) -> DeploymentSpec {
 }
 
 fn save(mythos: &Mythos, payload: &str) -> CompressedRitual {
-    let mut save = SaveRitual::new(ana(), work(), payload.as_bytes());
+    let mut save = SaveRitual::new(ana(), work());
     if let Ok(head) = mythos.codices().codex(&"rules".parse().unwrap()) {
         save.intent.codex = Some(head.codex);
         save.intent.codex_root = Some(head.heads[0].codex_root);
     }
-    mythos.rituals().save(&save).unwrap()
+    mythos.rituals().save(&save, payload.as_bytes()).unwrap()
 }
 
 fn change_codex(mythos: &Mythos, text: &str) {

@@ -5,11 +5,13 @@
 //! and carries effects out, until its store crashes it or nothing is left to do. Chance is a function of a seed, and a
 //! crash takes no time, so a run with crashes must leave exactly the records that the undisturbed run leaves.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod damage;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
 use damage::{cells, overwrite_cell, owner, records};
 
@@ -21,10 +23,8 @@ use mythos_core::restart::{
     StopAssistant, Supervisor,
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
-use mythos_core::store::{
-    Answer, Batch, Budget, Capabilities, Cell, Maintained, MemoryStore, Model, Read, Record, RecordOp, Store,
-    StoreError,
-};
+use mythos_core::store::{Batch, Cell, MemoryStore, Model, Record, RecordOp, Store};
+use mythos_core::testing::{Fault, FaultStore, SimulatedClock};
 use mythos_core::types::{
     AssistantId, Clock, CodexId, Digest, OperationId, RitualId, Runtime, SeededEntropy, SupervisorId,
     Timestamp,
@@ -34,73 +34,8 @@ use mythos_core::{Error, ErrorKind, Mythos, TABLES};
 /// So many random runs by default; `MYTHOS_SIMULATION_SEEDS` asks for more.
 const DEFAULT_SEEDS: u64 = 300;
 
-/// When a process dies: at its n-th call of the store, before or after the call took effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Crash {
-    call: usize,
-    took_effect: bool,
-}
-
-/// A store that stops answering one process at a given call.
-#[derive(Debug)]
-struct CrashingStore {
-    inner: MemoryStore,
-    /// The calls so far.
-    calls: Mutex<Vec<Call>>,
-    crash: Option<Crash>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
-    Read,
-    Commit,
-}
-
-impl CrashingStore {
-    /// Counts a call: `Some` if the process is dead by then, and whether it died only after this call took effect.
-    fn count(&self, call: Call) -> Option<bool> {
-        let mut calls = self.calls.lock().unwrap();
-        calls.push(call);
-        let crash = self.crash.filter(|crash| crash.call <= calls.len())?;
-        Some(crash.took_effect && crash.call == calls.len())
-    }
-}
-
-fn dead() -> StoreError {
-    StoreError::Unknown { message: "the process died".to_owned(), source: None }
-}
-
-impl Store for CrashingStore {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
-        if self.count(Call::Read).is_some() { Err(dead()) } else { self.inner.read(reads) }
-    }
-
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        match self.count(Call::Commit) {
-            None => self.inner.commit(batch),
-            Some(false) => Err(dead()),
-            Some(true) => self.inner.commit(batch).and(Err(dead())),
-        }
-    }
-
-    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
-        self.inner.maintain(budget)
-    }
-}
-
-/// Stands still unless the simulation moves it.
-#[derive(Debug, Clone, Default)]
-struct SimulatedClock(Arc<AtomicI64>);
-
-impl Clock for SimulatedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_microseconds(self.0.load(Ordering::Relaxed)).unwrap_or(Timestamp::MAX)
-    }
-}
+/// What goes wrong in one life: at which call of its store, and how.
+type Planned = (u64, Fault);
 
 /// What happens to an assistant, seen from the host.
 #[derive(Debug, Clone)]
@@ -113,9 +48,15 @@ enum Happening {
 
 #[derive(Debug, Clone)]
 struct Scripted {
-    at_ms: i64,
+    at_ms: u64,
     assistant: AssistantId,
     happening: Happening,
+}
+
+impl Scripted {
+    fn at(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH.saturating_add(Duration::from_millis(self.at_ms))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -178,7 +119,7 @@ impl World {
         let world = Self {
             scenario,
             store: MemoryStore::new(),
-            clock: SimulatedClock::default(),
+            clock: SimulatedClock::new(Timestamp::UNIX_EPOCH),
             fed: 0,
             launches: BTreeMap::new(),
             answered: BTreeSet::new(),
@@ -267,7 +208,7 @@ impl World {
         Self {
             scenario: self.scenario.clone(),
             store,
-            clock: SimulatedClock(Arc::new(AtomicI64::new(self.clock.0.load(Ordering::Relaxed)))),
+            clock: SimulatedClock::new(self.clock.now()),
             fed: self.fed,
             launches: self.launches.clone(),
             answered: self.answered.clone(),
@@ -275,49 +216,57 @@ impl World {
         }
     }
 
-    /// One process, until it dies or nothing is left to do; which calls of the store it made.
-    fn life(&mut self, crash: Option<Crash>) -> Result<Vec<Call>, Error> {
-        let store = Arc::new(CrashingStore { inner: self.store.clone(), calls: Mutex::default(), crash });
-        let mythos = self.mythos(Arc::clone(&store) as Arc<dyn Store>);
+    /// One process, until it dies or nothing is left to do; how many calls of the store it made.
+    fn life(&mut self, planned: Option<Planned>) -> Result<u64, Error> {
+        let store = FaultStore::new(self.store.clone());
+        if let Some((call, fault)) = planned {
+            store.plan(call, fault);
+        }
+        let mythos = self.mythos(Arc::new(store.clone()));
         let supervisor = mythos.deployments().supervise(&supervisor_id())?;
         loop {
-            self.feed(&supervisor)?;
-            supervisor.tick()?;
-            self.carry_out_all(&supervisor)?;
-            let scripted = self.scenario.script.get(self.fed).map(|scripted| scripted.at_ms * 1_000);
-            let timer = supervisor.next_timeout()?.map(Timestamp::as_microseconds);
-            match scripted.into_iter().chain(timer).min() {
-                None => return Ok(store.calls.lock().unwrap().clone()),
-                Some(moment) => self.clock.0.fetch_max(moment, Ordering::Relaxed),
-            };
+            match self.turn(&supervisor) {
+                // A fault that is no crash: the same process goes on with the next turn of its loop.
+                Err(error) if error.is_retryable() && !store.is_down() => {}
+                Err(error) => return Err(error),
+                Ok(None) => return Ok(store.calls()),
+                Ok(Some(moment)) => self.clock.set(moment.max(self.clock.now())),
+            }
         }
+    }
+
+    /// One turn of the host's loop; when the next is due.
+    fn turn(&mut self, supervisor: &Supervisor) -> Result<Option<Timestamp>, Error> {
+        self.feed(supervisor)?;
+        supervisor.tick()?;
+        self.carry_out_all(supervisor)?;
+        let scripted = self.scenario.script.get(self.fed).map(Scripted::at);
+        Ok(scripted.into_iter().chain(supervisor.next_timeout()?).min())
     }
 
     fn carry_out_all(&mut self, supervisor: &Supervisor) -> Result<(), Error> {
         loop {
-            // A small number, so that handing out goes on behind what was handed out already.
-            let effects = supervisor.poll_effects(2)?;
-            if effects.is_empty() {
-                return Ok(());
-            }
-            for effect in effects {
-                let mut next = Some(effect);
-                while let Some(effect) = next.take() {
-                    if matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
-                        next = supervisor.carry_out(&effect)?.next;
-                        continue;
-                    }
-                    let outcome = self.host(&effect.id, &effect.assistant, &effect.action);
-                    supervisor.answer(&effect.id, &outcome)?;
-                    self.answered.insert(effect.id);
+            // One at a time, so that handing out goes on behind what was handed out already.
+            let Some(effect) = supervisor.poll_effects(1)?.pop() else { return Ok(()) };
+            let mut next = Some(effect);
+            while let Some(effect) = next.take() {
+                if matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
+                    next = supervisor.carry_out(&effect)?.next;
+                    continue;
                 }
+                let outcome = self.host(&effect.id, &effect.assistant, &effect.action);
+                if let Err(error) = supervisor.answer(&effect.id, &outcome) {
+                    supervisor.give_back(&effect.id);
+                    return Err(error);
+                }
+                self.answered.insert(effect.id);
             }
         }
     }
 
     fn feed(&mut self, supervisor: &Supervisor) -> Result<(), Error> {
         while let Some(scripted) = self.scenario.script.get(self.fed) {
-            if scripted.at_ms * 1_000 > self.clock.now().as_microseconds() {
+            if scripted.at() > self.clock.now() {
                 break;
             }
             let operation = Some(OperationId::from_name(&format!("script {}", self.fed)));
@@ -371,16 +320,16 @@ impl World {
         }
     }
 
-    /// Lives until a life ends by itself; each one before it dies as `crashes` says. The calls of the last.
-    fn run(&mut self, crashes: impl IntoIterator<Item = Crash>) -> Vec<Call> {
-        let mut crashes = crashes.into_iter();
+    /// Lives until a life ends by itself, each with what is planned for it. How many calls the last made.
+    fn run(&mut self, planned: impl IntoIterator<Item = Planned>) -> u64 {
+        let mut planned = planned.into_iter();
         loop {
-            match self.life(crashes.next()) {
+            match self.life(planned.next()) {
                 Ok(calls) => {
                     self.refuse_paused();
                     return calls;
                 }
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Unknown, "{error:?}"),
+                Err(error) => assert!(error.is_retryable(), "{error:?}"),
             }
             // Another process took over and was paused at once; the next life takes over from it.
             let other = self.undisturbed_mythos().deployments().supervise(&supervisor_id()).unwrap();
@@ -478,20 +427,12 @@ fn hopeless() -> Scenario {
     Scenario { failing_percent: 100, ..small() }
 }
 
-fn undisturbed(world: &World) -> (Outcomes, Vec<Call>) {
+fn undisturbed(world: &World) -> (Outcomes, u64) {
     let mut world = world.copy();
     let calls = world.run([]);
     let outcomes = world.outcomes();
     outcomes.check();
     (outcomes, calls)
-}
-
-/// A crash at each of these calls: before it took effect, and if it is a commit, also after.
-fn crashes(calls: &[Call]) -> impl Iterator<Item = Crash> {
-    (1..).zip(calls).flat_map(|(call, kind)| {
-        let outcomes: &[bool] = if *kind == Call::Commit { &[false, true] } else { &[false] };
-        outcomes.iter().map(move |took_effect| Crash { call, took_effect: *took_effect })
-    })
 }
 
 #[test]
@@ -517,14 +458,14 @@ fn the_small_scenarios_are_what_they_are_meant_to_be() {
 }
 
 #[test]
-fn a_crash_at_any_call_changes_nothing() {
+fn a_fault_at_any_call_changes_nothing() {
     for scenario in [small(), hopeless()] {
         let world = World::new(scenario);
         let (expected, calls) = undisturbed(&world);
-        for crash in crashes(&calls) {
+        for planned in (1..=calls).flat_map(|call| Fault::ALL.map(|fault| (call, fault))) {
             let mut world = world.copy();
-            world.run([crash]);
-            assert_eq!(world.outcomes(), expected, "{crash:?}");
+            world.run([planned]);
+            assert_eq!(world.outcomes(), expected, "{planned:?}");
         }
     }
 }
@@ -535,12 +476,12 @@ fn two_crashes_at_any_calls_change_nothing() {
     scenario.script.truncate(2);
     let world = World::new(scenario);
     let (expected, calls) = undisturbed(&world);
-    for first in crashes(&calls) {
-        let calls = world.copy().run([first]);
-        for second in crashes(&calls) {
+    for first in 1..=calls {
+        for second in 1..=calls {
             let mut world = world.copy();
-            world.run([first, second]);
-            assert_eq!(world.outcomes(), expected, "{first:?} {second:?}");
+            // After the first call took effect, and before the second did: the two hardest to tell apart.
+            world.run([(first, Fault::CrashAfter), (second, Fault::CrashBefore)]);
+            assert_eq!(world.outcomes(), expected, "{first} {second}");
         }
     }
 }
@@ -583,7 +524,7 @@ fn random(seed: u64) -> Scenario {
                 2 => Happening::Deploy(spec.clone()),
                 _ => Happening::Fail,
             };
-            let at_ms = i64::try_from(pick(&format!("when {number}"), 60_000)).unwrap();
+            let at_ms = pick(&format!("when {number}"), 60_000);
             script.push(Scripted { at_ms, assistant: assistant.clone(), happening });
         }
     }
@@ -592,22 +533,22 @@ fn random(seed: u64) -> Scenario {
 }
 
 #[test]
-fn random_crashes_in_random_scenarios_change_nothing() {
+fn random_faults_in_random_scenarios_change_nothing() {
     let seeds = std::env::var("MYTHOS_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(DEFAULT_SEEDS) {
         let mut world = World::new(random(seed));
         let (expected, calls) = undisturbed(&world);
-        let crashes: Vec<_> = (0..draw(seed, "lives") % 8)
+        let planned: Vec<_> = (0..draw(seed, "lives") % 8)
             .map(|life| {
                 // The more lives, the less is left to do for each.
-                let call = 1 + draw(seed, &format!("life {life}")) % calls.len().div_ceil(2) as u64;
-                let call = usize::try_from(call).unwrap();
-                Crash { call, took_effect: draw(seed, &format!("effect {life}")) % 2 == 0 }
+                let call = 1 + draw(seed, &format!("life {life}")) % calls.div_ceil(2);
+                let fault = draw(seed, &format!("fault {life}")) % Fault::ALL.len() as u64;
+                (call, Fault::ALL[usize::try_from(fault).unwrap()])
             })
             .collect();
-        world.run(crashes.iter().copied());
+        world.run(planned.iter().copied());
         let outcomes = world.outcomes();
         outcomes.check();
-        assert_eq!(outcomes, expected, "seed {seed}, {crashes:?}");
+        assert_eq!(outcomes, expected, "seed {seed}, {planned:?}");
     }
 }

@@ -440,7 +440,7 @@ impl CodexProofOfSymbolEngine {
         let change = match mutation.clone() {
             Mutation::Add { clause, text, position } => {
                 let end = parents.first().map_or(0, |parent| parent.state.clauses.len());
-                let position = position.unwrap_or(u32::try_from(end).unwrap_or(u32::MAX));
+                let position = position.unwrap_or_else(|| u32::try_from(end).unwrap_or(u32::MAX));
                 Change::Add { clause, text: commit(TEXT, &text)?, position }
             }
             Mutation::Replace { clause, text } => Change::Replace { clause, text: commit(TEXT, &text)? },

@@ -234,7 +234,12 @@ impl Supervisor {
             .limit(PAGE);
         let mut effects = Vec::new();
         loop {
-            let (deployments, next) = self.page(&query)?;
+            let (deployments, next) = match self.page(&query) {
+                Ok(page) => page,
+                // What is marked as handed out must reach the caller; the error comes back with the next call.
+                Err(_) if !effects.is_empty() => return Ok(effects),
+                Err(error) => return Err(error),
+            };
             for effect in deployments.iter().filter_map(|deployment| deployment.effect(self.epoch)) {
                 if effects.len() >= limit as usize {
                     return Ok(effects);

@@ -355,11 +355,7 @@ impl RitualCompressionCache {
         })
     }
 
-    fn head_and_entry(
-        &self,
-        save: &SaveRitual,
-        entry: EntryId,
-    ) -> Result<(Option<Stored<RitualHead>>, Option<Stored<CompressedRitual>>)> {
+    fn head_and_entry(&self, save: &SaveRitual, entry: EntryId) -> Result<HeadAndEntry> {
         let head = RitualHead::record_id(self.access.tenant(), &save.assistant, &save.ritual);
         let [head, entry] = self.access.read([
             Read::Record { table: RitualHead::TABLE, id: head },
@@ -502,6 +498,9 @@ struct EncodedPayload {
     commitment: Commitment,
     entropy_score: crate::types::Score,
 }
+
+/// The head that a save comes behind, and the entry that an earlier attempt may have left.
+type HeadAndEntry = (Option<Stored<RitualHead>>, Option<Stored<CompressedRitual>>);
 
 fn check_parent(expected: ParentExpectation, head: Option<&Stored<RitualHead>>) -> Result<()> {
     let newest = head.map(|head| head.model.latest.entry);

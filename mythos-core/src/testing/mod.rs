@@ -3,6 +3,7 @@
 pub mod broken;
 mod clock;
 pub mod conformance;
+pub mod decoders;
 mod fault;
 
 pub use clock::{SimulatedClock, simulated_runtime};

@@ -159,7 +159,7 @@ fn verify(copy: &Connection) -> Result<(), StoreError> {
 
 /// Makes a new name survive a power loss.
 fn flush_directory(path: &Path) -> Result<(), StoreError> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let Some(directory) = path.parent() else { return Ok(()) };
     File::open(directory).and_then(|directory| directory.sync_all()).attempt("flush the copy's directory")
 }
 

@@ -55,7 +55,8 @@ impl Place {
         name.into()
     }
 
-    /// Says what the file is without changing a byte of it.
+    /// Says what the file is without changing a byte of it. (Beside a file with a write-ahead log SQLite may leave an
+    /// empty log, as it does for every reader.)
     ///
     /// SQLite itself looks: reading the file here would, on closing it, drop the locks that other connections of
     /// this process hold on it (POSIX `fcntl`).
@@ -65,7 +66,8 @@ impl Place {
             Ok(metadata) if metadata.len() == 0 => return Ok(Found::Nothing),
             Ok(metadata) if !metadata.is_file() => return Err(invalid(format!("{shown} is not a file"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            found => drop(found.attempt(&format!("look at {shown}"))?),
+            Err(error) => return Err(error).attempt(&format!("look at {shown}")),
+            Ok(_) => {}
         }
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut application = application_id(&connection);

@@ -187,7 +187,7 @@ fn pages_follow_the_reference_in_every_order_and_from_every_cursor() {
                 let by = by.map(str::to_owned);
                 let read = Read::Count { table: ITEMS, filters: filters.clone(), by, cap };
                 let (found, wanted) =
-                    (store.read(std::slice::from_ref(&read)), reference.read(&[read.clone()]));
+                    (store.read(std::slice::from_ref(&read)), reference.read(std::slice::from_ref(&read)));
                 match (&found.unwrap()[0], &wanted.unwrap()[0]) {
                     (Answer::Count { groups, capped }, Answer::Count { groups: wanted, capped: also }) => {
                         assert_eq!(capped, also, "{read:?}");

@@ -166,8 +166,7 @@ fn a_full_disk_is_unavailable_and_changes_nothing() {
 fn a_store_that_another_keeps_locked_is_unavailable_until_it_is_free() {
     let (_directory, path) = scratch();
     let other = open(&path);
-    let mut options = SqliteOptions::default();
-    options.busy_timeout = Duration::from_millis(30);
+    let options = SqliteOptions { busy_timeout: Duration::from_millis(30), ..SqliteOptions::default() };
     let store = SqliteStore::open(&path, &[ITEMS], &options).unwrap();
     let refused = other
         .writer

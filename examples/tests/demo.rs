@@ -1,0 +1,101 @@
+//! The demo as a whole: real processes, really killed, over a small tree that is made here.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// How many files the tree has: more than the fewest that the demo takes.
+const FILES: usize = 42;
+
+/// Writes a tree whose files are long enough that a save takes longer than a signal.
+fn write_tree(root: &Path) {
+    for file in 0..FILES {
+        let mut text = format!("//! File {file}. TODO: write it.\n");
+        for line in 0..200 {
+            // Numbers that do not repeat, so that they do not compress to nothing.
+            let number = (file * 200 + line).wrapping_mul(2_654_435_761) % 1_000_000_007;
+            writeln!(text, "const VALUE_{line}: u64 = {number};").unwrap();
+        }
+        let directory = root.join(format!("part{}", file % 5));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("file{file}.rs")), text).unwrap();
+    }
+}
+
+/// Runs the demo over a tree and gives its report and its figures.
+fn run(seed: &str) -> (String, Vec<(String, f64)>) {
+    let directory = tempfile::tempdir().unwrap();
+    let (tree, keep) = (directory.path().join("source"), directory.path().join("kept"));
+    write_tree(&tree);
+    let output = Command::new(env!("CARGO_BIN_EXE_demo"))
+        .arg(&tree)
+        .args(["--seed", seed, "--steps", "40", "--keep"])
+        .arg(&keep)
+        .output()
+        .unwrap();
+    let (told, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{told}\n{complained}", output.status);
+    look_inside(&told);
+    let figures = told.lines().filter_map(|line| line.strip_prefix("figure ")).map(|figure| {
+        let (name, value) = figure.split_once(' ').unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    });
+    (fs::read_to_string(keep.join("mythos-report.txt")).unwrap(), figures.collect())
+}
+
+/// Runs the line of Python that the demo names.
+fn look_inside(told: &str) {
+    let line = told.lines().map(str::trim).find(|line| line.starts_with("python3 -c")).unwrap();
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(shown.lines().count(), 5, "{line}\n{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    // Forty steps, the state before them, and one that was done again.
+    assert!(shown.starts_with("(42, '2"), "{shown}");
+}
+
+fn check(figures: &[(String, f64)]) {
+    let names: Vec<_> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = [
+        "demo.acknowledged_steps_lost",
+        "demo.steps_redone_after_damage",
+        "demo.kills",
+        "demo.stored_over_raw",
+    ];
+    assert_eq!(names, expected);
+    let [lost, redone, kills, stored_over_raw] = [0, 1, 2, 3].map(|index| figures[index].1);
+    assert_eq!(lost, 0.0);
+    assert!(redone >= 1.0, "{redone}");
+    assert!(kills >= 10.0, "{kills}");
+    assert!(stored_over_raw > 0.0 && stored_over_raw < 1.0, "{stored_over_raw}");
+}
+
+#[test]
+fn every_promise_is_kept_whenever_the_worker_is_killed() {
+    let (first, figures) = run("1");
+    check(&figures);
+    let (second, figures) = run("2");
+    check(&figures);
+    assert_eq!(first, second, "when the worker is killed does not show in the report");
+    assert!(first.starts_with("Audit of 40 files\n"), "{first}");
+    assert!(first.contains("open-work        40\n"), "{first}");
+}
+
+#[test]
+fn a_tree_that_is_too_small_and_a_directory_in_use_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = |tree: &Path, keep: &Path| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_demo")).arg(tree).arg("--keep").arg(keep).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let (tree, keep) = (directory.path().join("source"), directory.path().join("kept"));
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("one.rs"), "fn one() {}\n").unwrap();
+    assert!(demo(&tree, &keep).contains("1 text files"));
+    assert!(demo(&tree, &tree).contains("is not empty"));
+}

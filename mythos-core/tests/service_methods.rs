@@ -1,0 +1,142 @@
+//! The bindings offer what the core offers: the public methods of every service, read from the core's sources, equal
+//! those of the Python stubs and of the TypeScript sources.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Each service, and the file that implements it.
+const SERVICES: &[(&str, &str)] = &[
+    ("Mythos", "mythos.rs"),
+    ("RitualCompressionCache", "ritual/cache.rs"),
+    ("CodexProofOfSymbolEngine", "codex/engine.rs"),
+    ("AssistantDeploymentAutoRestarter", "restart/service.rs"),
+    ("Supervisor", "restart/supervisor.rs"),
+    ("SqliteStore", "store/sqlite/mod.rs"),
+    ("SqliteStore", "store/sqlite/backup.rs"),
+];
+
+/// Methods that other languages spell another way.
+const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
+    ("Mythos", "open_with", "the options are arguments of `open`"),
+    ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
+];
+
+type Methods = BTreeMap<String, BTreeSet<String>>;
+
+fn read(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The public methods of the services, from their `impl` blocks.
+fn core_methods() -> Methods {
+    let mut methods = Methods::new();
+    for (service, file) in SERVICES {
+        let source = syn::parse_file(&read(&format!("mythos-core/src/{file}"))).unwrap();
+        for item in source.items {
+            let syn::Item::Impl(block) = item else { continue };
+            let syn::Type::Path(of) = &*block.self_ty else { continue };
+            if block.trait_.is_some() || !of.path.is_ident(service) {
+                continue;
+            }
+            for item in block.items {
+                if let syn::ImplItem::Fn(function) = item
+                    && matches!(function.vis, syn::Visibility::Public(_))
+                {
+                    methods.entry((*service).to_owned()).or_default().insert(function.sig.ident.to_string());
+                }
+            }
+        }
+    }
+    for (service, method, _) in SPELLED_OTHERWISE {
+        assert!(methods.get_mut(*service).unwrap().remove(*method), "{service}.{method} is gone");
+    }
+    methods
+}
+
+/// The names that `method` finds in the lines below those in which `class` finds a service.
+fn methods_of_classes(
+    source: &str,
+    class: impl Fn(&str) -> Option<&str>,
+    method: impl Fn(&str) -> Option<String>,
+) -> Methods {
+    let services: BTreeSet<_> = SERVICES.iter().map(|(service, _)| *service).collect();
+    let mut methods = Methods::new();
+    let mut current: Option<String> = None;
+    for line in source.lines() {
+        if let Some(name) = class(line) {
+            current = services.contains(name).then(|| name.to_owned());
+        } else if let (Some(current), Some(name)) = (&current, method(line)) {
+            methods.entry(current.clone()).or_default().insert(name);
+        }
+    }
+    methods
+}
+
+fn identifier(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
+fn python_methods() -> Methods {
+    let method = |line: &str| {
+        let name = identifier(line.strip_prefix("    def ")?);
+        (!name.starts_with('_')).then(|| name.to_owned())
+    };
+    let source = read("mythos-py/python/mythos/_mythos.pyi");
+    methods_of_classes(&source, |line| line.strip_prefix("class ").map(identifier), method)
+}
+
+fn snake_case(name: &str) -> String {
+    name.chars().fold(String::new(), |mut snake, c| {
+        if c.is_uppercase() {
+            snake.push('_');
+        }
+        snake.extend(c.to_lowercase());
+        snake
+    })
+}
+
+fn node_methods() -> Methods {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mythos-node/ts");
+    let mut sources = String::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        sources.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        // A class does not go on in the next file.
+        sources.push_str("\nexport class None {\n");
+    }
+    let method = |line: &str| {
+        let rest =
+            line.strip_prefix("  ").filter(|rest| !rest.starts_with([' ', '*', '/', '#', '@', '}']))?;
+        let rest = ["static ", "async ", "get "]
+            .iter()
+            .fold(rest, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
+        let name = identifier(rest);
+        let called = rest[name.len()..].starts_with(['(', '<']);
+        // `over` wraps a native object; it is not exported to users' types.
+        (called && !name.is_empty() && name != "constructor" && name != "over").then(|| snake_case(name))
+    };
+    methods_of_classes(&sources, |line| line.strip_prefix("export class ").map(identifier), method)
+}
+
+fn without_spelled_otherwise(mut methods: Methods) -> Methods {
+    for (service, method, _) in SPELLED_OTHERWISE {
+        if let Some(methods) = methods.get_mut(*service) {
+            methods.remove(*method);
+        }
+    }
+    methods
+}
+
+#[test]
+fn bindings_offer_what_the_core_offers() {
+    let core = core_methods();
+    assert!(core.values().map(BTreeSet::len).sum::<usize>() > 35, "the core's methods were found: {core:?}");
+    assert_eq!(
+        without_spelled_otherwise(python_methods()),
+        core,
+        "Python's stubs (left) and the core (right)"
+    );
+    assert_eq!(without_spelled_otherwise(node_methods()), core, "Node's types (left) and the core (right)");
+}
