@@ -29,6 +29,7 @@ STEPS = [
     ("lint", ".", "cargo clippy --workspace --all-targets --locked -- -D warnings", {}),
     ("rust", ".", "cargo test --workspace --locked --no-fail-fast", {}),
     ("rust-docs", ".", "cargo doc --workspace --no-deps --locked", {"RUSTDOCFLAGS": "-D warnings"}),
+    ("readme", ".", "tools/readme.py", {}),
     ("rust-quickstart", ".", "cargo run --locked -q -p mythos-examples --bin quickstart", {}),
     ("python-setup", ".", "tools/python_setup.sh", {}),
     ("python", "mythos-py", f"{FRESH}/bin/python -m pytest -q", {}),
