@@ -48,7 +48,7 @@ describe('what is not data is refused, and its place is named', () => {
   cycle.self = cycle;
   const cases: [string, unknown, string, RegExp][] = [
     ['not an object', 'request', 'request', /string/],
-    ['nothing', undefined, 'request', /expected an object/],
+    ['nothing', undefined, 'request', /expected struct SaveRitual/],
     ['a member that is missing', request({ assistant: undefined }), 'request.assistant', /is missing/],
     ['a member that is not known', request({ colour: 'red' }), 'request.colour', /is not known/],
     ['NaN', request({ parent: NaN }), 'request.parent', /NaN is not a finite number/],
