@@ -309,9 +309,10 @@ for (const [name, make] of PLACES) {
 
       const next = await mythos.deployments().supervise('support');
       assert.deepEqual([next.id, next.epoch > supervisor.epoch], ['support', true]);
-      for (const refused of [supervisor.tick(), supervisor.pollEffects(), supervisor.carryOut(effect)]) {
-        await assert.rejects(refused, { name: 'MythosError', code: 'Conflict', field: 'epoch' });
-      }
+      const stale = { name: 'MythosError', code: 'Conflict', field: 'epoch' };
+      await assert.rejects(supervisor.tick(), stale);
+      await assert.rejects(supervisor.pollEffects(), stale);
+      await assert.rejects(supervisor.carryOut(effect), stale);
       assert.deepEqual(await only(next.pollEffects()), { ...effect, epoch: next.epoch });
     });
 

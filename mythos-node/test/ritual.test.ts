@@ -138,9 +138,9 @@ for (const [name, make] of PLACES) {
       const newest = await rituals.save(REQUEST, payload);
       assert.equal(newest.compressed_ritual_data.encoding, 'raw');
       const damaged = (await place.damaged(payload)).rituals();
-      for (const restore of [damaged.latest('ana', 'refund'), damaged.restore(newest.entry)]) {
-        await assert.rejects(restore, { name: 'MythosError', code: 'Corrupt', retryable: false });
-      }
+      const corrupt = { name: 'MythosError', code: 'Corrupt', retryable: false };
+      await assert.rejects(damaged.latest('ana', 'refund'), corrupt);
+      await assert.rejects(damaged.restore(newest.entry), corrupt);
       const { verified, finding } = await damaged.verify(newest.entry);
       assert.equal(verified, false);
       assert.match(finding ?? '', /expected .*found/);

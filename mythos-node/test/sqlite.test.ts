@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -54,69 +54,93 @@ test('200 calls at once on one file all succeed', async () => {
   await store.close();
 });
 
-test('a store is backed up while in use, and restored', async () => {
-  const [path, backup, restored] = ['used.db', 'backup.db', 'restored.db'].map((name) => join(directory, name)) as [string, string, string];
-  const mythos = await Mythos.open(path, { synchronous: 'normal', busy_timeout_ms: 5_000 });
+test('a closed store is Unavailable through everything that was opened on it', async () => {
+  const mythos = await Mythos.open(join(directory, 'closed.db'), { synchronous: 'normal' });
+  const [rituals, store] = [mythos.rituals(), mythos.sqlite()];
+  assert.ok(store);
+  await mythos.close();
+  await mythos.close();
+  await assert.rejects(rituals.save(REQUEST, STATE), { code: 'Unavailable' });
+  await assert.rejects(store.backup(join(directory, 'closed-backup.db')), { code: 'Unavailable' });
+  assert.equal(Mythos.inMemory().sqlite(), null);
+  await Mythos.inMemory().close();
+});
+
+test('a backup is made under readers and writers, tells how far it is, and is restored', async () => {
+  const mythos = await Mythos.open(join(directory, 'source.db'));
   const store = mythos.sqlite();
   assert.ok(store);
-  const { entry } = await mythos.rituals().save(REQUEST, STATE);
-  assert.deepEqual([store.statistics().commits, store.statistics().sorts], [1, 0]);
-  const reports: BackupProgress[] = [];
-  await store.backup(backup, (done) => reports.push(done));
-  const last = reports.at(-1);
-  assert.ok(last && last.total_pages > 0 && last.copied_pages === last.total_pages);
+  const payload = randomBytes(16 << 20);
+  const saved = await mythos.rituals().save(REQUEST, payload);
+  const told: BackupProgress[] = [];
+  const backup = join(directory, 'backup.db');
+  await Promise.all([
+    store.backup(backup, (done) => told.push(done)),
+    ...Array.from({ length: 20 }, (_, number) => mythos.rituals().save({ ...REQUEST, ritual: `other ${number}` }, STATE)),
+  ]);
+  assert.ok(told.length > 1);
+  const [first, last] = [told[0], told.at(-1)];
+  assert.ok(first && last && first.copied_pages < first.total_pages);
+  assert.equal(last.copied_pages, last.total_pages);
   await assert.rejects(store.backup(backup), { code: 'Invalid' });
-  const cause = new Error('no terminal');
-  const throwing = store.backup(join(directory, 'other.db'), () => {
-    throw cause;
+
+  const path = join(directory, 'restored.db');
+  await SqliteStore.restore(backup, path);
+  const restored = await Mythos.open(path);
+  assert.deepEqual(await restored.rituals().latest('ana', 'refund'), { entry: saved, payload });
+  await assert.rejects(SqliteStore.restore(join(directory, 'no such file'), join(directory, 'x.db')), MythosError);
+});
+
+test('a progress that throws fails the call, and the backup is made', async () => {
+  const store = await SqliteStore.open(join(directory, 'told.db'));
+  const backup = join(directory, 'told-backup.db');
+  const thrown = new Error('the bar is full');
+  const told = store.backup(backup, () => {
+    throw thrown;
   });
-  await assert.rejects(throwing, { code: 'Internal', cause });
-
-  await SqliteStore.restore(backup, restored);
-  const copy = await Mythos.open(restored, { read_only: true });
-  assert.deepEqual((await copy.rituals().restore(entry)).payload, STATE);
-  await assert.rejects(SqliteStore.restore(join(directory, 'none.db'), join(directory, 'new.db')), { code: 'Invalid' });
-  await mythos.close();
-  await assert.rejects(mythos.rituals().restore(entry), { code: 'Unavailable' });
-  assert.equal(Mythos.inMemory().sqlite(), null);
+  await assert.rejects(told, { name: 'MythosError', code: 'Internal', cause: thrown });
+  await SqliteStore.restore(backup, join(directory, 'told-restored.db'));
 });
 
-test('everything is copied from any store into any other, and verified', async () => {
-  const from = new MapStore();
-  const mythos = await Mythos.withStore(from);
-  await mythos.rituals().save(REQUEST, STATE);
-  await mythos.codices().create({ codex: 'c', clauses: [{ clause: 'a', text: 'b' }], directive_path: ['d'], actor: 'e' });
-  const to = await SqliteStore.open(join(directory, 'copy.db'));
-  const report = await copyStore(from, to);
-  assert.ok(report.records >= 4 && report.cells >= 3 && report.cell_bytes > 0);
-  assert.deepEqual(await copyStore(to, new MemoryStore()), report);
-  const copy = await Mythos.withStore(to);
-  assert.deepEqual((await copy.rituals().latest('ana', 'refund'))?.payload, STATE);
-  assert.equal((await copy.codices().verify('c')).proof_verification_status, 'verified');
-  await assert.rejects(copyStore(from, to), { code: 'Invalid', field: 'to' });
-  await assert.rejects(copyStore(from, {} as MapStore), MythosError);
-  await to.close();
+test('statistics count commits and the flushes that they share', async () => {
+  const mythos = await Mythos.open(join(directory, 'statistics.db'));
+  const rituals = mythos.rituals();
+  await Promise.all(
+    Array.from({ length: 100 }, (_, number) => rituals.save({ ...REQUEST, ritual: `ritual ${number}` }, STATE)),
+  );
+  const found = mythos.sqlite()?.statistics();
+  assert.ok(found);
+  const { flushes } = found;
+  assert.deepEqual(found, { commits: 100, flushes, full_scan_steps: 0, sorts: 0 });
+  assert.ok(flushes < 100);
 });
 
-test('a payload whose bytes changed in the file is never handed out', async () => {
-  const path = join(directory, 'damaged.db');
-  const before = await Mythos.open(path);
-  const payload = randomBytes(512);
-  const older = await before.rituals().save(REQUEST, STATE);
-  const { entry } = await before.rituals().save(REQUEST, payload);
-  await before.close();
-  const file = await readFile(path);
-  const place = file.indexOf(payload);
-  assert.notEqual(place, -1);
-  file.writeUInt8(file.readUInt8(place) ^ 1, place);
-  await writeFile(path, file);
+test('a copy carries everything from any store to any other', async () => {
+  const source = new MapStore();
+  const from = await Mythos.withStore(source);
+  const saved = await from.rituals().save(REQUEST, STATE);
+  const codex = { codex: 'support', clauses: [], directive_path: ['launch'], actor: 'ana' };
+  await from.codices().create(codex);
+  const file = await SqliteStore.open(join(directory, 'copy.db'));
+  const report = await copyStore(source, file);
+  assert.deepEqual(report, { records: report.records, cells: report.cells, cell_bytes: report.cell_bytes });
+  assert.ok(report.records >= 4 && report.cells >= 2 && report.cell_bytes > STATE.length);
+  const memory = new MemoryStore();
+  assert.deepEqual(await copyStore(file, memory), report);
 
-  const rituals = (await Mythos.open(path)).rituals();
-  await assert.rejects(rituals.latest('ana', 'refund'), { code: 'Corrupt' });
-  await assert.rejects(rituals.restore(entry), { code: 'Corrupt', retryable: false });
-  assert.equal((await rituals.verify(entry)).verified, false);
-  const found = await rituals.newestVerifiable('ana', 'refund');
-  assert.deepEqual([found?.restored.entry.entry, found?.skipped[0]?.entry], [older.entry, entry]);
+  const to = await Mythos.withStore(memory);
+  assert.deepEqual(await to.rituals().latest('ana', 'refund'), { entry: saved, payload: STATE });
+  assert.equal((await to.codices().verify('support')).proof_verification_status, 'verified');
+  await assert.rejects(copyStore(source, memory), { code: 'Invalid', field: 'to' });
+  await assert.rejects(copyStore(source, {} as MapStore), { code: 'Internal' });
+  await assert.rejects(copyStore(undefined as unknown as MapStore, memory), { code: 'Invalid', field: 'from' });
+});
+
+test('a file that is no store is left alone', async () => {
+  const path = join(directory, 'notes.txt');
+  await writeFile(path, 'not a database');
+  await assert.rejects(Mythos.open(path), { name: 'MythosError' });
+  await assert.rejects(Mythos.open(join(directory, 'absent.db'), { read_only: true }), { name: 'MythosError' });
 });
 
 test('the tables are declared as data', () => {

@@ -9,52 +9,64 @@ import { test } from 'node:test';
 
 import { Mythos } from 'mythos';
 
-/** Runs the worker until it saved `count` steps, kills it, and tells where it began and what it last acknowledged. */
-async function runAndKill(path: string, count: number): Promise<{ from: number; acknowledged: number }> {
-  const worker = spawn(process.execPath, [join(__dirname, 'children', 'worker.js'), path], {
+/** Each run is killed behind its so many saves: once between a save and its acknowledgement, once behind one. */
+const KILLS = [
+  { saves: 3, behind: 'saving' },
+  { saves: 5, behind: 'saved' },
+  { saves: 2, behind: 'saving' },
+];
+
+/** Runs a worker from `step` on, kills it, and gives the last step whose save was acknowledged. */
+async function runAndKill(path: string, step: number, kill: (typeof KILLS)[number]): Promise<number> {
+  const worker = spawn(process.execPath, [join(__dirname, 'children', 'worker.js'), path, String(step)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(worker, 'exit');
-  let [from, acknowledged, saved] = [NaN, NaN, 0];
+  let acknowledged = step;
   for await (const line of createInterface(worker.stdout)) {
-    const [what, number] = line.split(' ');
-    if (what === 'from') [from, acknowledged] = [Number(number), Number(number)];
-    // A line that the kill cut short acknowledges nothing that can be read.
-    else if (/^saved \d+$/.test(line)) [acknowledged, saved] = [Number(number), saved + 1];
-    if (saved === count) worker.kill('SIGKILL');
+    const [said, number] = line.split(' ');
+    if (said === 'saved') acknowledged = Number(number);
+    if (said === kill.behind && Number(number) >= step + kill.saves) worker.kill('SIGKILL');
   }
-  const [, signal] = (await ended) as [number | null, string | null];
-  assert.equal(signal, 'SIGKILL');
-  return { from, acknowledged };
+  const [code, signal] = await ended;
+  assert.deepEqual([code, signal], [null, 'SIGKILL']);
+  return acknowledged;
 }
 
-test('an assistant whose process is killed again and again loses no acknowledged step', async () => {
+test('an assistant that is killed in the middle of its work is restored to what it was told is saved, or later', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'mythos-'));
+  const path = join(directory, 'mythos.db');
   try {
-    const path = join(directory, 'mythos.db');
     const mythos = await Mythos.open(path);
-    const supervisor = await mythos.deployments().supervise('desk');
-    let steps = 0;
-    for (const count of [3, 7, 1, 12]) {
-      const { from, acknowledged } = await runAndKill(path, count);
-      assert.equal(from, steps);
-      if (steps === 0) {
-        const spec = { ritual: 'audit', policy: { free_restarts: 10, jitter: 'none' } } as const;
-        await supervisor.deploy({ assistant: 'ana', spec });
-      }
-      await supervisor.reportFailure({ assistant: 'ana', kind: 'crashed', reason: 'SIGKILL' });
-      await supervisor.tick();
+    await mythos.rituals().save({ assistant: 'ana', ritual: 'count' }, Buffer.from('0'));
+    const supervisor = await mythos.deployments().supervise('parent');
+    const policy = { free_restarts: KILLS.length };
+    let { run } = await supervisor.deploy({ assistant: 'ana', spec: { ritual: 'count', policy } });
+    let step = 0;
+
+    for (const kill of KILLS) {
+      const acknowledged = await runAndKill(path, step, kill);
+      assert.ok(acknowledged >= step + kill.saves - 1);
+
+      await supervisor.reportFailure({ assistant: 'ana', run, kind: 'crashed', reason: 'ended by SIGKILL' });
       const [effect] = await supervisor.pollEffects();
       assert.ok(effect);
       const { restored, next } = await supervisor.carryOut(effect);
       assert.ok(restored && next?.action.kind === 'probe');
-      ({ steps } = JSON.parse(restored.payload.toString()) as { steps: number });
-      // One more may have been saved than the kill let it say.
-      assert.ok(steps >= acknowledged, `${steps} steps were restored, ${acknowledged} acknowledged`);
-      assert.equal((await supervisor.answer(next.id, { kind: 'ready' })).state.kind, 'mythpath_ready');
+      step = Number(restored.payload.toString());
+      assert.ok(step >= acknowledged, `step ${step} was restored, and ${acknowledged} was acknowledged`);
+      assert.equal(restored.entry.sequence, step + 1);
+      ({ run } = await supervisor.answer(next.id, { kind: 'ready' }));
     }
-    const history = await mythos.deployments().history({ assistant: 'ana' });
-    assert.equal(history.items.filter((incident) => incident.successful_redeploy_flag).length, 4);
+
+    const { items } = await mythos.deployments().history({ assistant: 'ana' });
+    assert.deepEqual(items.map((incident) => [incident.incident, incident.successful_redeploy_flag]), [
+      [3, true],
+      [2, true],
+      [1, true],
+    ]);
+    const { items: entries } = await mythos.rituals().list({}, { limit: 1_000 });
+    for (const { entry } of entries) assert.ok((await mythos.rituals().verify(entry)).verified);
     await mythos.close();
   } finally {
     await rm(directory, { recursive: true });

@@ -1,17 +1,16 @@
-/** An assistant at work: saves step after step and says so, until it is killed; see survival.test.ts. */
+/** An assistant at work: saves its state after each step and says so, until it is killed; see survival.test.ts. */
 import { Mythos } from 'mythos';
 
-async function main(path: string): Promise<void> {
-  const mythos = await Mythos.open(path);
-  const rituals = mythos.rituals();
-  const restored = await rituals.latest('ana', 'audit');
-  let steps = restored === null ? 0 : (JSON.parse(restored.payload.toString()) as { steps: number }).steps;
-  process.stdout.write(`from ${steps}\n`);
-  for (;;) {
-    steps += 1;
-    await rituals.save({ assistant: 'ana', ritual: 'audit' }, Buffer.from(JSON.stringify({ steps })));
-    process.stdout.write(`saved ${steps}\n`);
+const [path = '', start = '0'] = process.argv.slice(2);
+
+async function main(): Promise<void> {
+  const rituals = (await Mythos.open(path)).rituals();
+  for (let step = Number(start) + 1; ; step += 1) {
+    // Said before the save too, so that it can be killed between the two.
+    console.log(`saving ${step}`);
+    await rituals.save({ assistant: 'ana', ritual: 'count' }, Buffer.from(String(step)));
+    console.log(`saved ${step}`);
   }
 }
 
-void main(process.argv[2] ?? 'mythos.db');
+void main();
