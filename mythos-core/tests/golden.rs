@@ -17,10 +17,10 @@ use mythos_core::codex::{
 };
 use mythos_core::restart::{Action, DeployAssistant, DeploymentSpec, Outcome, ReportFailure, StateName};
 use mythos_core::ritual::{Encoding, RitualFilter, SaveRitual, SymbolicIntent};
-use mythos_core::store::{Batch, MemoryStore, Record, RecordOp, Store};
+use mythos_core::store::{Batch, MemoryStore, Record, RecordOp, Store, copy};
 use mythos_core::testing::simulated_runtime;
 use mythos_core::types::Timestamp;
-use mythos_core::{Mythos, TABLES};
+use mythos_core::{ErrorKind, Mythos, TABLES};
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> PathBuf {
@@ -227,4 +227,23 @@ fn the_same_inputs_give_the_same_hashes() {
     ] {
         assert_eq!(hashes(&now, table, field), hashes(&stored, table, field), "{table}.{field}");
     }
+}
+
+/// From any store to any other: what was written in memory is the same in SQLite, and comes back the same.
+#[test]
+fn a_store_of_version_1_is_copied_into_sqlite_and_back() {
+    let stored: Value =
+        serde_json::from_str(&std::fs::read_to_string(golden("store_v1.json")).unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = Mythos::open(directory.path().join("mythos.db")).unwrap();
+    let report = copy(&*load(&stored), sqlite.sqlite().unwrap(), TABLES).unwrap();
+    assert!(report.records > 10 && report.cells > 20, "{report:?}");
+    assert_eq!(dump(sqlite.sqlite().unwrap()), stored);
+    assert_eq!(sqlite.codices().verify(&"support".parse().unwrap()).unwrap().finding, None);
+
+    let back = MemoryStore::new();
+    assert_eq!(copy(sqlite.sqlite().unwrap(), &back, TABLES).unwrap(), report);
+    assert_eq!(dump(&back), stored);
+    let again = copy(sqlite.sqlite().unwrap(), &back, TABLES).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Invalid, "a target that holds something is refused");
 }

@@ -13,9 +13,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
-use crate::store::{
-    Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
-};
+use crate::store::{Batch, Cursor, Direction, Expect, MAX_CELL_BYTES, Model, Names, Query, Read};
 use crate::types::{
     ClauseId, CodexId, Commitment, Digest, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp,
 };
@@ -223,21 +221,12 @@ impl CodexProofOfSymbolEngine {
     /// # Errors
     /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a filter or limit out of bounds.
     pub fn list(&self, filter: &ProofFilter, after: Option<Cursor>, limit: u32) -> Result<Page<SymbolProof>> {
-        let mut query = Query::new(SymbolProof::TABLE);
-        query = match &filter.codex {
-            Some(codex) => query
-                .filter(Filter::equals("codex", codex.as_str()))
-                .order_by("sequence", Direction::Descending),
-            None => query.order_by("created_at", Direction::Descending),
-        };
-        if let Some(clause) = &filter.clause {
-            query = query.filter(Filter::equals("clause", clause.as_str()));
-        }
-        if filter.since.is_some() || filter.before.is_some() {
-            let moment = |moment: Option<Timestamp>| moment.map(|moment| Scalar::Text(moment.to_string()));
-            let (min, below) = (moment(filter.since), moment(filter.before));
-            query = query.filter(Filter::Range { field: "created_at".to_owned(), min, below });
-        }
+        let order = if filter.codex.is_some() { "sequence" } else { "created_at" };
+        let query = Query::new(SymbolProof::TABLE)
+            .order_by(order, Direction::Descending)
+            .equals("codex", filter.codex.as_ref().map(CodexId::as_str))
+            .equals("clause", filter.clause.as_ref().map(ClauseId::as_str))
+            .created(filter.since, filter.before);
         self.access.page(query.after(after).limit(limit))
     }
 

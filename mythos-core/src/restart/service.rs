@@ -5,7 +5,7 @@ use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ritual::RitualCompressionCache;
 use crate::store::access::{Access, MAX_ATTEMPTS, Page};
-use crate::store::{Batch, Cursor, Direction, Expect, Filter, Model, Query, Scalar};
+use crate::store::{Batch, Cursor, Direction, Expect, Model, Query};
 use crate::types::{AssistantId, SupervisorId, Timestamp};
 
 /// Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
@@ -149,16 +149,11 @@ impl AssistantDeploymentAutoRestarter {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<Deployment>> {
-        let mut query = Query::new(Deployment::TABLE).order_by("assistant", Direction::Ascending);
-        if let Some(supervisor) = &filter.supervisor {
-            query = query.filter(Filter::equals("supervisor", supervisor.as_str()));
-        }
-        if let Some(assistant) = &filter.assistant {
-            query = query.filter(Filter::equals("assistant", assistant.as_str()));
-        }
-        if let Some(state) = filter.state {
-            query = query.filter(Filter::equals("state", state.as_str()));
-        }
+        let query = Query::new(Deployment::TABLE)
+            .order_by("assistant", Direction::Ascending)
+            .equals("supervisor", filter.supervisor.as_ref().map(SupervisorId::as_str))
+            .equals("assistant", filter.assistant.as_ref().map(AssistantId::as_str))
+            .equals("state", filter.state.map(StateName::as_str));
         self.access.page(query.after(after).limit(limit))
     }
 
@@ -174,18 +169,11 @@ impl AssistantDeploymentAutoRestarter {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<DeploymentRestart>> {
-        let mut query = Query::new(DeploymentRestart::TABLE).order_by("created_at", Direction::Descending);
-        if let Some(assistant) = &filter.assistant {
-            query = query.filter(Filter::equals("assistant", assistant.as_str()));
-        }
-        if let Some(supervisor) = &filter.supervisor {
-            query = query.filter(Filter::equals("supervisor", supervisor.as_str()));
-        }
-        if filter.since.is_some() || filter.before.is_some() {
-            let moment = |moment: Option<Timestamp>| moment.map(|moment| Scalar::Text(moment.to_string()));
-            let (min, below) = (moment(filter.since), moment(filter.before));
-            query = query.filter(Filter::Range { field: "created_at".to_owned(), min, below });
-        }
+        let query = Query::new(DeploymentRestart::TABLE)
+            .order_by("created_at", Direction::Descending)
+            .equals("assistant", filter.assistant.as_ref().map(AssistantId::as_str))
+            .equals("supervisor", filter.supervisor.as_ref().map(SupervisorId::as_str))
+            .created(filter.since, filter.before);
         self.access.page(query.after(after).limit(limit))
     }
 }

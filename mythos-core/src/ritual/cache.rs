@@ -299,26 +299,15 @@ impl RitualCompressionCache {
     ) -> Result<Page<CompressedRitual>> {
         let mut query = match (&filter.assistant, &filter.ritual) {
             (Some(assistant), Some(ritual)) => self.ritual_query(assistant, ritual),
-            (assistant, ritual) => {
-                let mut query =
-                    Query::new(CompressedRitual::TABLE).order_by("created_at", Direction::Descending);
-                if let Some(assistant) = assistant {
-                    query = query.filter(Filter::equals("assistant", assistant.as_str()));
-                }
-                if let Some(ritual) = ritual {
-                    query = query.filter(Filter::equals("ritual", ritual.as_str()));
-                }
-                query
-            }
+            (assistant, ritual) => Query::new(CompressedRitual::TABLE)
+                .order_by("created_at", Direction::Descending)
+                .equals("assistant", assistant.as_ref().map(AssistantId::as_str))
+                .equals("ritual", ritual.as_ref().map(RitualId::as_str)),
         };
         if !filter.labels.is_empty() {
             query = query.filter(Filter::TagsAll { field: "labels".to_owned(), tags: filter.labels.clone() });
         }
-        if filter.since.is_some() || filter.before.is_some() {
-            let moment = |moment: Option<Timestamp>| moment.map(|moment| Scalar::Text(moment.to_string()));
-            let (min, below) = (moment(filter.since), moment(filter.before));
-            query = query.filter(Filter::Range { field: "created_at".to_owned(), min, below });
-        }
+        let query = query.created(filter.since, filter.before);
         self.access.page(query.after(after).limit(limit))
     }
 

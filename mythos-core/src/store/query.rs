@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{Cell, Field, FieldKind, Names, Owner, Record, Table};
 use crate::error::{Error, Result};
-use crate::types::{MAX_SAFE_INTEGER, RecordId};
+use crate::types::{MAX_SAFE_INTEGER, RecordId, Timestamp};
 
 /// The most records of one page.
 pub const MAX_PAGE_RECORDS: u32 = 10_000;
@@ -253,6 +253,24 @@ impl Query {
     pub fn after(mut self, cursor: Option<Cursor>) -> Self {
         self.after = cursor;
         self
+    }
+
+    /// Only records whose `field`, if a value is given, equals it.
+    pub(crate) fn equals<S: Into<Scalar>>(self, field: &str, value: Option<S>) -> Self {
+        match value {
+            Some(value) => self.filter(Filter::equals(field, value)),
+            None => self,
+        }
+    }
+
+    /// Only records created at `since` or later and before `before`, as far as they are given.
+    pub(crate) fn created(self, since: Option<Timestamp>, before: Option<Timestamp>) -> Self {
+        if since.is_none() && before.is_none() {
+            return self;
+        }
+        let text = |moment: Timestamp| Scalar::Text(moment.to_string());
+        let (min, below) = (since.map(text), before.map(text));
+        self.filter(Filter::Range { field: "created_at".to_owned(), min, below })
     }
 
     /// Sets the number of records of a page.
