@@ -94,6 +94,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     field: Option<String>,
+    operation: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -116,8 +117,14 @@ impl Error {
         self.0.field.as_deref()
     }
 
+    /// The operation id to repeat the call with, for [`ErrorKind::Unknown`], as text: also when the caller gave none.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.0.operation.as_deref()
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), field: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), field: None, operation: None, source: None }))
     }
 
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -149,6 +156,14 @@ impl Error {
         self
     }
 
+    /// Names the operation of a write whose outcome is not known.
+    pub(crate) fn of_operation(mut self, operation: impl fmt::Display) -> Self {
+        if self.0.kind == ErrorKind::Unknown {
+            self.0.operation = Some(operation.to_string());
+        }
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
         self
@@ -167,6 +182,9 @@ impl fmt::Debug for Error {
         debug.field("kind", &self.0.kind).field("message", &self.0.message);
         if let Some(field) = &self.0.field {
             debug.field("field", field);
+        }
+        if let Some(operation) = &self.0.operation {
+            debug.field("operation", operation);
         }
         if let Some(source) = &self.0.source {
             debug.field("source", source);

@@ -7,7 +7,7 @@ use mythos_core::restart::{
     DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, ReportFailure,
     RestartFilter, StateName,
 };
-use mythos_core::ritual::{CompressedRitual, RitualFilter, SaveRitual, SymbolicIntent};
+use mythos_core::ritual::{RitualFilter, SaveRitual, SymbolicIntent};
 use mythos_core::store::{Batch, Model, RecordOp, SqliteStore, Store};
 use mythos_core::types::{OperationId, RecordId, Timestamp, Version};
 use mythos_core::{Mythos, Result};
@@ -22,7 +22,8 @@ fn fill<M: Model>(store: &SqliteStore, example: &M, vary: impl Fn(u64, &mut Map<
     for first in (0..ROWS).step_by(BATCH as usize) {
         let mut batch = Batch::new();
         for number in first..first + BATCH {
-            let id: RecordId = OperationId::from_name(&format!("{}{number}", M::TABLE.name())).into();
+            let id: RecordId =
+                OperationId::from_name(&format!("{}{number}", M::TABLE.name())).as_uuid().into();
             let mut body = example.clone();
             let second = i64::try_from(number).unwrap() * 1_000_000;
             body["created_at"] = json!(Timestamp::from_microseconds(second).unwrap());

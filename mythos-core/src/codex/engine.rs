@@ -14,9 +14,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
 use crate::store::{Batch, Cursor, Direction, Expect, MAX_CELL_BYTES, Model, Names, Query, Read};
-use crate::types::{
-    ClauseId, CodexId, Commitment, Digest, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp,
-};
+use crate::types::{ClauseId, CodexId, Commitment, Digest, MAX_SAFE_INTEGER, OperationId, Timestamp};
 
 /// How many names one read of cells lists.
 const CELLS_PER_READ: usize = 500;
@@ -248,7 +246,7 @@ impl CodexProofOfSymbolEngine {
         for _ in 0..MAX_ATTEMPTS {
             let [head, proof] = self.access.read([
                 Read::Record { table: CodexHead::TABLE, id: owner.id },
-                Read::Record { table: SymbolProof::TABLE, id: RecordId::from(operation) },
+                Read::Record { table: SymbolProof::TABLE, id: operation.record_id(self.access.tenant()) },
             ])?;
             if let Some(proof) = access::stored::<SymbolProof>(proof)? {
                 return self.recognise(request, proof.model);
@@ -271,7 +269,10 @@ impl CodexProofOfSymbolEngine {
                 self.stage(&mut batch, request, operation, now, head.as_ref(), &parents, committed)?;
             match self.access.commit(&batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error.while_doing(format_args!("change codex {codex}"))),
+                Err(error) => {
+                    let attempt = format!("change codex {codex}");
+                    return Err(error.while_doing(attempt).of_operation(operation));
+                }
                 Ok(()) => return Ok(proof),
             }
         }
@@ -328,7 +329,7 @@ impl CodexProofOfSymbolEngine {
 
         let owner = CodexHead::owner(self.access.tenant(), request.codex());
         batch.put(owner.id, head.map_or(Expect::Absent, |head| Expect::At(head.version)), &next)?;
-        batch.put(operation.into(), Expect::Absent, &proof)?;
+        batch.put(operation.record_id(self.access.tenant()), Expect::Absent, &proof)?;
         for old in head.iter().flat_map(|head| &head.model.heads).filter(|old| !next.heads.contains(old)) {
             batch.delete_cells(owner.clone(), Names::one(CodexCell::State(old.sequence).name()));
         }

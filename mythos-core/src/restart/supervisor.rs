@@ -606,7 +606,8 @@ impl Supervisor {
                 (holder, deployment, None)
             }
             Some(operation) => {
-                let operation = Read::Record { table: Operation::TABLE, id: operation.into() };
+                let operation =
+                    Read::Record { table: Operation::TABLE, id: operation.record_id(self.access.tenant()) };
                 let [holder, deployment, operation] = self.access.read([holder, deployment, operation])?;
                 (holder, deployment, access::stored(operation)?)
             }

@@ -12,9 +12,7 @@ use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
 use crate::store::{
     Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
 };
-use crate::types::{
-    AssistantId, Commitment, Digest, EntryId, OperationId, RecordId, RitualId, Salt, Timestamp,
-};
+use crate::types::{AssistantId, Commitment, Digest, EntryId, OperationId, RitualId, Salt, Timestamp};
 
 /// The purpose under which payloads are committed to.
 const PAYLOAD: &str = "ritual payload";
@@ -179,7 +177,10 @@ impl RitualCompressionCache {
             self.stage(&mut batch, head.as_ref(), &entry, &encoded)?;
             match self.access.commit(&batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error.while_doing(format_args!("save entry {operation}"))),
+                Err(error) => {
+                    let attempt = format!("save entry {operation}");
+                    return Err(error.while_doing(attempt).of_operation(operation));
+                }
                 Ok(()) => return Ok(entry),
             }
         }
@@ -238,7 +239,7 @@ impl RitualCompressionCache {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such entry.
     pub fn entry(&self, entry: EntryId) -> Result<CompressedRitual> {
-        let stored = self.access.record::<CompressedRitual>(entry.into())?;
+        let stored = self.access.record::<CompressedRitual>(entry.record_id(self.access.tenant()))?;
         let stored = stored.filter(|stored| stored.model.tenant == *self.access.tenant());
         let stored = stored.ok_or_else(|| Error::not_found(format!("there is no ritual entry {entry}")))?;
         if stored.model.entry != entry {
@@ -348,7 +349,7 @@ impl RitualCompressionCache {
         let head = RitualHead::record_id(self.access.tenant(), &save.assistant, &save.ritual);
         let [head, entry] = self.access.read([
             Read::Record { table: RitualHead::TABLE, id: head },
-            Read::Record { table: CompressedRitual::TABLE, id: RecordId::from(entry) },
+            Read::Record { table: CompressedRitual::TABLE, id: entry.record_id(self.access.tenant()) },
         ])?;
         Ok((access::stored(head)?, access::stored(entry)?))
     }
@@ -412,7 +413,7 @@ impl RitualCompressionCache {
         };
         let expect = head.map_or(Expect::Absent, |head| Expect::At(head.version));
         batch.put(owner.id, expect, &next)?;
-        batch.put(entry.entry.into(), Expect::Absent, entry)?;
+        batch.put(entry.entry.record_id(&entry.tenant), Expect::Absent, entry)?;
         batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
         Ok(())
     }

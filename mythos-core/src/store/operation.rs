@@ -76,7 +76,7 @@ impl Operation {
             result,
             created_at: now,
         };
-        batch.put(operation.into(), Expect::Absent, &record)?;
+        batch.put(operation.record_id(tenant), Expect::Absent, &record)?;
         Ok(())
     }
 

@@ -161,16 +161,23 @@ macro_rules! uuid_id {
             }
         }
 
-        impl From<$name> for RecordId {
-            fn from(id: $name) -> Self {
-                id.0.into()
+        impl $name {
+            /// The id of the record that stands for it: the UUID, and for tenants but the default one the first 8 bytes of
+            /// a hash of the tenant behind it. So time order is kept, and no tenant's ids are in another's way.
+            pub(crate) fn record_id(&self, tenant: &TenantId) -> RecordId {
+                let mut bytes = self.0.into_bytes().to_vec();
+                if *tenant != TenantId::default() {
+                    let hash = DomainHasher::new("mythos 2026 tenant v1").field(tenant.as_str().as_bytes()).finish();
+                    bytes.extend_from_slice(&hash.as_bytes()[..8]);
+                }
+                RecordId::from_short(&bytes)
             }
         }
     };
 }
 
 uuid_id! {
-    /// Names one write, so that repeating it is recognised and harmless. Must be unique across the whole store.
+    /// Names one write, so that repeating it is recognised and harmless. Must be unique in the tenant.
     ///
     /// A time-ordered UUID (version 7) keeps the store's indexes compact; a service makes one if none is given.
     ///
@@ -219,6 +226,16 @@ mod tests {
             assert_eq!(error.field(), Some("assistant"), "{bad:?}");
             assert!(serde_json::from_value::<AssistantId>(serde_json::json!(bad)).is_err());
         }
+    }
+
+    #[test]
+    fn records_of_operations_are_told_apart_by_tenant_and_keep_their_order() {
+        let id = |number: u8| OperationId::from_uuid(Uuid::from_bytes([number; 16]));
+        let other = TenantId::new("other").unwrap();
+        assert_eq!(id(1).record_id(&TenantId::default()).as_bytes(), [1; 16]);
+        assert_ne!(id(1).record_id(&other), id(1).record_id(&TenantId::new("third").unwrap()));
+        assert!(id(1).record_id(&other) < id(2).record_id(&other));
+        assert_eq!(EntryId::from(id(1)).record_id(&other), id(1).record_id(&other));
     }
 
     #[test]
