@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { type Batch, type Mutation, Mythos } from 'mythos';
+import { type Batch, type Mutation, Mythos, MythosError, type SaveRitual } from 'mythos';
 
 import { MapStore } from './map_store.js';
 import { PLACES, type Place } from './places.js';
@@ -83,17 +83,29 @@ for (const [name, make] of PLACES) {
   });
 }
 
-test('a commit whose outcome is not known is repeated under its operation', async () => {
+test('a commit whose outcome is not known is repeated under the operation that the error names', async () => {
   class Forgetful extends MapStore {
-    lost = 1;
+    lost = false;
 
     override commit(batch: Batch): void {
       super.commit(batch);
-      if (this.lost-- > 0) throw new Error('connection lost');
+      if (!this.lost) return;
+      this.lost = false;
+      throw new MythosError('Unknown', 'the connection was lost');
     }
   }
-  const rituals = (await Mythos.withStore(new Forgetful())).rituals();
+  const store = new Forgetful();
+  const rituals = (await Mythos.withStore(store)).rituals();
+  const operationOf = async (request: SaveRitual): Promise<string> => {
+    store.lost = true;
+    const error: unknown = await rituals.save(request, Buffer.from('state')).catch((error: unknown) => error);
+    assert.ok(error instanceof MythosError && error.code === 'Unknown' && error.retryable);
+    assert.ok(error.operation);
+    return error.operation;
+  };
+  const operation = await operationOf(REFUND);
+  assert.equal((await rituals.save({ ...REFUND, operation }, Buffer.from('state'))).sequence, 1);
   const request = { ...REFUND, operation: randomUUID() };
-  await assert.rejects(rituals.save(request, Buffer.from('state')), /connection lost/);
-  assert.equal((await rituals.save(request, Buffer.from('state'))).sequence, 1);
+  assert.equal(await operationOf(request), request.operation);
+  assert.equal((await rituals.save(request, Buffer.from('state'))).sequence, 2);
 });
