@@ -1,12 +1,13 @@
 // MythOS in twenty lines: save, restore, change a rule, and prove every change.
 
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Mythos } from 'mythos';
 
-const mythos = await Mythos.open(join(await mkdtemp(join(tmpdir(), 'mythos-')), 'mythos.db'));
+const directory = await mkdtemp(join(tmpdir(), 'mythos-'));
+const mythos = await Mythos.open(join(directory, 'mythos.db'));
 const [rituals, codices] = [mythos.rituals(), mythos.codices()];
 
 // The assistant saves what it needs to resume, and restores it after a crash: verified, or not at all.
@@ -27,3 +28,4 @@ assert.equal(verification.proof_verification_status, 'verified');
 assert.equal(verification.mutation_trail_hash, proof.mutation_trail_hash);
 console.log(`${verification.events} changes of the codex verified, trail ${proof.mutation_trail_hash}`);
 await mythos.close();
+await rm(directory, { recursive: true });
