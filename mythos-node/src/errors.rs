@@ -21,7 +21,7 @@ pub(crate) struct Failure {
     field: Option<String>,
     operation: Option<String>,
     /// What a host's store threw.
-    cause: Option<napi::Error>,
+    cause: Option<Box<napi::Error>>,
 }
 
 impl Failure {
@@ -67,7 +67,7 @@ impl From<Error> for Failure {
             message: error.to_string(),
             field: error.field().map(str::to_owned),
             operation: error.operation().map(str::to_owned),
-            cause: thrown(&error),
+            cause: thrown(&error).map(Box::new),
         }
     }
 }
