@@ -64,7 +64,7 @@ pub struct CodexClause {
 
 /// Which proofs to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ProofFilter {
     /// Of this codex.
     pub codex: Option<CodexId>,

@@ -48,6 +48,7 @@ pub struct RitualCompressionCache {
 
 /// Where to save a payload, what it is for, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SaveRitual {
     /// The assistant whose state it is.
     pub assistant: AssistantId,
@@ -75,7 +76,7 @@ impl SaveRitual {
 
 /// Which entry a save must come behind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "entry", rename_all = "snake_case")]
+#[serde(tag = "kind", content = "entry", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ParentExpectation {
     /// Whatever is the newest, also none.
     #[default]
@@ -88,7 +89,7 @@ pub enum ParentExpectation {
 
 /// Which entries to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RitualFilter {
     /// Of this assistant.
     pub assistant: Option<AssistantId>,

@@ -136,6 +136,7 @@ pub struct Capabilities {
 
 /// How much housekeeping one [`Store::maintain`] may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     /// At most about so many bytes are moved or given back.
     pub max_bytes: u64,
