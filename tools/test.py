@@ -40,7 +40,7 @@ STEPS = [
     ("node-build", "mythos-node", "npm run build", {}),
     ("node-types", "mythos-node", "npm run check", {}),
     ("node", "mythos-node", "npm test", {}),
-    ("node-quickstart", ".", "node examples/quickstart.mjs", {}),
+    ("node-quickstart", ".", "npm ci --prefix examples --no-audit --no-fund && node examples/quickstart.mjs", {}),
     ("fuzz", ".", f"fuzz/run.sh {FUZZ_SECONDS}", {}),
 ]
 

@@ -114,8 +114,8 @@ impl Mythos {
     /// The SQLite store that [`open`](Self::open) opened, for backups and statistics; `None` on a store of the host's.
     #[cfg(feature = "sqlite")]
     #[must_use]
-    pub fn sqlite(&self) -> Option<&SqliteStore> {
-        self.sqlite.as_deref()
+    pub const fn sqlite(&self) -> Option<&Arc<SqliteStore>> {
+        self.sqlite.as_ref()
     }
 
     /// Closes the file that [`open`](Self::open) opened, for all clones: every later call is `Unavailable`. A store that

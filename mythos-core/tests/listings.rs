@@ -112,6 +112,9 @@ fn no_listing_of_a_service_scans_or_sorts_at_a_hundred_thousand_rows() {
     let span = RitualFilter { since: moment(5_000), before: moment(6_000), ..all() };
     holds("rituals of a time", &|| list(&span, 3));
 
+    let span = RitualFilter { since: moment(5_000), ..one.clone() };
+    holds("one ritual since a time", &|| list(&span, 3));
+
     let proofs = |filter: ProofFilter| codices.list(&filter, None, 50).map(|page| page.items.len());
     let codex = || some("codex 5").map(|name| name.parse().unwrap());
     holds("proofs", &|| proofs(ProofFilter::default()));
@@ -121,6 +124,14 @@ fn no_listing_of_a_service_scans_or_sorts_at_a_hundred_thousand_rows() {
         proofs(ProofFilter { codex: codex(), clause: clause.clone(), ..ProofFilter::default() })
     });
     holds("proofs of a time", &|| proofs(ProofFilter { before: moment(9_000), ..ProofFilter::default() }));
+    holds("proofs of a codex and a time", &|| {
+        proofs(ProofFilter {
+            codex: codex(),
+            since: moment(9_000),
+            before: moment(90_000),
+            ..ProofFilter::default()
+        })
+    });
     holds("codices", &|| codices.codices(None, 50).map(|page| page.items.len()));
 
     let desk = || some("supervisor 7").map(|name| name.parse().unwrap());
@@ -141,5 +152,5 @@ fn no_listing_of_a_service_scans_or_sorts_at_a_hundred_thousand_rows() {
     holds("restarts of a supervisor", &|| restarts(RestartFilter { supervisor: desk(), ..every() }));
     holds("restarts of a time", &|| restarts(RestartFilter { since: moment(90_000), ..every() }));
     holds("the next timeout", &|| Ok(usize::from(supervisor.next_timeout()?.is_some())));
-    assert_eq!(checked, 20);
+    assert_eq!(checked, 22);
 }

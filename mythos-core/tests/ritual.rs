@@ -152,6 +152,8 @@ fn repeating_an_operation_saves_once_and_reusing_its_id_is_refused() {
     // Also after others have saved, and although the parent is no longer the newest.
     assert_eq!(rituals.save(&request, b"state").unwrap(), entry);
     assert_eq!(records(&store, CompressedRitual::TABLE).len(), 2);
+    let behind = SaveRitual { parent: ParentExpectation::Entry(entry.entry), ..request.clone() };
+    assert_eq!(rituals.save(&behind, b"state").unwrap_err().field(), Some("operation"));
     let error = rituals.save(&request, b"other").unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
     let error =
@@ -273,7 +275,24 @@ fn any_change_to_the_record_is_detected() {
             serde_json::Value::Number(_) if field == "entropy_score" => serde_json::json!(0.5),
             serde_json::Value::Number(number) => serde_json::json!(number.as_u64().unwrap() + 1),
             serde_json::Value::Array(_) => serde_json::json!(["forged"]),
-            serde_json::Value::Object(_) => continue,
+            serde_json::Value::Object(frame) => {
+                for (part, forged) in
+                    [("encoding", "zstd".into()), ("raw_bytes", 1.into()), ("stored_bytes", 1.into())]
+                {
+                    let mut frame = frame.clone();
+                    let before: Option<serde_json::Value> = frame.insert(part.to_owned(), forged);
+                    if before.as_ref() == frame.get(part) {
+                        frame.insert(part.to_owned(), "raw".into());
+                    }
+                    let frame = serde_json::Value::Object(frame);
+                    tamper(&*store, CompressedRitual::TABLE, record, |body| {
+                        drop(body.insert(field.clone(), frame))
+                    });
+                    let error = mythos.rituals().restore(entries[1].entry).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Corrupt, "{part}");
+                }
+                continue;
+            }
             serde_json::Value::String(text) => {
                 // Another digit keeps digests, ids and times well-formed.
                 let swapped = text.replace(['0', '1'], "2");
@@ -304,9 +323,104 @@ fn the_newest_verifiable_entry_is_found_behind_damaged_ones() {
     let found = newest(None).unwrap();
     assert_eq!(found.restored.payload, [b'a'; 64]);
     let skipped: Vec<_> = found.skipped.iter().map(|skipped| skipped.sequence).collect();
-    assert_eq!(skipped, [3, 2]);
+    // The head's own entry comes first, then the listed ones.
+    assert_eq!(skipped, [None, Some(3), Some(2)]);
     delete_cell(&store, &owner, &stored[0]);
     assert_eq!(newest(None), None);
+}
+
+#[test]
+fn an_unreadable_record_is_one_more_damaged_entry() {
+    let (store, mythos, entries) = three();
+    let head = records(&*store, RitualHead::TABLE).remove(0);
+    let owner = owner(RitualHead::TABLE, &head);
+    delete_cell(&*store, &owner, &cells(&*store, &owner)[2]);
+    let newest =
+        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 3).unwrap();
+    tamper(&*store, CompressedRitual::TABLE, &newest, |body| {
+        drop(body.insert("payload_commitment".into(), "x".into()))
+    });
+    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+    assert_eq!(found.restored.entry, entries[1]);
+    assert_eq!(found.skipped.last().map(|skipped| skipped.sequence), Some(Some(3)));
+    // Past any position that there can be.
+    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), Some(u64::MAX)).unwrap().unwrap();
+    assert_eq!(found.restored.entry, entries[1]);
+}
+
+#[test]
+fn the_newest_entry_is_found_when_its_record_is_gone() {
+    let (store, mythos, entries) = three();
+    let newest =
+        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 3).unwrap();
+    let mut batch = mythos_core::store::Batch::new();
+    batch.delete(CompressedRitual::TABLE, newest.id, newest.version);
+    mythos_core::store::Store::commit(&*store, &batch).unwrap();
+    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+    assert_eq!(found.restored.entry, entries[2]);
+}
+
+#[test]
+fn saving_goes_on_behind_a_damaged_head() {
+    type Damage = fn(&mut serde_json::Map<String, serde_json::Value>);
+    let damages: [Damage; 4] = [
+        |body| drop(body.insert("latest".into(), "unreadable".into())),
+        |body| drop(body.insert("format".into(), 2.into())),
+        |body| body["latest"]["sequence"] = 41.into(),
+        |body| body["latest"]["ritual"] = "return".into(),
+    ];
+    for damage in damages {
+        let (store, mythos, entries) = three();
+        let head = records(&*store, RitualHead::TABLE).remove(0);
+        tamper(&*store, RitualHead::TABLE, &head, damage);
+        let rituals = mythos.rituals();
+        assert_eq!(rituals.latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+        let entry = rituals.save(&here(), b"next").unwrap();
+        assert_eq!((entry.sequence, entry.parent), (4, Some(entries[2].entry)));
+        assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"next");
+    }
+}
+
+#[test]
+fn a_rolled_back_head_is_damage_and_no_race() {
+    let (store, mythos, entries) = three();
+    let head = records(&*store, RitualHead::TABLE).remove(0);
+    let older =
+        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 2).unwrap();
+    tamper(&*store, RitualHead::TABLE, &head, |body| drop(body.insert("latest".into(), older.body.into())));
+    assert_eq!(mythos.rituals().save(&here(), b"x").unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(mythos.rituals().restore(entries[2].entry).unwrap().payload, [b'c'; 64]);
+}
+
+#[test]
+fn an_operation_id_of_one_tenant_is_free_for_another() {
+    let (_, mythos) = in_memory();
+    let request = SaveRitual { operation: Some(OperationId::from_name("step 1")), ..here() };
+    for tenant in ["default", "one", "two"] {
+        let rituals = mythos.tenant(tenant.parse().unwrap()).rituals();
+        let entry = rituals.save(&request, tenant.as_bytes()).unwrap();
+        assert_eq!(rituals.save(&request, tenant.as_bytes()).unwrap(), entry);
+        assert_eq!(rituals.restore(entry.entry).unwrap().payload, tenant.as_bytes());
+    }
+}
+
+/// Sixty-four writers of one ritual: each commit shares its flush, and of those that share one only one can win.
+#[test]
+fn many_threads_save_one_ritual_on_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let mythos = Mythos::open(directory.path().join("mythos.db")).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..64_u8 {
+            let rituals = mythos.rituals();
+            scope.spawn(move || {
+                for step in 0..5_u8 {
+                    rituals.save(&here(), &[thread, step]).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap().unwrap().entry.sequence, 320);
 }
 
 proptest! {

@@ -53,9 +53,7 @@ where
 {
     open(lane, move || {
         let answer = call()?;
-        to_value(&answer).map_err(|error| {
-            Failure::new(ErrorKind::Internal, format!("the answer cannot be converted: {error}"))
-        })
+        to_value(&answer).map_err(Failure::answer)
     })
     .await
 }

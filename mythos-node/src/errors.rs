@@ -1,6 +1,6 @@
 //! What a call gives back to `ts/`: an answer or a failure, never an exception of the binding's own making.
 //!
-//! The TypeScript layer turns `{ error }` into a `MythosError`. So kind, field and cause cross as values, and nothing
+//! The TypeScript layer turns `{ error }` into a `MythosError`. So kind, field, operation and cause cross as values, and nothing
 //! has to be read out of a message.
 
 use std::error::Error as StdError;
@@ -19,13 +19,14 @@ pub(crate) struct Failure {
     kind: ErrorKind,
     message: String,
     field: Option<String>,
+    operation: Option<String>,
     /// What a host's store threw.
-    cause: Option<napi::Error>,
+    cause: Option<Box<napi::Error>>,
 }
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, cause: None }
+        Self { kind, message: message.into(), field: None, operation: None, cause: None }
     }
 
     /// Says that a caller's argument cannot be converted. `name` is the argument's name.
@@ -34,11 +35,17 @@ impl Failure {
         Self { field: Some(error.path().to_owned()), ..Self::new(ErrorKind::Invalid, error.to_string()) }
     }
 
+    /// Says that an answer of the core cannot be converted, which is a defect.
+    pub(crate) fn answer(error: ConversionError) -> Self {
+        Self::new(ErrorKind::Internal, format!("the answer cannot be converted: {error}"))
+    }
+
     fn to_object(&self, env: &Env) -> napi::Result<sys::napi_value> {
         let mut object = Object::new(env)?;
         object.set("code", self.kind.name())?;
         object.set("message", self.message.as_str())?;
         object.set("field", self.field.as_deref())?;
+        object.set("operation", self.operation.as_deref())?;
         if let Some(cause) = &self.cause {
             object.set("cause", cause.try_clone()?)?;
         }
@@ -59,7 +66,8 @@ impl From<Error> for Failure {
             kind: error.kind(),
             message: error.to_string(),
             field: error.field().map(str::to_owned),
-            cause: thrown(&error),
+            operation: error.operation().map(str::to_owned),
+            cause: thrown(&error).map(Box::new),
         }
     }
 }

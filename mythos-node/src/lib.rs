@@ -9,17 +9,21 @@
 //! - [`calls`]: where calls of the core run,
 //! - [`callback`]: calls into JavaScript from there,
 //! - [`store`]: the built-in stores, and those that a host implements in JavaScript,
-//! - [`mythos`] and [`ritual`]: the services,
-//! - [`testing`]: the conformance cases for the latter.
+//! - [`mythos`], [`ritual`], [`codex`] and [`restart`]: the services,
+//! - [`page`]: which part of a listing,
+//! - [`testing`]: the conformance cases for stores.
 
 // What napi exports has to be `pub`, though nothing in Rust can use it; its types stay private.
 #![allow(private_interfaces, unreachable_pub)]
 
 mod callback;
 mod calls;
+mod codex;
 mod convert;
 mod errors;
 mod mythos;
+mod page;
+mod restart;
 mod ritual;
 mod store;
 mod testing;

@@ -1,15 +1,17 @@
-//! The entrance: a store and the services on it.
+//! The entrance.
 
-use mythos_core::Mythos;
-use mythos_core::store::Budget;
 use mythos_core::types::Runtime;
+use mythos_core::{Mythos, TABLES};
 use napi_derive::napi;
 
 use crate::calls::{Lane, open, run};
+use crate::codex::NativeCodices;
 use crate::convert::Argument;
-use crate::errors::Outcome;
+use crate::errors::{Failure, Outcome};
+use crate::restart::NativeDeployments;
 use crate::ritual::NativeRituals;
-use crate::store::NativeStore;
+use crate::store::{NativeSqliteStore, NativeStore, SqliteOpening};
+use crate::value::to_value;
 
 /// `Mythos` of the core.
 #[napi]
@@ -19,17 +21,30 @@ pub struct NativeMythos {
     lane: Lane,
 }
 
+/// The declarations of the core's tables.
+#[napi]
+pub fn schemas() -> Outcome {
+    let schemas: Vec<_> = TABLES.iter().map(|table| table.schema()).collect();
+    Outcome(to_value(&schemas).map_err(Failure::answer))
+}
+
 #[napi]
 impl NativeMythos {
     /// Opens or creates a SQLite store.
     #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
-    #[napi(ts_args_type = "path: unknown", ts_return_type = "Promise<Outcome<NativeMythos>>")]
-    pub async fn open(path: Argument) -> Outcome<NativeMythos> {
+    #[napi]
+    pub async fn open(path: Argument, options: Argument) -> Outcome<NativeMythos> {
         open(Lane::Native, move || {
-            let path: String = path.parse("path")?;
-            Ok(Self { mythos: Mythos::open(path)?, lane: Lane::Native })
+            let (path, options): (String, SqliteOpening) = (path.parse("path")?, options.parse("options")?);
+            Ok(Self { mythos: Mythos::open_with(path, &options.into())?, lane: Lane::Native })
         })
         .await
+    }
+
+    /// A store in memory.
+    #[napi(factory)]
+    pub fn in_memory() -> Self {
+        Self { mythos: Mythos::in_memory(), lane: Lane::Native }
     }
 
     /// Uses any store.
@@ -38,20 +53,53 @@ impl NativeMythos {
         Self { mythos: Mythos::with_store(store.store(), Runtime::system()), lane: store.lane() }
     }
 
+    /// The same store for another tenant.
+    #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
+    #[napi]
+    pub fn tenant(&self, tenant: Argument) -> Outcome<NativeMythos> {
+        let tenant = tenant.parse("tenant");
+        Outcome(tenant.map(|tenant| Self { mythos: self.mythos.tenant(tenant), lane: self.lane }))
+    }
+
     /// The checkpoints of assistants' state.
     #[napi]
     pub fn rituals(&self) -> NativeRituals {
         NativeRituals::new(self.mythos.rituals(), self.lane)
     }
 
+    /// The rule books and their logs.
+    #[napi]
+    pub fn codices(&self) -> NativeCodices {
+        NativeCodices::new(self.mythos.codices(), self.lane)
+    }
+
+    /// The deployments of assistants, and their restarts.
+    #[napi]
+    pub fn deployments(&self) -> NativeDeployments {
+        NativeDeployments::new(self.mythos.deployments(), self.lane)
+    }
+
+    /// The SQLite store that `open` opened.
+    #[napi]
+    pub fn sqlite(&self) -> Option<NativeSqliteStore> {
+        self.mythos.sqlite().map(NativeSqliteStore::new)
+    }
+
     /// Lets the store do housekeeping.
-    #[napi(ts_args_type = "budget?: unknown", ts_return_type = "Promise<Outcome<unknown>>")]
+    #[napi]
     pub async fn maintain(&self, budget: Argument) -> Outcome {
         let mythos = self.mythos.clone();
         run(self.lane, move || {
-            let budget: Option<Budget> = budget.parse("budget")?;
+            let budget: Option<_> = budget.parse("budget")?;
             Ok(mythos.maintain(budget.unwrap_or_default())?)
         })
         .await
+    }
+
+    /// Closes the file that `open` opened.
+    #[napi]
+    pub async fn close(&self) -> Outcome {
+        let mythos = self.mythos.clone();
+        run(self.lane, move || Ok(mythos.close()?)).await
     }
 }

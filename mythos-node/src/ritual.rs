@@ -1,13 +1,13 @@
 //! Checkpoints of what an assistant needs to resume.
 
-use mythos_core::ritual::{ParentExpectation, RitualCompressionCache, SaveRitual, SymbolicIntent};
-use mythos_core::types::{AssistantId, OperationId, RitualId};
+use mythos_core::ritual::RitualCompressionCache;
 use napi_derive::napi;
-use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
 use crate::calls::{Lane, run};
 use crate::convert::Argument;
 use crate::errors::Outcome;
+use crate::page::PageRequest;
 
 /// `RitualCompressionCache` of the core.
 #[napi]
@@ -23,55 +23,72 @@ impl NativeRituals {
     }
 }
 
-/// `SaveRitual` of the core, owned.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct Save {
-    assistant: AssistantId,
-    ritual: RitualId,
-    #[serde(with = "serde_bytes")]
-    payload: Vec<u8>,
-    #[serde(default)]
-    intent: SymbolicIntent,
-    #[serde(default)]
-    parent: ParentExpectation,
-    operation: Option<OperationId>,
-}
-
-impl Save {
-    fn as_request(&self) -> SaveRitual<'_> {
-        let mut request = SaveRitual::new(self.assistant.clone(), self.ritual.clone(), &self.payload);
-        request.intent = self.intent.clone();
-        request.parent = self.parent;
-        request.operation = self.operation;
-        request
-    }
-}
-
 #[napi]
 impl NativeRituals {
     /// Appends an entry to a ritual.
-    #[napi(ts_args_type = "request: unknown", ts_return_type = "Promise<Outcome<unknown>>")]
-    pub async fn save(&self, request: Argument) -> Outcome {
+    #[napi]
+    pub async fn save(&self, request: Argument, payload: Argument) -> Outcome {
         let cache = self.cache.clone();
         run(self.lane, move || {
-            let request: Save = request.parse("request")?;
-            Ok(cache.save(&request.as_request())?)
+            let payload: ByteBuf = payload.parse("payload")?;
+            Ok(cache.save(&request.parse("request")?, &payload)?)
         })
         .await
     }
 
-    /// The newest entry of a ritual with its payload, verified.
-    #[napi(
-        ts_args_type = "assistant: unknown, ritual: unknown",
-        ts_return_type = "Promise<Outcome<unknown>>"
-    )]
+    /// Restores the newest entry of a ritual.
+    #[napi]
     pub async fn latest(&self, assistant: Argument, ritual: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.latest(&assistant.parse("assistant")?, &ritual.parse("ritual")?)?))
+            .await
+    }
+
+    /// Restores one entry.
+    #[napi]
+    pub async fn restore(&self, entry: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.restore(entry.parse("entry")?)?)).await
+    }
+
+    /// The record of one entry.
+    #[napi]
+    pub async fn entry(&self, entry: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.entry(entry.parse("entry")?)?)).await
+    }
+
+    /// Restores the newest entry that verifies.
+    #[napi]
+    pub async fn newest_verifiable(
+        &self,
+        assistant: Argument,
+        ritual: Argument,
+        before: Argument,
+    ) -> Outcome {
         let cache = self.cache.clone();
         run(self.lane, move || {
             let (assistant, ritual) = (assistant.parse("assistant")?, ritual.parse("ritual")?);
-            Ok(cache.latest(&assistant, &ritual)?)
+            Ok(cache.newest_verifiable(&assistant, &ritual, before.parse("before")?)?)
         })
         .await
+    }
+
+    /// Lists entries.
+    #[napi]
+    pub async fn list(&self, filter: Argument, page: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(cache.list(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Verifies one entry.
+    #[napi]
+    pub async fn verify(&self, entry: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.verify(entry.parse("entry")?)?)).await
     }
 }

@@ -2,19 +2,19 @@
 
 mod answer;
 mod host;
+mod sqlite;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mythos_core::store::{MemoryStore, SqliteOptions, SqliteStore, Store, Synchronous};
+use mythos_core::store::{MemoryStore, Store, copy};
 use mythos_core::{ErrorKind, TABLES};
-use napi::bindgen_prelude::Function;
+use napi::bindgen_prelude::{AsyncBlock, AsyncBlockBuilder, Env, Function};
 use napi_derive::napi;
-use serde::Deserialize;
 
+pub(crate) use self::sqlite::{NativeSqliteStore, SqliteOpening};
 use crate::callback::{Arguments, Callback};
-use crate::calls::{Lane, open, run};
+use crate::calls::{Lane, run};
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
 use crate::value::from_value;
@@ -24,8 +24,6 @@ use crate::value::from_value;
 #[derive(Debug, Clone)]
 pub struct NativeStore {
     store: Arc<dyn Store>,
-    /// The same store, if it is one that can be closed.
-    sqlite: Option<Arc<SqliteStore>>,
     lane: Lane,
 }
 
@@ -41,38 +39,15 @@ impl NativeStore {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct OpenSqlite {
-    path: String,
-    #[serde(default)]
-    synchronous: Option<SynchronousName>,
-    #[serde(default)]
-    read_only: Option<bool>,
-    #[serde(default)]
-    busy_timeout_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SynchronousName {
-    Full,
-    Normal,
-}
-
-impl OpenSqlite {
-    fn options(&self) -> SqliteOptions {
-        let mut options = SqliteOptions::default();
-        if let Some(synchronous) = &self.synchronous {
-            options.synchronous = match synchronous {
-                SynchronousName::Full => Synchronous::Full,
-                SynchronousName::Normal => Synchronous::Normal,
-            };
-        }
-        options.read_only = self.read_only.unwrap_or(options.read_only);
-        options.busy_timeout = self.busy_timeout_ms.map_or(options.busy_timeout, Duration::from_millis);
-        options
-    }
+/// Copies everything from one store into another.
+#[napi(ts_return_type = "Promise<Outcome>")]
+pub fn copy_store(env: Env, from: &NativeStore, to: &NativeStore) -> napi::Result<AsyncBlock<Outcome>> {
+    let (from, to) = (from.clone(), to.clone());
+    let lane = if from.lane == Lane::Hosted { Lane::Hosted } else { to.lane };
+    AsyncBlockBuilder::new(
+        async move { Ok(run(lane, move || Ok(copy(&from.store, &to.store, TABLES)?)).await) },
+    )
+    .build(&env)
 }
 
 #[napi]
@@ -80,26 +55,7 @@ impl NativeStore {
     /// A store in memory.
     #[napi(factory)]
     pub fn memory() -> Self {
-        Self { store: Arc::new(MemoryStore::new()), sqlite: None, lane: Lane::Native }
-    }
-
-    /// A store in one SQLite file.
-    #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
-    #[napi(ts_args_type = "options: unknown", ts_return_type = "Promise<Outcome<NativeStore>>")]
-    pub async fn open_sqlite(options: Argument) -> Outcome<NativeStore> {
-        open(Lane::Native, move || {
-            let open: OpenSqlite = options.parse("options")?;
-            let store = Arc::new(SqliteStore::open(Path::new(&open.path), TABLES, &open.options())?);
-            Ok(Self { store: Arc::<SqliteStore>::clone(&store), sqlite: Some(store), lane: Lane::Native })
-        })
-        .await
-    }
-
-    /// Closes a store in a file; there is nothing to close of others.
-    #[napi(ts_return_type = "Promise<Outcome<unknown>>")]
-    pub async fn close(&self) -> Outcome {
-        let sqlite = self.sqlite.clone();
-        run(Lane::Native, move || Ok(sqlite.map_or(Ok(()), |store| store.close())?)).await
+        Self { store: Arc::new(MemoryStore::new()), lane: Lane::Native }
     }
 
     /// A store in JavaScript. `call(id, method, argument)` must not throw; each call is answered by `settleCall`.
@@ -124,6 +80,6 @@ impl NativeStore {
         };
         let timeout = Duration::from_millis(timeout_ms as u64);
         let store = host::HostStore::new(capabilities, timeout, Callback::new(&call)?);
-        Ok(Outcome(Ok(Self { store: Arc::new(store), sqlite: None, lane: Lane::Hosted })))
+        Ok(Outcome(Ok(Self { store: Arc::new(store), lane: Lane::Hosted })))
     }
 }

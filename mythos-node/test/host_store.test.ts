@@ -16,7 +16,8 @@ import {
 
 import { MapStore } from './map_store.js';
 
-const REQUEST = { assistant: 'ana', ritual: 'refund', payload: Buffer.from('state') };
+const REQUEST = { assistant: 'ana', ritual: 'refund' };
+const STATE = Buffer.from('state');
 
 /** A store that works but for the methods that are given, which may be of a wrong type on purpose. */
 function misbehaving(methods: object): Store {
@@ -34,7 +35,7 @@ async function failureOf(call: Promise<unknown>): Promise<MythosError> {
 }
 
 async function save(store: Store): Promise<unknown> {
-  return (await Mythos.withStore(store)).rituals().save(REQUEST);
+  return (await Mythos.withStore(store)).rituals().save(REQUEST, STATE);
 }
 
 describe('what a store throws', () => {
@@ -213,7 +214,7 @@ describe('a store that never settles', () => {
 
   test('holds no thread beyond its time', async () => {
     const mythos = await Mythos.withStore(misbehaving({ timeout_ms: 20, read: never }));
-    const calls = Array.from({ length: 200 }, () => failureOf(mythos.rituals().save(REQUEST)));
+    const calls = Array.from({ length: 200 }, () => failureOf(mythos.rituals().save(REQUEST, STATE)));
     for (const error of await Promise.all(calls)) assert.equal(error.code, 'Unavailable');
     // All threads are free again.
     await save(new MapStore());
@@ -244,5 +245,5 @@ test('a store may be called on by the store itself', async () => {
     }
   }
   const mythos = await Mythos.withStore(new Outer());
-  await Promise.all(Array.from({ length: 8 }, () => mythos.rituals().save(REQUEST)));
+  await Promise.all(Array.from({ length: 8 }, () => mythos.rituals().save(REQUEST, STATE)));
 });

@@ -1,5 +1,6 @@
 /** Never run: what has to compile, and what must not, for a host that is strict about types. */
 import {
+  type Action,
   type Answer,
   type AnyStore,
   type Batch,
@@ -8,9 +9,11 @@ import {
   MemoryStore,
   Mythos,
   MythosError,
+  type Outcome,
   type Read,
   SqliteStore,
   type Store,
+  type Supervisor,
 } from 'mythos';
 import { conformanceCases, runConformanceCase } from 'mythos/testing';
 
@@ -46,21 +49,60 @@ class Host implements Store {
   }
 }
 
+/** Actions are told apart by `kind`, and no other is left. */
+function outcomeOf(action: Action): Outcome {
+  switch (action.kind) {
+    case 'probe':
+      return Date.parse(action.deadline) > 0 ? { kind: 'ready' } : { kind: 'not_ready', reason: 'late' };
+    case 'escalate':
+      return { kind: action.escalation.kind === 'given_up' ? 'acknowledged' : 'approved' };
+    case 'restore':
+    case 'align':
+      throw new Error('not the host\'s');
+  }
+}
+
 export async function sample(): Promise<void> {
   const stores: AnyStore[] = [new Host(), new MemoryStore(), await SqliteStore.open('file', { read_only: true })];
   for (const store of stores) {
     const { save, latest } = (await Mythos.withStore(store)).rituals();
-    const entry: CompressedRitual = await save({ assistant: 'a', ritual: 'r', payload: new Uint8Array(1) });
+    const entry: CompressedRitual = await save({ assistant: 'a', ritual: 'r' }, new Uint8Array(1));
     const restored = await latest(entry.assistant, entry.ritual);
     // @ts-expect-error: there may be no entry.
     restored.payload;
     const payload: Buffer | undefined = restored?.payload;
     payload?.toString('utf8');
     // @ts-expect-error: bytes are no text.
-    await save({ assistant: 'a', ritual: 'r', payload: 'text' });
+    await save({ assistant: 'a', ritual: 'r' }, 'text');
     // @ts-expect-error: the members have the names of the record.
-    await save({ assistantId: 'a', ritual: 'r', payload: new Uint8Array(1) });
+    await save({ assistantId: 'a', ritual: 'r' }, new Uint8Array(1));
   }
+
+  const mythos = Mythos.inMemory().tenant('t');
+  const { create, mutate } = mythos.codices();
+  const clauses = [{ clause: 'c', text: 't' }];
+  await create({ codex: 'c', clauses, directive_path: ['d'], actor: 'a', operation: undefined });
+  await mutate({ codex: 'c', mutation: { kind: 'remove', clause: 'c' }, directive_path: ['d'], actor: 'a' });
+  // @ts-expect-error: a replacement has a text.
+  await mutate({ codex: 'c', mutation: { kind: 'replace', clause: 'c' }, directive_path: ['d'], actor: 'a' });
+
+  const supervisor: Supervisor = await mythos.deployments().supervise('s');
+  const backoff = { kind: 'constant', delay_ms: 10 } as const;
+  await supervisor.deploy({ assistant: 'a', spec: { ritual: 'r', policy: { backoff } } });
+  // @ts-expect-error: there is no such kind of failure.
+  await supervisor.reportFailure({ assistant: 'a', kind: 'tired', reason: 'r' });
+  for (const effect of await supervisor.pollEffects()) {
+    await supervisor.answer(effect.id, outcomeOf(effect.action));
+    // @ts-expect-error: an answer without a reason.
+    await supervisor.answer(effect.id, { kind: 'not_ready' });
+  }
+  const { items, next } = await mythos.deployments().history({ assistant: 'a' }, { limit: 1 });
+  const last: string | undefined = items[0]?.last_known_state;
+  await mythos.deployments().history({}, { after: next });
+  // @ts-expect-error: the epoch is read only.
+  supervisor.epoch = 2;
+  await mythos.sqlite()?.backup('file', ({ copied_pages, total_pages }) => copied_pages / total_pages);
+  void last;
 
   // @ts-expect-error: an object without the methods is no store.
   await Mythos.withStore({});

@@ -7,9 +7,9 @@ import { type JsonObject, MemoryStore, Mythos, MythosError, type SaveRitual } fr
 
 // Taken off their objects: methods do not lose `this`.
 const cache = Mythos.withStore(new MemoryStore()).then(({ rituals }) => rituals());
-const save = async (request: SaveRitual) => {
+const save = async (request: SaveRitual, payload: Uint8Array = Buffer.of(1)) => {
   const { save } = await cache;
-  return save(request);
+  return save(request, payload);
 };
 const latest = async (assistant: string, ritual: string) => {
   const { latest } = await cache;
@@ -17,13 +17,13 @@ const latest = async (assistant: string, ritual: string) => {
 };
 
 const request = (members: object): SaveRitual =>
-  ({ assistant: 'ana', ritual: 'values', payload: Buffer.of(1), ...members }) as SaveRitual;
+  ({ assistant: 'ana', ritual: 'values', ...members }) as SaveRitual;
 
 describe('bytes', () => {
   for (const length of [0, 1, 16 << 10, (16 << 10) + 1, 64 << 20]) {
     test(`come back as a Buffer: ${length}`, async () => {
       const payload = randomBytes(length);
-      await save(request({ ritual: `bytes ${length}`, payload }));
+      await save(request({ ritual: `bytes ${length}` }), payload);
       const restored = await latest('ana', `bytes ${length}`);
       assert.ok(restored);
       assert.ok(Buffer.isBuffer(restored.payload));
@@ -34,7 +34,7 @@ describe('bytes', () => {
   test('are those of a view, not of what it views, and as they were at the call', async () => {
     const whole = Uint8Array.of(1, 2, 3, 4);
     const { save } = await cache;
-    const saved = save(request({ ritual: 'view', payload: whole.subarray(1, 3) }));
+    const saved = save(request({ ritual: 'view' }), whole.subarray(1, 3));
     whole.fill(9);
     await saved;
     assert.deepEqual((await latest('ana', 'view'))?.payload, Buffer.of(2, 3));
@@ -48,7 +48,7 @@ describe('what is not data is refused, and its place is named', () => {
   cycle.self = cycle;
   const cases: [string, unknown, string, RegExp][] = [
     ['not an object', 'request', 'request', /string/],
-    ['nothing', undefined, 'request', /expected an object/],
+    ['nothing', undefined, 'request', /expected struct SaveRitual/],
     ['a member that is missing', request({ assistant: undefined }), 'request.assistant', /is missing/],
     ['a member that is not known', request({ colour: 'red' }), 'request.colour', /is not known/],
     ['NaN', request({ parent: NaN }), 'request.parent', /NaN is not a finite number/],
@@ -60,9 +60,6 @@ describe('what is not data is refused, and its place is named', () => {
     ['a Date', request({ intent: new Date() }), 'request.intent', /instance of a class/],
     ['a cycle', cycle, '', /contains itself/],
     ['depth', deep.at(-1), '', /nests deeper than 100 levels/],
-    ['text for bytes', request({ payload: 'text' }), 'request.payload', /expected a Buffer or Uint8Array/],
-    ['numbers for bytes', request({ payload: [1] }), 'request.payload', /expected a Buffer or Uint8Array/],
-    ['other elements for bytes', request({ payload: new Float64Array(1) }), 'request.payload', /typed array/],
     ['a value that the core refuses', request({ assistant: '' }), 'request.assistant', /1 to 150 characters/],
     [
       'a proxy that throws',
@@ -75,6 +72,18 @@ describe('what is not data is refused, and its place is named', () => {
       /reading it threw/,
     ],
   ];
+  const payloads: [string, unknown, RegExp][] = [
+    ['text for bytes', 'text', /expected a Buffer or Uint8Array/],
+    ['numbers for bytes', [1], /expected a Buffer or Uint8Array/],
+    ['other elements for bytes', new Float64Array(1), /typed array/],
+    ['nothing for bytes', null, /expected a Buffer or Uint8Array/],
+  ];
+  for (const [what, payload, message] of payloads) {
+    test(what, async () => {
+      const failed = save(request({}), payload as Uint8Array);
+      await assert.rejects(failed, { code: 'Invalid', field: 'payload', message });
+    });
+  }
   for (const [what, value, field, message] of cases) {
     test(what, async () => {
       await assert.rejects(save(value as SaveRitual), (error) => {
@@ -92,7 +101,7 @@ describe('what is not data is refused, and its place is named', () => {
 
 test('objects of another realm, without a prototype, and small BigInts are data', async () => {
   const foreign = runInContext(
-    "({ assistant: 'ana', ritual: 'realm', intent: { labels: ['b', 'a'] }, payload: new Uint8Array([1]) })",
+    "({ assistant: 'ana', ritual: 'realm', intent: { labels: ['b', 'a'] } })",
     createContext(),
   ) as SaveRitual;
   assert.deepEqual((await save(foreign)).labels, ['a', 'b']);

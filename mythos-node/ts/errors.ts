@@ -9,7 +9,7 @@ import type { CellOwner, Hex } from './protocol.js';
  * - `Invalid`: the input is not acceptable; `field` names the member.
  * - `NotFound`: what was asked for does not exist (any more).
  * - `Unavailable`: the store cannot serve the call now; nothing was changed; retry later.
- * - `Unknown`: whether the change was made is not known; repeat the call with the same operation id.
+ * - `Unknown`: whether the change was made is not known; repeat the call with the same operation id, which is `operation`.
  * - `Limit`: a stated bound was exceeded.
  * - `Internal`: a defect of mythos or of a host's store; report it.
  */
@@ -32,13 +32,16 @@ export class MythosError extends Error {
   readonly code: ErrorCode;
   /** The member of the input that was not acceptable, such as `request.tags[2]`. */
   readonly field: string | undefined;
+  /** The operation id to repeat the call with, if the code is `Unknown`: also when the caller gave none. */
+  readonly operation: string | undefined;
   /** Whether the same call may succeed when made again. */
   readonly retryable: boolean;
 
-  constructor(code: ErrorCode, message: string, options: { field?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { field?: string; operation?: string; cause?: unknown } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.field = options.field;
+    this.operation = options.operation;
     this.retryable = RETRYABLE[code];
   }
 }

@@ -8,15 +8,26 @@
  * @module
  */
 
+export type * from './codex.js';
+export { CodexProofOfSymbolEngine } from './codex.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { Mythos } from './mythos.js';
+export type * from './page.js';
 export type * from './protocol.js';
+export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
+export type * from './restart_types.js';
+export type * from './ritual.js';
+export { RitualCompressionCache } from './ritual.js';
 export {
-  type CompressedRitual,
-  type ParentExpectation,
-  type RestoredRitual,
-  RitualCompressionCache,
-  type SaveRitual,
-  type SymbolicIntent,
-} from './ritual.js';
-export { type AnyStore, BuiltInStore, MemoryStore, type SqliteOptions, SqliteStore, type Store } from './store.js';
+  type AnyStore,
+  type BackupProgress,
+  BuiltInStore,
+  type CopyReport,
+  copyStore,
+  MemoryStore,
+  schemas,
+  type SqliteOptions,
+  type SqliteStatistics,
+  SqliteStore,
+  type Store,
+} from './store.js';

@@ -1,15 +1,17 @@
 import { NativeMythos } from '../native/index.js';
-import { bindMethods, call } from './native.js';
+import { CodexProofOfSymbolEngine } from './codex.js';
+import { bindMethods, call, unwrap } from './native.js';
 import type { Budget, Maintained } from './protocol.js';
+import { AssistantDeploymentAutoRestarter } from './restart.js';
 import { RitualCompressionCache } from './ritual.js';
-import { type AnyStore, nativeStore } from './store.js';
+import { type AnyStore, nativeStore, type SqliteOptions, SqliteStore } from './store.js';
 
 /**
  * A store and the services on it.
  *
  * @example
  * const mythos = await Mythos.open('mythos.db');
- * await mythos.rituals().save({ assistant: 'ana', ritual: 'refund', payload: Buffer.from('state') });
+ * await mythos.rituals().save({ assistant: 'ana', ritual: 'refund' }, Buffer.from('state'));
  */
 export class Mythos {
   readonly #native: NativeMythos;
@@ -20,8 +22,13 @@ export class Mythos {
   }
 
   /** Opens or creates a SQLite store at `path`. */
-  static async open(path: string): Promise<Mythos> {
-    return new Mythos(await call<NativeMythos>(() => NativeMythos.open(path)));
+  static async open(path: string, options: SqliteOptions = {}): Promise<Mythos> {
+    return new Mythos(await call<NativeMythos>(() => NativeMythos.open(path, options)));
+  }
+
+  /** A store in memory, gone with its last user. */
+  static inMemory(): Mythos {
+    return new Mythos(NativeMythos.inMemory());
   }
 
   /** Uses any store, built-in or a host's own. */
@@ -29,13 +36,42 @@ export class Mythos {
     return new Mythos(NativeMythos.withStore(await nativeStore(store)));
   }
 
+  /** The same store for another tenant; what one tenant stores no other sees. */
+  tenant(tenant: string): Mythos {
+    return new Mythos(unwrap(this.#native.tenant(tenant)));
+  }
+
   /** The checkpoints of assistants' state. */
   rituals(): RitualCompressionCache {
     return RitualCompressionCache.over(this.#native.rituals());
   }
 
+  /** The rule books and their logs. */
+  codices(): CodexProofOfSymbolEngine {
+    return CodexProofOfSymbolEngine.over(this.#native.codices());
+  }
+
+  /** The deployments of assistants, and their restarts. */
+  deployments(): AssistantDeploymentAutoRestarter {
+    return AssistantDeploymentAutoRestarter.over(this.#native.deployments());
+  }
+
+  /** The SQLite store that {@link open} opened, for backups and statistics; null on a store of the host's. */
+  sqlite(): SqliteStore | null {
+    const native = this.#native.sqlite();
+    return native === null ? null : SqliteStore.over(native);
+  }
+
   /** Lets the store do housekeeping within `budget`, by default 16 MiB. */
   maintain(budget?: Budget): Promise<Maintained> {
     return call(() => this.#native.maintain(budget));
+  }
+
+  /**
+   * Closes the file that {@link open} opened, for all tenants and services: every later call is `Unavailable`. A store
+   * that the host brought is the host's to close.
+   */
+  async close(): Promise<void> {
+    await call(() => this.#native.close());
   }
 }

@@ -40,6 +40,7 @@ export function bindMethods(instance: object): void {
 function toError(failure: Failure): MythosError {
   return new MythosError(failure.code as ErrorCode, failure.message, {
     ...(failure.field === null ? {} : { field: failure.field }),
+    ...(failure.operation === null ? {} : { operation: failure.operation }),
     ...('cause' in failure ? { cause: failure.cause } : {}),
   });
 }

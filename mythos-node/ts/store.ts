@@ -1,8 +1,14 @@
-import { NativeStore } from '../native/index.js';
+import {
+  copyStore as nativeCopy,
+  NativeSqliteStore,
+  NativeStore,
+  schemas as nativeSchemas,
+  settleCall,
+} from '../native/index.js';
 import { MythosError } from './errors.js';
 import { connect } from './host_store.js';
-import { bindMethods, call } from './native.js';
-import type { Answer, Batch, Budget, Capabilities, Maintained, Read } from './protocol.js';
+import { bindMethods, call, unwrap } from './native.js';
+import type { Answer, Batch, Budget, Capabilities, Maintained, Read, Schema } from './protocol.js';
 
 /**
  * A host's persistence. Each method may return a value or a promise, and is called many times at once.
@@ -63,31 +69,110 @@ export class MemoryStore extends BuiltInStore {
   }
 }
 
-/** How a {@link SqliteStore} is opened. */
+/** How a SQLite file is opened. */
 export interface SqliteOptions {
   /** `full`: an acknowledged commit survives a power loss. `normal`: a power loss may undo the last ones. */
   readonly synchronous?: 'full' | 'normal' | undefined;
-  /** Refuse every commit. */
+  /** Refuse every commit, and never write to the file, which must exist. */
   readonly read_only?: boolean | undefined;
-  /** How long a call waits for another process's write before it is `Unavailable`. */
+  /** How long a call waits for another process's write before it is `Unavailable`; by default 30,000. */
   readonly busy_timeout_ms?: number | undefined;
+}
+
+/** How far a backup is. */
+export interface BackupProgress {
+  readonly copied_pages: number;
+  readonly total_pages: number;
+}
+
+/** What a store has done since it was opened. */
+export interface SqliteStatistics {
+  /** Batches that were acknowledged. */
+  readonly commits: number;
+  /** Transactions that carried them; commits that wait at the same time share one. */
+  readonly flushes: number;
+  /** Steps of listings and counts that no index guided. */
+  readonly full_scan_steps: number;
+  /** Listings and counts that had to be sorted because no index had their order. */
+  readonly sorts: number;
 }
 
 /** A store in one SQLite file, which several processes may share. */
 export class SqliteStore extends BuiltInStore {
-  private constructor(native: NativeStore) {
-    super(native);
+  readonly #sqlite: NativeSqliteStore;
+
+  private constructor(native: NativeSqliteStore) {
+    super(native.handle());
+    this.#sqlite = native;
+  }
+
+  /** @internal */
+  static over(native: NativeSqliteStore): SqliteStore {
+    return new SqliteStore(native);
   }
 
   /** Opens or creates the file. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
-    return new SqliteStore(await call<NativeStore>(() => NativeStore.openSqlite({ ...options, path })));
+    return new SqliteStore(await call<NativeSqliteStore>(() => NativeSqliteStore.open(path, options)));
   }
 
-  /** Waits for what is under way and closes the file; every later call is refused. May be called again. */
-  async close(): Promise<void> {
-    await call(() => handleOf(this).close());
+  /** Makes a store at `path` from a backup. The backup is checked, copied, and the copy checked. */
+  static async restore(backup: string, path: string): Promise<void> {
+    await call(() => NativeSqliteStore.restore(backup, path));
   }
+
+  /**
+   * Copies the store, as it is at one moment, to a new file at `path`, while others read and write. The copy is checked
+   * whole before it takes its name.
+   *
+   * `progress` is told after every 4 MiB how far it is. What it throws does not stop the backup: it fails the call once
+   * the copy is made.
+   */
+  async backup(path: string, progress?: (done: BackupProgress) => void): Promise<void> {
+    let failed: { cause: unknown } | undefined;
+    const report = (id: number, _name: string, done: unknown): void => {
+      try {
+        progress?.(done as BackupProgress);
+      } catch (cause) {
+        failed ??= { cause };
+      }
+      settleCall(id, { value: null });
+    };
+    await call(() => this.#sqlite.backup(path, progress === undefined ? undefined : report));
+    if (failed !== undefined) throw new MythosError('Internal', 'the backup is made, but progress() threw', failed);
+  }
+
+  /** What the store has done since it was opened. */
+  statistics(): SqliteStatistics {
+    return unwrap(this.#sqlite.statistics()) as SqliteStatistics;
+  }
+
+  /** Waits for what is under way and closes the file; every later call is `Unavailable`. May be called again. */
+  async close(): Promise<void> {
+    await call(() => this.#sqlite.close());
+  }
+}
+
+/** What a copy carried over, and found equal on both sides. */
+export interface CopyReport {
+  readonly records: number;
+  readonly cells: number;
+  readonly cell_bytes: number;
+}
+
+/**
+ * Copies everything from one store into another, which must be empty, and verifies it by reading both sides back.
+ *
+ * Nobody else may write to either store meanwhile. If it fails, `to` holds a part: empty it before a second try.
+ */
+export async function copyStore(from: AnyStore, to: AnyStore): Promise<CopyReport> {
+  const handles = [await nativeStore(from, 'from'), await nativeStore(to, 'to')] as const;
+  return call(() => nativeCopy(...handles));
+}
+
+/** The declarations of the tables that a store holds, for those that need them: an SQL store makes its tables of them. */
+export function schemas(): readonly Schema[] {
+  return unwrap(nativeSchemas()) as readonly Schema[];
 }
 
 /** A built-in store or a host's own. */
@@ -100,16 +185,16 @@ const connected = new WeakMap<Store, Promise<NativeStore>>();
  *
  * @internal
  */
-export async function nativeStore(store: AnyStore): Promise<NativeStore> {
+export async function nativeStore(store: AnyStore, field = 'store'): Promise<NativeStore> {
   if (store instanceof BuiltInStore) {
     const handle = handleOf(store);
     if (handle instanceof NativeStore) return handle;
-    throw new MythosError('Invalid', 'BuiltInStore is not for extending: implement Store', { field: 'store' });
+    throw new MythosError('Invalid', 'BuiltInStore is not for extending: implement Store', { field });
   }
   // Without types anything may come.
   const given: unknown = store;
   if ((typeof given !== 'object' && typeof given !== 'function') || given === null) {
-    throw new MythosError('Invalid', 'a store is an object with the methods of a Store', { field: 'store' });
+    throw new MythosError('Invalid', 'a store is an object with the methods of a Store', { field });
   }
   let handle = connected.get(store);
   if (handle === undefined) {

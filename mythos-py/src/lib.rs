@@ -5,14 +5,15 @@
 //! ([`store`]). The importable package, its exceptions and its types are in `python/mythos/`.
 //!
 //! # To bind a service
-//! A service is a frozen class around the core's, in a file of its name; [`mythos`] is the model.
+//! A service is a frozen class around the core's, in a file of its name; [`rituals`] is the model.
 //!
-//! - Ids, options and timestamps come in as `&Bound<PyAny>` and through [`convert::argument`], which names the field in
-//!   its error; bytes as `&[u8]`; optional ones by keyword.
+//! - Ids, options and timestamps come in as `&Bound<PyAny>` and through [`convert::argument`], or together as the core's
+//!   request through [`convert::request`]; both name the field in their error. Bytes come through [`convert::bytes`],
+//!   counts and positions as integers of Rust's; optional arguments by keyword.
 //! - A method that answers a record, a list or an option is [`call::answer`] around the core's method; one that answers
 //!   another class is [`call::call`]. Nothing else touches the interpreter lock.
 //! - The class is exported below, declared in `_mythos.pyi`, and named in `__init__.py`. What it answers is a `TypedDict`
-//!   in `python/mythos/records.py`, with the fields of the core's record and `datetime` for `*_at`.
+//!   in `python/mythos/records.py`, with the fields of the core's record and `datetime` for its timestamps.
 //! - `stubtest` compares signatures, `tests/typing_sample.py` shows the class as a type checker sees it.
 
 #![allow(
@@ -21,12 +22,17 @@
 )]
 
 mod call;
+mod codices;
 mod convert;
+mod deployments;
 mod errors;
 mod interpreter;
 mod mythos;
+mod rituals;
 mod selftest;
+mod sqlite;
 mod store;
+mod supervisor;
 mod testing;
 
 /// The native half of the package `mythos`.
@@ -35,11 +41,21 @@ mod _mythos {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::codices::CodexProofOfSymbolEngine;
+    #[pymodule_export]
+    use super::deployments::AssistantDeploymentAutoRestarter;
+    #[pymodule_export]
     use super::mythos::Mythos;
+    #[pymodule_export]
+    use super::rituals::RitualCompressionCache;
     #[pymodule_export]
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]
-    use super::store::{BuiltInStore, MemoryStore, SqliteStore};
+    use super::sqlite::SqliteStore;
+    #[pymodule_export]
+    use super::store::{BuiltInStore, MemoryStore, copy_store, schemas};
+    #[pymodule_export]
+    use super::supervisor::Supervisor;
     #[pymodule_export]
     use super::testing::{conformance_cases, run_conformance_case};
 

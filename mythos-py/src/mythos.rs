@@ -1,25 +1,40 @@
 //! `Mythos`: the entrance.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mythos_core::store::Budget;
 use mythos_core::types::{Runtime, TenantId};
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
+use crate::codices::CodexProofOfSymbolEngine;
+use crate::deployments::AssistantDeploymentAutoRestarter;
+use crate::rituals::RitualCompressionCache;
+use crate::sqlite::{self, SqliteStore};
 use crate::{convert, store};
 
 /// A store and the services on it. Every method may be called from any thread.
+///
+/// In a `with` statement it is closed at the end.
 #[derive(Debug)]
 #[pyclass(module = "mythos", frozen)]
 pub(crate) struct Mythos(mythos_core::Mythos);
 
 #[pymethods]
 impl Mythos {
-    /// Opens or creates a SQLite store at `path`.
+    /// Opens or creates a SQLite store at `path`; the options are those of `SqliteStore`.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        call(py, || mythos_core::Mythos::open(path)).map(Self)
+    #[pyo3(signature = (path, *, synchronous = "full", read_only = false, busy_timeout_ms = 30_000))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        synchronous: &str,
+        read_only: bool,
+        busy_timeout_ms: u64,
+    ) -> PyResult<Self> {
+        let options = sqlite::options(py, synchronous, read_only, busy_timeout_ms)?;
+        call(py, || mythos_core::Mythos::open_with(path, &options)).map(Self)
     }
 
     /// A store in memory, gone with the last reference to it.
@@ -40,10 +55,50 @@ impl Mythos {
         Ok(Self(self.0.tenant(tenant)))
     }
 
+    /// The checkpoints of assistants' state.
+    fn rituals(&self) -> RitualCompressionCache {
+        RitualCompressionCache(self.0.rituals())
+    }
+
+    /// The rule books and their logs.
+    fn codices(&self) -> CodexProofOfSymbolEngine {
+        CodexProofOfSymbolEngine(self.0.codices())
+    }
+
+    /// The deployments of assistants, and their restarts.
+    fn deployments(&self) -> AssistantDeploymentAutoRestarter {
+        AssistantDeploymentAutoRestarter(self.0.deployments())
+    }
+
+    /// The store that `open` opened, for backups and statistics; `None` on a store of the host's.
+    fn sqlite<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, SqliteStore>>> {
+        self.0.sqlite().map(|store| Bound::new(py, SqliteStore::new(Arc::clone(store)))).transpose()
+    }
+
     /// Lets the store do housekeeping, in which at most about `max_bytes` are moved or given back.
     #[pyo3(signature = (*, max_bytes = None))]
     fn maintain<'py>(&self, py: Python<'py>, max_bytes: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
         let budget = max_bytes.map_or_else(Budget::default, |max_bytes| Budget { max_bytes });
         answer(py, || self.0.maintain(budget))
+    }
+
+    /// Closes the file that `open` opened, for all tenants and services: every later call is `Unavailable`. A store that
+    /// the host brought is the host's to close.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.close())
+    }
+
+    fn __enter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _type: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.close(py)
     }
 }

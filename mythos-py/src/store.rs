@@ -1,12 +1,9 @@
 //! Stores: a Python object behind the core's trait, and the built-in ones as opaque classes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mythos_core::store::{
-    self as core, Answer, Batch, Budget, Capabilities, Maintained, Read, SqliteOptions, Store, StoreError,
-    Synchronous,
+    self as core, Answer, Batch, Budget, Capabilities, Maintained, Read, Store, StoreError,
 };
 use mythos_core::{ErrorKind, TABLES};
 use pyo3::prelude::*;
@@ -14,7 +11,7 @@ use pyo3::types::PyString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::call;
+use crate::call::answer;
 use crate::{convert, errors, interpreter};
 
 /// The store that a caller hands over: one of the built-in classes, or any object with the four methods.
@@ -100,8 +97,8 @@ impl Store for PythonStore {
 pub(crate) struct BuiltInStore(Arc<dyn Store>);
 
 impl BuiltInStore {
-    fn holding(store: impl Store + 'static) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Self(Arc::new(store)))
+    pub(crate) fn holding(store: Arc<dyn Store>) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Self(store))
     }
 }
 
@@ -114,48 +111,24 @@ pub(crate) struct MemoryStore;
 impl MemoryStore {
     #[new]
     fn new() -> PyClassInitializer<Self> {
-        BuiltInStore::holding(core::MemoryStore::new()).add_subclass(Self)
+        BuiltInStore::holding(Arc::new(core::MemoryStore::new())).add_subclass(Self)
     }
 }
 
-/// A store in one SQLite file, which several threads and processes may use at the same time.
-#[derive(Debug)]
-#[pyclass(module = "mythos", frozen, extends = BuiltInStore)]
-pub(crate) struct SqliteStore(Arc<core::SqliteStore>);
+/// The tables that a store is to hold, for a store that must make them.
+#[pyfunction]
+pub(crate) fn schemas(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    convert::to_python(py, &TABLES.iter().map(|table| table.schema()).collect::<Vec<_>>())
+}
 
-#[pymethods]
-impl SqliteStore {
-    /// Opens or creates the file at `path`.
-    ///
-    /// `synchronous` is `"full"`, by which every acknowledged commit survives a power loss, or `"normal"`, by which a
-    /// power loss may undo the last ones. A call waits `busy_timeout_ms` for another process's write before it is
-    /// `Unavailable`.
-    #[new]
-    #[pyo3(signature = (path, *, synchronous = "full", read_only = false, busy_timeout_ms = 30_000))]
-    fn new(
-        py: Python<'_>,
-        path: PathBuf,
-        synchronous: &str,
-        read_only: bool,
-        busy_timeout_ms: u64,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        let mut options = SqliteOptions::default();
-        options.synchronous = match synchronous {
-            "full" => Synchronous::Full,
-            "normal" => Synchronous::Normal,
-            other => {
-                let message = format!("synchronous is \"full\" or \"normal\", not {other:?}");
-                return Err(errors::new(py, ErrorKind::Invalid, &message, Some("synchronous")));
-            }
-        };
-        options.read_only = read_only;
-        options.busy_timeout = Duration::from_millis(busy_timeout_ms);
-        let store = Arc::new(call(py, || core::SqliteStore::open(&path, TABLES, &options))?);
-        Ok(BuiltInStore::holding(Arc::clone(&store)).add_subclass(Self(store)))
-    }
-
-    /// Closes the file; every later call is `Unavailable`.
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        call(py, || self.0.close())
-    }
+/// Copies everything from the store `source` into the empty store `to`, and verifies it by reading both back. Nobody
+/// else may write to either meanwhile. If it fails, `to` holds a part.
+#[pyfunction]
+pub(crate) fn copy_store<'py>(
+    py: Python<'py>,
+    source: &Bound<'py, PyAny>,
+    to: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (source, to) = (from_python(source)?, from_python(to)?);
+    answer(py, || core::copy(&*source, &*to, TABLES))
 }

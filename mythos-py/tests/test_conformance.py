@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import UnionType
-from typing import Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import mythos
 import pytest
-from mythos.store import Answer, Batch, Budget, CellOp, Expect, Json, Maintained, Read, Schema
+from mythos.store import Answer, Batch, Budget, CellOp, Expect, Maintained, Read, Schema
 from mythos.testing import conformance_cases, run_conformance_case
 
 from dict_store import DictStore
+from shapes import fits
 from sqlite_store import SqliteFileStore
 
 CASES = conformance_cases()
 NAMES = [case["name"] for case in CASES]
-
-
-def fits(value: object, shape: object) -> bool:
-    """Whether a value has exactly the shape that a type says, keys included."""
-    if shape is Json:
-        return True
-    if isinstance(shape, type) and is_typeddict(shape):
-        hints = get_type_hints(shape)
-        return (
-            isinstance(value, dict)
-            and value.keys() == hints.keys()
-            and all(fits(value[key], hint) for key, hint in hints.items())
-        )
-    origin, arguments = get_origin(shape), get_args(shape)
-    if origin is list:
-        return type(value) is list and all(fits(item, arguments[0]) for item in value)
-    if origin is dict:
-        return type(value) is dict and all(type(key) is str for key in value)
-    if origin is Literal:
-        return value in arguments
-    if origin in (Union, UnionType):
-        return any(fits(value, argument) for argument in arguments)
-    return type(value) is shape
 
 
 class Watched(DictStore):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import mythos
 import pytest
+from mythos.store import Schema
 
 from dict_store import DictStore
+from shapes import shaped
 
 
 def test_any_store_serves() -> None:
@@ -43,3 +45,9 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         with pytest.raises(mythos.MythosError, match=path.name) as caught:
             mythos.SqliteStore(path, read_only=read_only)
         assert caught.value.kind in {"Invalid", "Unavailable"}
+
+
+def test_the_tables_are_told() -> None:
+    tables = {table["name"]: table for table in shaped(mythos.schemas(), list[Schema])}
+    assert tables["ritual_heads"]["owns_cells"]
+    assert {"name": "labels", "kind": "tags"} in tables["compressed_rituals"]["fields"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_type
+from datetime import datetime
+from typing import Literal, assert_type
 
 import mythos
+from mythos.records import CompressedRitual
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
 from mythos.testing import conformance_cases, run_conformance_case
 
@@ -68,3 +70,37 @@ def check() -> None:
         assert_type(error.kind, mythos.ErrorKind)
         assert_type(error.field, str | None)
         assert_type(error.is_retryable, bool)
+
+
+def check_services(home: mythos.Mythos) -> None:
+    """Never run."""
+    rituals, codices, deployments = home.rituals(), home.codices(), home.deployments()
+    entry = rituals.save("ana", "refund", bytearray(), intent={"labels": ("a",)}, parent={"kind": "absent"})
+    assert_type(entry["created_at"], datetime)
+    if (latest := rituals.latest("ana", "refund")) is not None:
+        assert_type(latest["payload"], bytes)
+    page = rituals.list(assistant="ana", since=datetime.now())
+    assert_type(page["items"], list[CompressedRitual])
+    rituals.list(after=page["next"])
+    rituals.save("ana", "refund", "text")  # type: ignore[arg-type]
+    rituals.save("ana", "refund", b"", intent={"lables": []})  # type: ignore[arg-type]
+
+    codices.create("support", [{"clause": "limit", "text": "100 EUR"}], directive_path=["launch"], actor="ana")
+    codices.mutate("support", {"kind": "remove", "clause": "limit"}, directive_path=["audit"], actor="ana")
+    codices.mutate("support", {"kind": "forget"}, directive_path=["audit"], actor="ana")  # type: ignore[arg-type]
+    for item in codices.trail("support")["items"]:
+        if item["event"]["change"]["kind"] == "merge":
+            assert_type(item["event"]["change"]["take"][0]["from"], Literal["ours", "theirs"])
+
+    supervisor = deployments.supervise("night watch")
+    assert_type(supervisor.id, str)
+    decision = supervisor.deploy("ana", {"ritual": "refund", "policy": {"jitter": "none"}})
+    if decision["state"]["kind"] == "backing_off":
+        assert_type(decision["state"]["until"], datetime)
+    for effect in supervisor.poll_effects():
+        if effect["action"]["kind"] == "probe":
+            assert_type(effect["action"]["deadline"], datetime)
+            supervisor.answer(effect["id"], {"kind": "not_ready", "reason": "no answer"})
+        else:
+            supervisor.carry_out(effect)
+    supervisor.deploy("ana", deployments.deployment("night watch", "ana")["spec"])

@@ -14,6 +14,7 @@ pub const MAX_CODEX_BYTES: usize = 64 << 20;
 
 /// One rule of a codex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Clause {
     /// Its id, unique in the codex.
     pub clause: ClauseId,

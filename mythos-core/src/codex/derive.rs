@@ -12,13 +12,12 @@ use crate::types::{ClauseId, Commitment};
 pub(crate) fn apply(change: &Change, sequence: u64, parents: &[&CodexState]) -> Result<CodexState> {
     let text =
         |commitment: &Commitment, opening: u32| CommittedText { commitment: *commitment, sequence, opening };
-    let new = |clause: &ClauseId, commitment: &Commitment, opening: u32| ClauseState {
-        clause: clause.clone(),
-        text: text(commitment, opening),
-        notes: Vec::new(),
+    let new = |clause: &ClauseId, commitment: &Commitment, opening: u32| {
+        ClauseState::new(clause.clone(), text(commitment, opening))
     };
     let state = match (change, parents) {
-        (Change::Create { clauses }, []) => {
+        // A log has one beginning.
+        (Change::Create { clauses }, []) if sequence == 0 => {
             let clauses = clauses.iter().zip(FIRST_TEXT_OPENING..);
             CodexState { clauses: clauses.map(|(c, opening)| new(&c.clause, &c.text, opening)).collect() }
         }
@@ -34,7 +33,8 @@ pub(crate) fn apply(change: &Change, sequence: u64, parents: &[&CodexState]) -> 
         }
         (Change::Replace { clause, text: commitment }, [before]) => {
             let mut state = (*before).clone();
-            find(&mut state, clause)?.text = text(commitment, FIRST_TEXT_OPENING);
+            let text = text(commitment, FIRST_TEXT_OPENING);
+            find(&mut state, clause)?.change(|clause| clause.text = text);
             state
         }
         (Change::Remove { clause }, [before]) => {
@@ -46,12 +46,13 @@ pub(crate) fn apply(change: &Change, sequence: u64, parents: &[&CodexState]) -> 
         (Change::Reorder { order }, [before]) => reorder(before, order)?,
         (Change::Annotate { clause, note }, [before]) => {
             let mut state = (*before).clone();
-            find(&mut state, clause)?.notes.push(text(note, FIRST_TEXT_OPENING));
+            let note = text(note, FIRST_TEXT_OPENING);
+            find(&mut state, clause)?.change(|clause| clause.notes.push(note));
             state
         }
         (Change::Merge { take }, [ours, theirs]) => merge(ours, theirs, take)?,
         _ => {
-            let message = format!("a change of this kind does not have {} parents", parents.len());
+            let message = format!("event {sequence} of this kind does not have {} parents", parents.len());
             return Err(Error::invalid("parents", message));
         }
     };

@@ -64,7 +64,7 @@ pub struct CodexClause {
 
 /// Which proofs to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ProofFilter {
     /// Of this codex.
     pub codex: Option<CodexId>,
@@ -122,8 +122,9 @@ impl CodexProofOfSymbolEngine {
     /// [`ErrorKind::NotFound`] if there is no such codex.
     pub fn codex(&self, codex: &CodexId) -> Result<CodexHead> {
         let owner = CodexHead::owner(self.access.tenant(), codex);
-        let stored = self.access.record::<CodexHead>(owner.id)?;
-        stored.map(|stored| stored.model).ok_or_else(|| no_codex(codex))
+        let head = self.access.record::<CodexHead>(owner.id)?.ok_or_else(|| no_codex(codex))?.model;
+        head.check(self.access.tenant(), codex)?;
+        Ok(head)
     }
 
     /// Lists codices by id.
@@ -214,12 +215,13 @@ impl CodexProofOfSymbolEngine {
         Ok(TrailPage { items, next: (until < head.length).then_some(until) })
     }
 
-    /// Lists proofs, newest first: by position if one codex is named, otherwise by time.
+    /// Lists proofs, newest first: by position if one codex and no time is named, otherwise by time.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a filter or limit out of bounds.
     pub fn list(&self, filter: &ProofFilter, after: Option<Cursor>, limit: u32) -> Result<Page<SymbolProof>> {
-        let order = if filter.codex.is_some() { "sequence" } else { "created_at" };
+        let at_any_time = filter.since.is_none() && filter.before.is_none();
+        let order = if filter.codex.is_some() && at_any_time { "sequence" } else { "created_at" };
         let query = Query::new(SymbolProof::TABLE)
             .order_by(order, Direction::Descending)
             .equals("codex", filter.codex.as_ref().map(CodexId::as_str))
@@ -229,7 +231,10 @@ impl CodexProofOfSymbolEngine {
     }
 
     /// Verifies a codex whole: replays every event, and compares every state, digest, text and listed proof with what
-    /// the replay derives.
+    /// the replay derives. Events that are appended meanwhile are left for the next time.
+    ///
+    /// A writer of the database who replaces the whole log with another that is consistent in itself, or rolls the whole
+    /// file back, cannot be seen from inside: keep the `mutation_trail_hash` of a proof elsewhere, and compare.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such codex. Damage is not an error but a finding.
@@ -243,6 +248,7 @@ impl CodexProofOfSymbolEngine {
         let now = self.access.now();
         let codex = request.codex();
         let owner = CodexHead::owner(self.access.tenant(), codex);
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let [head, proof] = self.access.read([
                 Read::Record { table: CodexHead::TABLE, id: owner.id },
@@ -252,6 +258,9 @@ impl CodexProofOfSymbolEngine {
                 return self.recognise(request, proof.model);
             }
             let head = access::stored::<CodexHead>(head)?;
+            if let Some(head) = &head {
+                head.model.check(self.access.tenant(), codex)?;
+            }
             let (parents, committed) = match (request, &head) {
                 (Request::Create(create), None) => (Vec::new(), self.commit_clauses(&create.clauses)?),
                 (Request::Create(_), Some(_)) => {
@@ -268,7 +277,9 @@ impl CodexProofOfSymbolEngine {
             let proof =
                 self.stage(&mut batch, request, operation, now, head.as_ref(), &parents, committed)?;
             match self.access.commit(&batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    turn.get_or_insert_with(|| self.access.turn(&owner.id));
+                }
                 Err(error) => {
                     let attempt = format!("change codex {codex}");
                     return Err(error.while_doing(attempt).of_operation(operation));

@@ -13,6 +13,7 @@ mod event;
 mod record;
 mod replay;
 mod request;
+mod snapshot;
 mod state;
 mod trail;
 

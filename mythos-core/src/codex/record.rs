@@ -165,6 +165,23 @@ impl CodexHead {
     /// The most heads at the same time.
     const MAX_HEADS: usize = 64;
 
+    /// Checks that this is the head of `codex` in a layout that is known, so that nothing is built on another's.
+    pub(crate) fn check(&self, tenant: &TenantId, codex: &CodexId) -> Result<()> {
+        if self.format != Self::FORMAT {
+            let message =
+                format!("the head of codex {codex} has the format {}, which is not known", self.format);
+            return Err(Error::corrupt(message));
+        }
+        if self.tenant != *tenant || self.codex != *codex {
+            let found = format!("{}/{}", self.tenant, self.codex);
+            return Err(Error::corrupt(format!("the head of codex {tenant}/{codex} says it is of {found}")));
+        }
+        if self.heads.is_empty() || self.length == 0 {
+            return Err(Error::corrupt(format!("the head of codex {codex} names no event")));
+        }
+        Ok(())
+    }
+
     /// The head after the event of `proof` was appended, which leaves `codex_root`.
     pub(crate) fn after(head: Option<&Self>, proof: &SymbolProof, codex_root: Digest) -> Result<Self> {
         let mut heads = head.map_or_else(Vec::new, |head| head.heads.clone());

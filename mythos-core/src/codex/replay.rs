@@ -1,17 +1,18 @@
 //! Replays a codex's log: what the events derive, compared with everything that is stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use super::derive;
 use super::event::CodexCell;
+use super::snapshot::Snapshot;
 use super::state::CodexState;
 use super::{CodexHead, CodexHeadState, Event, Opening, ProofVerificationStatus, SymbolProof};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::access::{self, Access};
-use crate::store::{Cell, Direction, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar};
-use crate::types::{ClauseId, CodexId, Digest};
+use crate::store::access::Access;
+use crate::store::{Cell, CellName, Direction, Filter, MAX_CELL_BYTES, Model, Names, Query, Scalar};
+use crate::types::{ClauseId, CodexId, Digest, Timestamp};
 
 /// How many bytes of cells one read brings, unless one cell alone is larger.
 const READ_BYTES: u64 = 4 << 20;
@@ -77,75 +78,47 @@ impl From<Box<Finding>> for Stop {
     }
 }
 
-/// A replay under way.
-#[derive(Default)]
-struct Replay {
-    next: u64,
-    trail: Option<Digest>,
-    recorded_at: Option<crate::types::Timestamp>,
-    /// The events so far, and how many later ones still follow from each.
-    children: HashMap<Digest, u64>,
-    states: HashMap<Digest, (u64, CodexState)>,
-    heads: BTreeMap<u64, CodexHeadState>,
-    redacted: u64,
-}
-
 /// Verifies a codex whole.
 pub(crate) fn verify(access: &Access, codex: &CodexId) -> Result<CodexVerification> {
-    let owner = CodexHead::owner(access.tenant(), codex);
-    let states = Names::Range {
-        from: Some(CodexCell::State(0).name()),
-        until: Some(CodexCell::State(u64::MAX).name()),
-        limit: u32::MAX,
-        reverse: false,
-    };
-    let head = Read::Record { table: CodexHead::TABLE, id: owner.id };
-    let cells = Read::Cells { owner, names: states, max_bytes: MAX_CELL_BYTES as u64 };
-    let [head, states] = access.read([head, cells])?;
-    let missing = || Error::not_found(format!("there is no codex {codex}")).with_field("codex");
     let mut replay = Replay::default();
-    let outcome = match access::stored::<CodexHead>(head) {
-        Ok(head) => {
-            let head = head.ok_or_else(missing)?.model;
-            let (states, _) = access::cells(states)?;
-            replay.run(access, &head, &states)
+    let outcome = match Snapshot::read(access, codex) {
+        Ok(snapshot) if snapshot.head.format != CodexHead::FORMAT => {
+            let (known, found) = (CodexHead::FORMAT, snapshot.head.format);
+            let finding = *Finding::new(0, "head.format", known, found);
+            return Ok(replay.verdict(codex, ProofVerificationStatus::Unverifiable, Some(finding)));
         }
+        Ok(snapshot) => replay.run(access, codex, &snapshot),
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             Err(Finding::new(0, "head", "a readable head record", error).into())
         }
         Err(error) => Err(error.into()),
     };
-    let (status, finding) = match outcome {
-        Ok(()) if replay.redacted > 0 => (ProofVerificationStatus::Redacted, None),
-        Ok(()) => (ProofVerificationStatus::Verified, None),
-        Err(Stop::Found(finding)) => (ProofVerificationStatus::Tampered, Some(*finding)),
-        Err(Stop::Failed(error)) => return Err(error),
-    };
-    Ok(CodexVerification {
-        codex: codex.clone(),
-        proof_verification_status: status,
-        events: replay.next,
-        redacted: replay.redacted,
-        mutation_trail_hash: replay.trail,
-        heads: replay.heads.into_values().collect(),
-        finding,
-    })
+    match outcome {
+        Ok(()) if replay.redacted > 0 => Ok(replay.verdict(codex, ProofVerificationStatus::Redacted, None)),
+        Ok(()) => Ok(replay.verdict(codex, ProofVerificationStatus::Verified, None)),
+        Err(Stop::Found(finding)) => {
+            Ok(replay.verdict(codex, ProofVerificationStatus::Tampered, Some(*finding)))
+        }
+        Err(Stop::Failed(error)) => Err(error),
+    }
 }
 
 /// The digest of the event at `sequence`, and the state that it leaves.
 pub(crate) fn state_at(access: &Access, codex: &CodexId, sequence: u64) -> Result<(Digest, CodexState)> {
+    let until = sequence + 1;
     let mut replay = Replay::default();
+    for_each_event(access, codex, 0, until, |bytes| replay.count_children(bytes))?;
     let mut last = None;
-    for_each_event(access, codex, 0, sequence + 1, |bytes| {
-        match replay.step(bytes, |_| false) {
-            Ok((_, digest)) => last = Some(digest),
-            Err(finding) => {
-                let Finding { sequence, field, expected, found, .. } = *finding;
-                let place = format!("{field} of event {sequence} of codex {codex}");
-                return Err(Error::corrupt(format!("{place}: expected {expected}, found {found}")));
-            }
+    for_each_event(access, codex, 0, until, |bytes| match replay.step(access, codex, bytes) {
+        Ok(step) => {
+            last = Some(step.digest);
+            Ok(())
         }
-        Ok(())
+        Err(finding) => {
+            let Finding { sequence, field, expected, found, .. } = *finding;
+            let place = format!("{field} of event {sequence} of codex {codex}");
+            Err(Error::corrupt(format!("{place}: expected {expected}, found {found}")))
+        }
     })?;
     let found = last.and_then(|digest| replay.states.remove(&digest).map(|(_, state)| (digest, state)));
     found.ok_or_else(|| Error::not_found(format!("codex {codex} has no event at {sequence}")))
@@ -205,8 +178,8 @@ fn missing_event(codex: &CodexId, sequence: u64) -> Error {
 struct Openings {
     /// The first event whose openings were not asked for.
     next: u64,
-    cells: std::collections::VecDeque<Cell>,
-    after: Option<crate::store::CellName>,
+    cells: VecDeque<Cell>,
+    after: Option<CellName>,
     exhausted: bool,
 }
 
@@ -221,7 +194,8 @@ impl Openings {
         let mut openings = Vec::new();
         loop {
             while let Some(cell) = self.cells.front() {
-                let (of, number) = split_opening(cell.name.as_bytes());
+                let (of, number) = split_opening(cell.name.as_bytes())
+                    .ok_or_else(|| Error::corrupt(format!("cell {} is no opening", cell.name)))?;
                 if of > sequence {
                     return Ok(openings);
                 }
@@ -247,20 +221,13 @@ impl Openings {
 }
 
 /// The event and the number in the name of an opening's cell.
-fn split_opening(name: &[u8]) -> (u64, u32) {
-    match name.split_first_chunk::<9>() {
-        Some(([b'o', sequence @ ..], number)) => {
-            (u64::from_be_bytes(*sequence), number.try_into().map_or(u32::MAX, u32::from_be_bytes))
-        }
-        _ => (u64::MAX, u32::MAX),
-    }
+fn split_opening(name: &[u8]) -> Option<(u64, u32)> {
+    let (head, number) = name.split_first_chunk::<9>()?;
+    let [b'o', sequence @ ..] = head else { return None };
+    Some((u64::from_be_bytes(*sequence), u32::from_be_bytes(number.try_into().ok()?)))
 }
 
-fn read_range(
-    access: &Access,
-    codex: &CodexId,
-    (from, until): (crate::store::CellName, crate::store::CellName),
-) -> Result<Vec<Cell>> {
+fn read_range(access: &Access, codex: &CodexId, (from, until): (CellName, CellName)) -> Result<Vec<Cell>> {
     let owner = CodexHead::owner(access.tenant(), codex);
     let names = |limit| Names::Range { from: Some(from), until: Some(until), limit, reverse: false };
     let (cells, more) = access.cells(owner.clone(), names(READ_CELLS), READ_BYTES)?;
@@ -271,32 +238,67 @@ fn read_range(
     Ok(cells)
 }
 
+/// A replay under way.
+#[derive(Default)]
+struct Replay {
+    next: u64,
+    trail: Option<Digest>,
+    created_at: Option<Timestamp>,
+    recorded_at: Option<Timestamp>,
+    /// For each event, how many later ones still follow from it: its state is kept as long.
+    children: HashMap<Digest, u64>,
+    states: HashMap<Digest, (u64, CodexState)>,
+    heads: BTreeMap<u64, CodexHeadState>,
+    redacted: u64,
+}
+
+/// An event that was replayed.
+struct Step {
+    event: Event,
+    digest: Digest,
+    parents: Vec<u64>,
+    trail_before: Option<Digest>,
+}
+
 impl Replay {
-    fn run(&mut self, access: &Access, head: &CodexHead, states: &[Cell]) -> Result<(), Stop> {
-        // First the shape, so that a state is kept only as long as a later event follows from it.
-        let mut children: HashMap<Digest, u64> = HashMap::new();
+    fn verdict(
+        self,
+        codex: &CodexId,
+        status: ProofVerificationStatus,
+        finding: Option<Finding>,
+    ) -> CodexVerification {
+        CodexVerification {
+            codex: codex.clone(),
+            proof_verification_status: status,
+            events: self.next,
+            redacted: self.redacted,
+            mutation_trail_hash: self.trail,
+            heads: self.heads.into_values().collect(),
+            finding,
+        }
+    }
+
+    fn run(&mut self, access: &Access, codex: &CodexId, snapshot: &Snapshot) -> Result<(), Stop> {
+        let length = snapshot.head.length;
+        if let Some((field, found)) = &snapshot.foreign {
+            return Err(Finding::new(length, field, "nothing", found).into());
+        }
         let unreadable = |sequence: u64, error: Error| match error.kind() {
             ErrorKind::Corrupt => Stop::from(Finding::new(sequence, "event", "a readable event", error)),
             _ => Stop::from(error),
         };
         let mut reached = 0;
-        let shape = for_each_event(access, &head.codex, 0, head.length, |bytes| {
-            for parent in Event::from_bytes(bytes)?.parents {
-                *children.entry(parent).or_default() += 1;
-            }
+        let shape = for_each_event(access, codex, 0, length, |bytes| {
+            self.count_children(bytes)?;
             reached += 1;
             Ok(())
         });
         shape.map_err(|error| unreadable(reached, error))?;
-        self.children = children;
 
         let mut proofs = Proofs::default();
         let mut found = None;
-        let mut sequence = 0;
-        let replayed = for_each_opened_event(access, &head.codex, 0, head.length, |bytes, openings| {
-            let step = self.check(access, head, &mut proofs, bytes, openings);
-            sequence += 1;
-            match step {
+        let replayed = for_each_opened_event(access, codex, 0, length, |bytes, openings| {
+            match self.check(access, codex, &mut proofs, bytes, openings) {
                 Ok(()) => Ok(()),
                 Err(Stop::Failed(error)) => Err(error),
                 Err(Stop::Found(finding)) => {
@@ -308,46 +310,31 @@ impl Replay {
         if let Some(finding) = found {
             return Err(finding.into());
         }
-        replayed.map_err(|error| unreadable(sequence, error))?;
-        proofs.finish(access, &head.codex, head.length)?;
-        self.compare_head(head, states)
+        replayed.map_err(|error| unreadable(self.next, error))?;
+        proofs.finish(access, codex, length)?;
+        self.compare_head(snapshot)
+    }
+
+    fn count_children(&mut self, bytes: &[u8]) -> Result<()> {
+        for parent in Event::from_bytes(bytes)?.parents {
+            *self.children.entry(parent).or_default() += 1;
+        }
+        Ok(())
     }
 
     /// Replays one event and compares its openings and its listed proof.
     fn check(
         &mut self,
         access: &Access,
-        head: &CodexHead,
+        codex: &CodexId,
         proofs: &mut Proofs,
         bytes: &[u8],
         openings: &[(u32, Vec<u8>)],
     ) -> Result<(), Stop> {
-        let sequence = self.next;
-        let parents = Event::from_bytes(bytes)
-            .map(|event| event.parents)
-            .map_err(|error| Finding::new(sequence, "event", "a readable event", error))?;
-        let parent_sequences: Vec<_> = parents
-            .iter()
-            .filter_map(|parent| self.states.get(parent).map(|(sequence, _)| *sequence))
-            .collect();
-        let trail_before = self.trail;
-        let children = std::mem::take(&mut self.children);
-        let step = self.step(bytes, |parent| {
-            // The caller's count says whether a later event still follows from the parent.
-            children.get(parent).copied().unwrap_or(0) <= 1
-        });
-        self.children = children;
-        let (event, digest) = step?;
-        for parent in &event.parents {
-            if let Some(left) = self.children.get_mut(parent) {
-                *left -= 1;
-            }
-        }
-        if event.tenant != *access.tenant() || event.codex != head.codex {
-            return Err(Finding::new(sequence, "codex", &head.codex, &event.codex).into());
-        }
+        let Step { event, digest, parents, trail_before } = self.step(access, codex, bytes)?;
+        let sequence = event.sequence;
+        let commitments = event.commitments();
         for (number, stored) in openings {
-            let commitments = event.commitments();
             let committed = commitments.iter().find(|(_, committed, _)| committed == number);
             let Some((purpose, _, commitment)) = committed else {
                 return Err(Finding::new(sequence, "opening", "none of this number", number).into());
@@ -357,23 +344,18 @@ impl Replay {
                 _ => return Err(Finding::new(sequence, purpose, commitment, "another text or salt").into()),
             }
         }
-        self.redacted += event.commitments().len().saturating_sub(openings.len()) as u64;
+        self.redacted += commitments.len().saturating_sub(openings.len()) as u64;
         let nothing = CodexState::default();
         let state = self.states.get(&digest).map_or(&nothing, |(_, state)| state);
-        let expected = SymbolProof::of(&event, digest, parent_sequences, state, trail_before.as_ref());
+        let expected = SymbolProof::of(&event, digest, parents, state, trail_before.as_ref());
         if let Some(head) = self.heads.get_mut(&sequence) {
             head.symbolic_checksum.clone_from(&expected.symbolic_checksum);
         }
         proofs.compare(access, &expected)
     }
 
-    /// Replays one event: derives its state from its parents' and compares everything that it states. States of
-    /// parents that `last_use` says are not needed again are dropped.
-    fn step(
-        &mut self,
-        bytes: &[u8],
-        last_use: impl Fn(&Digest) -> bool,
-    ) -> Result<(Event, Digest), Box<Finding>> {
+    /// Replays one event: derives its state from its parents' and compares everything that it states.
+    fn step(&mut self, access: &Access, codex: &CodexId, bytes: &[u8]) -> Result<Step, Box<Finding>> {
         let sequence = self.next;
         let event = Event::from_bytes(bytes)
             .map_err(|error| Finding::new(sequence, "event", "a readable event", error))?;
@@ -382,13 +364,22 @@ impl Replay {
             |field: &str, expected: &dyn ToString, found: &dyn ToString| -> Result<(), Box<Finding>> {
                 Err(Finding::new(sequence, field, expected.to_string(), found.to_string()))
             };
+        if event.tenant != *access.tenant() {
+            differs("tenant", access.tenant(), &event.tenant)?;
+        }
+        if event.codex != *codex {
+            differs("codex", codex, &event.codex)?;
+        }
         if event.sequence != sequence {
             differs("sequence", &sequence, &event.sequence)?;
         }
-        let mut states = Vec::new();
+        let (mut parents, mut states) = (Vec::new(), Vec::new());
         for parent in &event.parents {
             match self.states.get(parent) {
-                Some((_, state)) => states.push(state),
+                Some((sequence, state)) => {
+                    parents.push(*sequence);
+                    states.push(state);
+                }
                 None => differs("parents", &"an event before this one", parent)?,
             }
         }
@@ -423,59 +414,62 @@ impl Replay {
         if self.recorded_at.is_some_and(|before| event.recorded_at < before) {
             differs("recorded_at", &"a time not before the event before", &event.recorded_at)?;
         }
-        for parent in &event.parents {
-            if let Some((parent_sequence, _)) = self.states.get(parent) {
-                self.heads.remove(parent_sequence);
-            }
-            if last_use(parent) {
-                self.states.remove(parent);
-            }
+        for (parent, parent_sequence) in event.parents.iter().zip(&parents) {
+            self.heads.remove(parent_sequence);
+            self.release(parent);
         }
         // The checksum costs four times the root's output; whoever compares it fills it in.
         let head =
             CodexHeadState { sequence, event: digest, codex_root: after, symbolic_checksum: String::new() };
         self.heads.insert(sequence, head);
         self.states.insert(digest, (sequence, state));
-        self.trail = Some(SymbolProof::extend_trail(self.trail.as_ref(), &digest));
+        let trail_before = self.trail;
+        self.trail = Some(SymbolProof::extend_trail(trail_before.as_ref(), &digest));
+        self.created_at.get_or_insert(event.recorded_at);
         self.recorded_at = Some(event.recorded_at);
         self.next += 1;
-        Ok((event, digest))
+        Ok(Step { event, digest, parents, trail_before })
+    }
+
+    /// Drops the state of an event when nothing follows from it any more.
+    fn release(&mut self, event: &Digest) {
+        if let Some(left) = self.children.get_mut(event) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.states.remove(event);
+            }
+        }
     }
 
     /// Compares the head record and the stored states with what was replayed.
-    fn compare_head(&self, head: &CodexHead, states: &[Cell]) -> Result<(), Stop> {
+    fn compare_head(&self, Snapshot { head, states, .. }: &Snapshot) -> Result<(), Stop> {
         let last = head.length.saturating_sub(1);
-        if head.format != CodexHead::FORMAT {
-            return Err(Finding::new(last, "head.format", CodexHead::FORMAT, head.format).into());
-        }
-        if self.trail != Some(head.mutation_trail_hash) {
-            let expected = self.trail.map_or_else(|| "none".to_owned(), |trail| trail.to_string());
-            return Err(Finding::new(last, "mutation_trail_hash", expected, head.mutation_trail_hash).into());
-        }
-        if self.recorded_at != Some(head.updated_at) {
-            let expected = self.recorded_at.map_or_else(|| "none".to_owned(), |at| at.to_string());
-            return Err(Finding::new(last, "updated_at", expected, head.updated_at).into());
+        let name =
+            |value: Option<&dyn ToString>| value.map_or_else(|| "none".to_owned(), ToString::to_string);
+        let compared: [(&str, Option<&dyn ToString>, &dyn ToString); 3] = [
+            ("mutation_trail_hash", self.trail.as_ref().map(|it| it as _), &head.mutation_trail_hash),
+            ("created_at", self.created_at.as_ref().map(|it| it as _), &head.created_at),
+            ("updated_at", self.recorded_at.as_ref().map(|it| it as _), &head.updated_at),
+        ];
+        for (field, replayed, stored) in compared {
+            let (expected, found) = (name(replayed), stored.to_string());
+            if expected != found {
+                return Err(Finding::new(last, field, expected, found).into());
+            }
         }
         let replayed: Vec<_> = self.heads.values().cloned().collect();
         if replayed != head.heads {
             let (expected, found) = (format!("{replayed:?}"), format!("{:?}", head.heads));
             return Err(Finding::new(last, "heads", expected, found).into());
         }
-        for (expected, cell) in self.heads.values().zip(states) {
-            let sequence = expected.sequence;
-            if cell.name != CodexCell::State(sequence).name() {
-                return Err(Finding::new(sequence, "state", "a stored state of the head", cell.name).into());
+        for (replayed, found) in self.heads.values().zip(states) {
+            let state = self.states.get(&replayed.event).map(|(_, state)| state.to_bytes()).transpose()?;
+            let expected = state.map(|bytes| Digest::of(&bytes));
+            if expected != *found {
+                let name =
+                    |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |d| d.to_string());
+                return Err(Finding::new(replayed.sequence, "state", name(expected), name(*found)).into());
             }
-            let derived = self.states.get(&expected.event).map(|(_, state)| state.to_bytes()).transpose()?;
-            if derived.as_ref() != Some(&cell.bytes) {
-                let found = Digest::of(&cell.bytes);
-                let expected = derived.map_or_else(String::new, |bytes| Digest::of(&bytes).to_string());
-                return Err(Finding::new(sequence, "state", expected, found).into());
-            }
-        }
-        if states.len() != self.heads.len() {
-            let (expected, found) = (self.heads.len(), states.len());
-            return Err(Finding::new(last, "states", expected, found).into());
         }
         Ok(())
     }
@@ -484,7 +478,7 @@ impl Replay {
 /// The listed proofs of a codex in order, read ahead.
 #[derive(Default)]
 struct Proofs {
-    ahead: std::collections::VecDeque<SymbolProof>,
+    ahead: VecDeque<SymbolProof>,
     next: u64,
 }
 
@@ -533,11 +527,16 @@ fn read_proofs(access: &Access, codex: &CodexId, from: u64) -> Result<Vec<Symbol
         .filter(Filter::Range { field: "sequence".to_owned(), min, below: None })
         .order_by("sequence", Direction::Ascending)
         .limit(500);
-    match access.page::<SymbolProof>(query) {
-        Ok(page) => Ok(page.items),
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
-            Err(Finding::new(from, "proof", "a readable listed proof", error).into())
+    let records = access.raw_page(query)?.items;
+    let proofs = records.iter().zip(from..).map(|(record, sequence)| {
+        let proof = SymbolProof::from_record(record)
+            .map_err(|error| Finding::new(sequence, "proof", "a readable listed proof", error))?;
+        // Under another id, a repetition of the operation would not find it.
+        let expected = proof.operation.record_id(access.tenant());
+        if record.id != expected {
+            return Err(Finding::new(proof.sequence, "proof.id", expected, record.id).into());
         }
-        Err(error) => Err(error.into()),
-    }
+        Ok(proof)
+    });
+    proofs.collect()
 }

@@ -10,6 +10,7 @@ use crate::types::{ClauseId, CodexId, Digest, OperationId, check_text};
 
 /// A codex to begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CreateCodex {
     /// Its id, new in the tenant.
     pub codex: CodexId,
@@ -32,6 +33,7 @@ pub struct CreateCodex {
 
 /// A mutation to append to a codex's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MutateCodex {
     /// The codex.
     pub codex: CodexId,
@@ -57,7 +59,7 @@ pub struct MutateCodex {
 
 /// One change to the clauses of a codex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Mutation {
     /// Inserts a clause.

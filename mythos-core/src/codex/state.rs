@@ -14,10 +14,18 @@ pub(crate) struct CodexState {
     pub(crate) clauses: Vec<ClauseState>,
 }
 
-/// One clause of a state.
+/// One clause of a state, with its digest, which is computed once for each change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredClause", into = "StoredClause")]
+pub(crate) struct ClauseState {
+    stored: StoredClause,
+    digest: Digest,
+}
+
+/// What is stored of a clause's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ClauseState {
+pub(crate) struct StoredClause {
     pub(crate) clause: ClauseId,
     pub(crate) text: CommittedText,
     pub(crate) notes: Vec<CommittedText>,
@@ -34,10 +42,47 @@ pub(crate) struct CommittedText {
     pub(crate) opening: u32,
 }
 
+impl From<StoredClause> for ClauseState {
+    fn from(stored: StoredClause) -> Self {
+        let digest = stored.digest();
+        Self { stored, digest }
+    }
+}
+
+impl From<ClauseState> for StoredClause {
+    fn from(state: ClauseState) -> Self {
+        state.stored
+    }
+}
+
+impl std::ops::Deref for ClauseState {
+    type Target = StoredClause;
+
+    fn deref(&self) -> &StoredClause {
+        &self.stored
+    }
+}
+
 impl ClauseState {
+    pub(crate) fn new(clause: ClauseId, text: CommittedText) -> Self {
+        StoredClause { clause, text, notes: Vec::new() }.into()
+    }
+
+    pub(crate) const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Changes the clause, and its digest with it.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut StoredClause)) {
+        change(&mut self.stored);
+        self.digest = self.stored.digest();
+    }
+}
+
+impl StoredClause {
     /// BLAKE3 in key derivation mode, context `mythos 2026 codex clause v1`, over the clause's id, the commitment to
     /// its text, and those to its notes, each preceded by its length.
-    pub(crate) fn digest(&self) -> Digest {
+    fn digest(&self) -> Digest {
         let hasher = DomainHasher::new("mythos 2026 codex clause v1")
             .field(self.clause.as_str().as_bytes())
             .field(self.text.commitment.as_bytes());

@@ -5,6 +5,7 @@ use crate::types::{AssistantId, OperationId};
 
 /// The host launched an assistant, or launched it anew; from now on it is supervised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeployAssistant {
     /// The assistant.
     pub assistant: AssistantId,
@@ -25,6 +26,7 @@ impl DeployAssistant {
 
 /// An assistant failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReportFailure {
     /// The assistant.
     pub assistant: AssistantId,
@@ -51,6 +53,7 @@ impl ReportFailure {
 
 /// An assistant is to rest: no restart follows until it is asked for. The host ends the assistant itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StopAssistant {
     /// The assistant.
     pub assistant: AssistantId,
@@ -69,6 +72,7 @@ impl StopAssistant {
 
 /// An assistant is to be restarted at once, whatever its state, and earlier restarts no longer count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RestartAssistant {
     /// The assistant.
     pub assistant: AssistantId,

@@ -56,7 +56,7 @@ pub struct AssistantDeploymentAutoRestarter {
 
 /// Which deployments to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeploymentFilter {
     /// Of this supervisor.
     pub supervisor: Option<SupervisorId>,
@@ -68,7 +68,7 @@ pub struct DeploymentFilter {
 
 /// Which incidents to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RestartFilter {
     /// Of this assistant.
     pub assistant: Option<AssistantId>,

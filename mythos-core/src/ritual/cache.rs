@@ -12,7 +12,10 @@ use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
 use crate::store::{
     Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
 };
-use crate::types::{AssistantId, Commitment, Digest, EntryId, OperationId, RitualId, Salt, Timestamp};
+use crate::types::{
+    AssistantId, Commitment, Digest, EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, RitualId, Salt,
+    Timestamp,
+};
 
 /// The purpose under which payloads are committed to.
 const PAYLOAD: &str = "ritual payload";
@@ -45,6 +48,7 @@ pub struct RitualCompressionCache {
 
 /// Where to save a payload, what it is for, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SaveRitual {
     /// The assistant whose state it is.
     pub assistant: AssistantId,
@@ -72,7 +76,7 @@ impl SaveRitual {
 
 /// Which entry a save must come behind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "entry", rename_all = "snake_case")]
+#[serde(tag = "kind", content = "entry", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ParentExpectation {
     /// Whatever is the newest, also none.
     #[default]
@@ -85,7 +89,7 @@ pub enum ParentExpectation {
 
 /// Which entries to list; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RitualFilter {
     /// Of this assistant.
     pub assistant: Option<AssistantId>,
@@ -129,13 +133,13 @@ pub struct VerifiableRitual {
     pub skipped: Vec<SkippedEntry>,
 }
 
-/// An entry that did not verify.
+/// Something that did not verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedEntry {
-    /// The entry.
-    pub entry: EntryId,
-    /// Its position.
-    pub sequence: u64,
+    /// The entry's record, or the ritual's head record.
+    pub record: RecordId,
+    /// Its position, if the record still says it.
+    pub sequence: Option<u64>,
     /// What is wrong with it.
     pub finding: String,
 }
@@ -148,12 +152,16 @@ impl RitualCompressionCache {
     /// Appends an entry with `payload` to a ritual and returns it. When this returns, the state survives what the store
     /// promises.
     ///
+    /// If the ritual's head record is damaged, it is made anew from the newest entry that verifies, so that an assistant
+    /// that was brought back can go on.
+    ///
     /// `payload` is at most [`MAX_PAYLOAD_BYTES`] and kept as given, byte for byte.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] for a payload over [`MAX_PAYLOAD_BYTES`];
     /// [`ErrorKind::Invalid`] for an intent out of its bounds, or an operation id that was used for something else;
-    /// [`ErrorKind::Conflict`] if the parent is not the expected one;
+    /// [`ErrorKind::Conflict`] if the parent is not the expected one, or other processes were always faster;
+    /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
         if payload.len() > MAX_PAYLOAD_BYTES {
@@ -165,17 +173,20 @@ impl RitualCompressionCache {
         let now = self.access.now();
         let salt = self.access.runtime().salt()?;
         let encoded = self.encode(payload, &salt)?;
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
-            let (head, existing) = self.head_and_entry(save, operation.into())?;
+            let (place, existing) = self.place_and_entry(save, operation.into())?;
             if let Some(existing) = existing {
                 return self.recognise(save, payload, existing.model);
             }
-            check_parent(save.parent, head.as_ref())?;
-            let entry = self.next_entry(save, operation, now, head.as_ref(), &encoded)?;
+            check_parent(save.parent, place.parent.as_ref().map(|parent| parent.entry))?;
+            let entry = self.next_entry(save, operation, now, &place, &encoded);
             let mut batch = Batch::new();
-            self.stage(&mut batch, head.as_ref(), &entry, &encoded)?;
+            stage(&mut batch, &place, &entry, &encoded)?;
             match self.access.commit(&batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    turn.get_or_insert_with(|| self.access.turn(&place.head));
+                }
                 Err(error) => {
                     let attempt = format!("save entry {operation}");
                     return Err(error.while_doing(attempt).of_operation(operation));
@@ -202,8 +213,8 @@ impl RitualCompressionCache {
             self.access.read([head, Read::Cells { owner, names, max_bytes: MAX_CELL_BYTES as u64 }])?;
         let Some(head) = access::stored::<RitualHead>(head)? else { return Ok(None) };
         let (cells, _) = access::cells(cells)?;
+        self.check_head(&head.model, assistant, ritual)?;
         let entry = head.model.latest;
-        self.check_place(&entry, assistant, ritual)?;
         let frame = cells.into_iter().find(|cell| cell.name == entry.compressed_ritual_data.cell);
         let frame = frame.ok_or_else(|| missing_frame(&entry))?;
         self.open(entry, &frame.bytes).map(Some)
@@ -260,20 +271,53 @@ impl RitualCompressionCache {
         before: Option<u64>,
     ) -> Result<Option<VerifiableRitual>> {
         let mut skipped = Vec::new();
+        if before.is_none() {
+            // The head knows the newest entry, also when that entry's own record is gone.
+            match self.latest(assistant, ritual) {
+                Ok(Some(restored)) => return Ok(Some(VerifiableRitual { restored, skipped })),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    let record = RitualHead::record_id(self.access.tenant(), assistant, ritual);
+                    skipped.push(SkippedEntry { record, sequence: None, finding: error.to_string() });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.search(assistant, ritual, before, skipped)
+    }
+
+    /// Searches the listed entries for the newest that verifies.
+    fn search(
+        &self,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+        before: Option<u64>,
+        mut skipped: Vec<SkippedEntry>,
+    ) -> Result<Option<VerifiableRitual>> {
         let mut after = None;
         loop {
             let mut query = self.ritual_query(assistant, ritual).limit(SEARCH_PAGE).after(after);
             if let Some(before) = before {
-                let below = Some(Scalar::Integer(i64::try_from(before).unwrap_or(i64::MAX)));
+                let below = i64::try_from(before.min(MAX_SAFE_INTEGER)).ok().map(Scalar::Integer);
                 query = query.filter(Filter::Range { field: "sequence".to_owned(), min: None, below });
             }
-            let page = self.access.page::<CompressedRitual>(query)?;
-            for entry in page.items {
-                match self.restore(entry.entry) {
+            let page = self.access.raw_page(query)?;
+            for record in page.items {
+                // A record that cannot be read is one more damaged entry, and no reason to give up the others.
+                let restored = CompressedRitual::from_record(&record).and_then(|entry| {
+                    let restored = self.restore(entry.entry)?;
+                    self.check_place(&restored.entry, assistant, ritual)?;
+                    Ok(restored)
+                });
+                match restored {
                     Ok(restored) => return Ok(Some(VerifiableRitual { restored, skipped })),
                     Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                        let (finding, sequence) = (error.to_string(), entry.sequence);
-                        skipped.push(SkippedEntry { entry: entry.entry, sequence, finding });
+                        let sequence = record.body.get("sequence").and_then(serde_json::Value::as_u64);
+                        skipped.push(SkippedEntry {
+                            record: record.id,
+                            sequence,
+                            finding: error.to_string(),
+                        });
                     }
                     Err(error) => return Err(error),
                 }
@@ -285,7 +329,7 @@ impl RitualCompressionCache {
         }
     }
 
-    /// Lists entries, newest first: by position if one ritual of one assistant is named, otherwise by time.
+    /// Lists entries, newest first: by position if one ritual of one assistant and no time is named, otherwise by time.
     ///
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS). No payload is read.
     ///
@@ -297,8 +341,9 @@ impl RitualCompressionCache {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<CompressedRitual>> {
+        let at_any_time = filter.since.is_none() && filter.before.is_none();
         let mut query = match (&filter.assistant, &filter.ritual) {
-            (Some(assistant), Some(ritual)) => self.ritual_query(assistant, ritual),
+            (Some(assistant), Some(ritual)) if at_any_time => self.ritual_query(assistant, ritual),
             (assistant, ritual) => Query::new(CompressedRitual::TABLE)
                 .order_by("created_at", Direction::Descending)
                 .equals("assistant", assistant.as_ref().map(AssistantId::as_str))
@@ -344,13 +389,54 @@ impl RitualCompressionCache {
         })
     }
 
-    fn head_and_entry(&self, save: &SaveRitual, entry: EntryId) -> Result<HeadAndEntry> {
-        let head = RitualHead::record_id(self.access.tenant(), &save.assistant, &save.ritual);
+    /// Where the next entry goes, and the entry that an earlier attempt may have left.
+    fn place_and_entry(
+        &self,
+        save: &SaveRitual,
+        entry: EntryId,
+    ) -> Result<(Place, Option<Stored<CompressedRitual>>)> {
+        let (assistant, ritual) = (&save.assistant, &save.ritual);
+        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
         let [head, entry] = self.access.read([
-            Read::Record { table: RitualHead::TABLE, id: head },
+            Read::Record { table: RitualHead::TABLE, id: owner.id },
             Read::Record { table: CompressedRitual::TABLE, id: entry.record_id(self.access.tenant()) },
         ])?;
-        Ok((access::stored(head)?, access::stored(entry)?))
+        let entry = access::stored(entry)?;
+        let Some((version, head)) = access::decoded::<RitualHead>(head)? else {
+            return Ok((Place { head: owner.id, expect: Expect::Absent, parent: None, sequence: 1 }, entry));
+        };
+        let expect = Expect::At(version);
+        // Nothing is built on a head that is not what was saved.
+        let sound = head.and_then(|head| self.check_head(&head, assistant, ritual).map(|()| head));
+        let place = match sound {
+            Ok(head) => {
+                let sequence = head.next_sequence()?;
+                Place { head: owner.id, expect, parent: Some(head.latest), sequence }
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                let parent = self.search(assistant, ritual, None, Vec::new())?;
+                let parent = parent.map(|found| found.restored.entry);
+                let sequence = self.highest_sequence(assistant, ritual)? + 1;
+                Place { head: owner.id, expect, parent, sequence }
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((place, entry))
+    }
+
+    /// The highest position that any record or frame of a ritual claims.
+    fn highest_sequence(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<u64> {
+        let page = self.access.raw_page(self.ritual_query(assistant, ritual).limit(1))?;
+        let listed = page.items.first().and_then(|record| record.body.get("sequence")?.as_u64());
+        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
+        let newest = Names::Range { from: None, until: None, limit: 1, reverse: true };
+        let (cells, _) = self.access.cells(owner, newest, MAX_CELL_BYTES as u64)?;
+        let stored = cells.first().and_then(|cell| cell.name.as_bytes().first_chunk().copied());
+        let highest = listed.unwrap_or(0).max(stored.map_or(0, u64::from_be_bytes));
+        if highest >= MAX_SAFE_INTEGER {
+            return Err(Error::corrupt(format!("ritual {ritual} claims a position of {highest}")));
+        }
+        Ok(highest)
     }
 
     fn next_entry(
@@ -358,11 +444,9 @@ impl RitualCompressionCache {
         save: &SaveRitual,
         operation: OperationId,
         now: Timestamp,
-        head: Option<&Stored<RitualHead>>,
+        place: &Place,
         encoded: &EncodedPayload,
-    ) -> Result<CompressedRitual> {
-        let sequence = head.map_or(Ok(1), |head| head.model.next_sequence())?;
-        let parent = head.map(|head| &head.model.latest);
+    ) -> CompressedRitual {
         let intent = save.intent.clone();
         let mut entry = CompressedRitual {
             format: CompressedRitual::FORMAT,
@@ -370,8 +454,8 @@ impl RitualCompressionCache {
             entry: operation.into(),
             assistant: save.assistant.clone(),
             ritual: save.ritual.clone(),
-            sequence,
-            parent: parent.map(|parent| parent.entry),
+            sequence: place.sequence,
+            parent: place.parent.as_ref().map(|parent| parent.entry),
             labels: intent.labels,
             procedure: intent.procedure,
             payload_format: intent.payload_format,
@@ -379,7 +463,7 @@ impl RitualCompressionCache {
             codex_root: intent.codex_root,
             compressed_ritual_data: StoredFrame {
                 encoding: encoded.encoding,
-                cell: cell_name(sequence, 0),
+                cell: cell_name(place.sequence, 0),
                 raw_bytes: encoded.raw_bytes,
                 stored_bytes: encoded.frame.len() as u64,
                 frame_digest: encoded.frame_digest,
@@ -387,34 +471,10 @@ impl RitualCompressionCache {
             payload_commitment: encoded.commitment,
             symbolic_signature_hash: encoded.frame_digest,
             entropy_score: encoded.entropy_score,
-            created_at: parent.map_or(now, |parent| now.max(parent.created_at)),
+            created_at: place.parent.as_ref().map_or(now, |parent| now.max(parent.created_at)),
         };
         entry.symbolic_signature_hash = entry.expected_signature();
-        Ok(entry)
-    }
-
-    /// Stages an entry: its record, its frame, and the head that now names it.
-    fn stage(
-        &self,
-        batch: &mut Batch,
-        head: Option<&Stored<RitualHead>>,
-        entry: &CompressedRitual,
-        encoded: &EncodedPayload,
-    ) -> Result<()> {
-        let owner = RitualHead::owner(&entry.tenant, &entry.assistant, &entry.ritual);
-        let next = RitualHead {
-            format: CompressedRitual::FORMAT,
-            tenant: entry.tenant.clone(),
-            assistant: entry.assistant.clone(),
-            ritual: entry.ritual.clone(),
-            latest: entry.clone(),
-            updated_at: entry.created_at,
-        };
-        let expect = head.map_or(Expect::Absent, |head| Expect::At(head.version));
-        batch.put(owner.id, expect, &next)?;
-        batch.put(entry.entry.record_id(&entry.tenant), Expect::Absent, entry)?;
-        batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
-        Ok(())
+        entry
     }
 
     /// Whether a save that finds its entry present is a repetition of the one that made it.
@@ -424,7 +484,9 @@ impl RitualCompressionCache {
         payload: &[u8],
         existing: CompressedRitual,
     ) -> Result<CompressedRitual> {
-        let same_place = existing.tenant == *self.access.tenant()
+        let same_parent = check_parent(save.parent, existing.parent).is_ok();
+        let same_place = same_parent
+            && existing.tenant == *self.access.tenant()
             && existing.assistant == save.assistant
             && existing.ritual == save.ritual
             && existing.intent() == save.intent;
@@ -433,6 +495,27 @@ impl RitualCompressionCache {
         }
         let message = format!("operation {} was used for another save", existing.entry);
         Err(Error::invalid("operation", message))
+    }
+
+    /// Checks that a head is of this ritual, in a layout that is known, and names an entry of this ritual whose record is
+    /// the signed one.
+    fn check_head(&self, head: &RitualHead, assistant: &AssistantId, ritual: &RitualId) -> Result<()> {
+        if head.format != CompressedRitual::FORMAT {
+            let message =
+                format!("the head of ritual {ritual} has the format {}, which is not known", head.format);
+            return Err(Error::corrupt(message));
+        }
+        if head.tenant != head.latest.tenant
+            || head.assistant != head.latest.assistant
+            || head.ritual != head.latest.ritual
+        {
+            let (found, latest) = (&head.ritual, &head.latest.ritual);
+            return Err(Error::corrupt(format!(
+                "the head of ritual {found} names an entry of ritual {latest}"
+            )));
+        }
+        self.check_place(&head.latest, assistant, ritual)?;
+        head.latest.check_signature()
     }
 
     /// Checks that an entry is where it says it belongs, so that an entry copied to another place is refused.
@@ -446,8 +529,7 @@ impl RitualCompressionCache {
             return Ok(());
         }
         let (entry, found) = (entry.entry, format!("{}/{}/{}", entry.tenant, entry.assistant, entry.ritual));
-        let message = format!("entry {entry} of {found} stands under {assistant}/{ritual}");
-        Err(Error::corrupt(message))
+        Err(Error::corrupt(format!("entry {entry} of {found} stands under {assistant}/{ritual}")))
     }
 
     /// Verifies a stored frame against its record and gives the payload; fails closed.
@@ -468,6 +550,10 @@ impl RitualCompressionCache {
             return Err(Error::corrupt(message));
         }
         let decoded = self.codec.decode(frame, stored.raw_bytes)?;
+        if decoded.encoding != stored.encoding {
+            let (expected, found) = (stored.encoding, decoded.encoding);
+            return Err(Error::corrupt(format!("the frame is encoded as {found:?}, not as {expected:?}")));
+        }
         let expected = entry.payload_commitment;
         if !expected.opens(PAYLOAD, &decoded.salt, &decoded.payload) {
             let found = Commitment::to(PAYLOAD, &decoded.salt, &decoded.payload);
@@ -488,11 +574,36 @@ struct EncodedPayload {
     entropy_score: crate::types::Score,
 }
 
-/// The head that a save comes behind, and the entry that an earlier attempt may have left.
-type HeadAndEntry = (Option<Stored<RitualHead>>, Option<Stored<CompressedRitual>>);
+/// Where the next entry of a ritual goes.
+struct Place {
+    /// The head's record.
+    head: RecordId,
+    /// What is expected of it.
+    expect: Expect,
+    /// The entry before.
+    parent: Option<CompressedRitual>,
+    /// The position.
+    sequence: u64,
+}
 
-fn check_parent(expected: ParentExpectation, head: Option<&Stored<RitualHead>>) -> Result<()> {
-    let newest = head.map(|head| head.model.latest.entry);
+/// Stages an entry: its record, its frame, and the head that now names it.
+fn stage(batch: &mut Batch, place: &Place, entry: &CompressedRitual, encoded: &EncodedPayload) -> Result<()> {
+    let next = RitualHead {
+        format: CompressedRitual::FORMAT,
+        tenant: entry.tenant.clone(),
+        assistant: entry.assistant.clone(),
+        ritual: entry.ritual.clone(),
+        latest: entry.clone(),
+        updated_at: entry.created_at,
+    };
+    let owner = RitualHead::owner(&entry.tenant, &entry.assistant, &entry.ritual);
+    batch.put(place.head, place.expect, &next)?;
+    batch.put(entry.entry.record_id(&entry.tenant), Expect::Absent, entry)?;
+    batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
+    Ok(())
+}
+
+fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {
     let expected = match expected {
         ParentExpectation::Latest => return Ok(()),
         ParentExpectation::Absent => None,

@@ -217,11 +217,10 @@ impl RitualHead {
 
     /// The sequence number after the newest entry's.
     pub(crate) fn next_sequence(&self) -> Result<u64> {
-        let next = self.latest.sequence + 1;
-        if next > MAX_SAFE_INTEGER {
-            return Err(Error::limit("sequence", "a ritual has at most 2^53 - 1 entries"));
+        match self.latest.sequence.checked_add(1) {
+            Some(next) if next <= MAX_SAFE_INTEGER => Ok(next),
+            _ => Err(Error::limit("sequence", "a ritual has at most 2^53 - 1 entries")),
         }
-        Ok(next)
     }
 }
 

@@ -32,6 +32,7 @@ const MAX_POOLED_CONTEXTS: usize = 8;
 /// A decoded frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
+    pub(crate) encoding: Encoding,
     pub(crate) salt: Salt,
     pub(crate) payload: Vec<u8>,
 }
@@ -94,16 +95,16 @@ impl FrameCodec {
                 format!("the frame says {raw_bytes} bytes where at most {max_raw_bytes} are expected");
             return Err(Error::corrupt(message));
         }
-        let payload = match header[4] {
-            0 => body.to_vec(),
-            1 => self.decompress(body, raw_bytes)?,
+        let (encoding, payload) = match header[4] {
+            0 => (Encoding::Raw, body.to_vec()),
+            1 => (Encoding::Zstd, self.decompress(body, raw_bytes)?),
             other => return Err(Error::corrupt(format!("the frame has the unknown encoding {other}"))),
         };
         if payload.len() as u64 != raw_bytes {
             let message = format!("the frame says {raw_bytes} bytes but holds {}", payload.len());
             return Err(Error::corrupt(message));
         }
-        Ok(Decoded { salt, payload })
+        Ok(Decoded { encoding, salt, payload })
     }
 
     fn decompress(&self, body: &[u8], raw_bytes: u64) -> Result<Vec<u8>> {
@@ -195,7 +196,10 @@ mod tests {
             let (encoding, frame) = codec.encode(&payload, &SALT).unwrap();
             assert_eq!(encoding, expected);
             assert!(frame.len() <= HEADER_BYTES + payload.len());
-            assert_eq!(codec.decode(&frame, payload.len() as u64).unwrap(), Decoded { salt: SALT, payload });
+            assert_eq!(
+                codec.decode(&frame, payload.len() as u64).unwrap(),
+                Decoded { encoding, salt: SALT, payload }
+            );
         }
     }
 

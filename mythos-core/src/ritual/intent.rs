@@ -7,7 +7,7 @@ use crate::types::{CodexId, Digest, check_label};
 
 /// What a payload is for; bound into its signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SymbolicIntent {
     /// Labels to find the entry by: at most [`SymbolicIntent::MAX_LABELS`] of 1 to 150 characters.
     pub labels: BTreeSet<String>,

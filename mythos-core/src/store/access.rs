@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Batch, Cell, Cursor, Emulated, Filter, Model, Names, Owner, Query, Read, Record, Store};
+use super::contention::{Contention, Turn};
+
+use super::{
+    Answer, Batch, Cell, Cursor, Emulated, Filter, Model, Names, Owner, Query, Read, Record, Store,
+    StoreError,
+};
 use crate::error::{Error, Result};
 use crate::types::{OperationId, RecordId, Runtime, TenantId, Timestamp, Version};
 
@@ -18,6 +23,7 @@ pub(crate) struct Access {
     store: Emulated,
     runtime: Runtime,
     tenant: TenantId,
+    contention: Arc<Contention>,
 }
 
 /// A typed record and the version it was read at.
@@ -38,7 +44,7 @@ pub struct Page<T> {
 
 impl Access {
     pub(crate) fn new(store: Arc<dyn Store>, runtime: Runtime, tenant: TenantId) -> Self {
-        Self { store: Emulated::new(store), runtime, tenant }
+        Self { store: Emulated::new(store), runtime, tenant, contention: Arc::default() }
     }
 
     /// The same store for another tenant.
@@ -52,6 +58,11 @@ impl Access {
 
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Waits in line with the other threads that lost a race for `record`.
+    pub(crate) fn turn(&self, record: &RecordId) -> Turn<'_> {
+        self.contention.turn(record)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -72,8 +83,23 @@ impl Access {
         answers.try_into().map_err(|_| Error::internal("the store gave another number of answers than reads"))
     }
 
+    /// Answers any number of reads from one snapshot.
+    pub(crate) fn read_all(&self, reads: &[Read]) -> Result<Vec<Answer>> {
+        Ok(self.store.read(reads)?)
+    }
+
+    /// Commits `batch`.
+    ///
+    /// Services change cells only together with their head, so a cell that is in the way was written behind the head's
+    /// back, or the head was rolled back behind the cell's: damage, and no race that a retry could win.
     pub(crate) fn commit(&self, batch: &Batch) -> Result<()> {
-        Ok(self.store.commit(batch)?)
+        self.store.commit(batch).map_err(|error| match error {
+            StoreError::CellConflict { .. } => {
+                let message = format!("{error}, but its head knows nothing of it");
+                Error::corrupt(message).with_source(error)
+            }
+            error => error.into(),
+        })
     }
 
     pub(crate) fn record<M: Model>(&self, id: RecordId) -> Result<Option<Stored<M>>> {
@@ -88,13 +114,18 @@ impl Access {
 
     /// One page of this tenant's records.
     pub(crate) fn page<M: Model>(&self, query: Query) -> Result<Page<M>> {
+        let Page { items, next } = self.raw_page(query)?;
+        Ok(Page { items: items.iter().map(M::from_record).collect::<Result<_>>()?, next })
+    }
+
+    /// One page of this tenant's records as they are stored, for those who can go on without an unreadable one.
+    pub(crate) fn raw_page(&self, query: Query) -> Result<Page<Record>> {
         let query = query.filter(Filter::equals("tenant", self.tenant.as_str()));
         let limit = query.limit as usize;
         let [answer] = self.read([Read::Page(query.clone())])?;
         let Answer::Page { records } = answer else { return Err(wrong_answer()) };
         let next = if records.len() < limit { None } else { records.last().map(|last| query.cursor(last)) };
-        let items = records.iter().map(M::from_record).collect::<Result<_>>()?;
-        Ok(Page { items, next })
+        Ok(Page { items: records, next })
     }
 }
 
@@ -106,6 +137,14 @@ pub(crate) fn stored<M: Model>(answer: Answer) -> Result<Option<Stored<M>>> {
             let Record { version, .. } = record;
             Ok(Some(Stored { version, model: M::from_record(&record)? }))
         }
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// Unpacks the answer to a [`Read::Record`] that may hold an unreadable record: its version, and what came of reading it.
+pub(crate) fn decoded<M: Model>(answer: Answer) -> Result<Option<(Version, Result<M>)>> {
+    match answer {
+        Answer::Record { record } => Ok(record.map(|record| (record.version, M::from_record(&record)))),
         _ => Err(wrong_answer()),
     }
 }

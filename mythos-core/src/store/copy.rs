@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::mem;
 
+use serde::Serialize;
+
 use super::{
     Answer, Batch, Cell, CellName, CellOp, Cursor, MAX_CELL_BYTES, Names, Owner, Query, Read, Record,
     RecordOp, Store, StoreError, Table, evaluate,
@@ -24,7 +26,7 @@ const BATCH_OPERATIONS: usize = 10_000;
 const CHUNK_CELLS: u32 = 1_000;
 
 /// What a copy carried over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CopyReport {
     /// Records copied, and found equal on both sides.

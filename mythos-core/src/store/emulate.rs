@@ -133,7 +133,7 @@ impl Emulated {
                 return Ok(false);
             }
             counted += 1;
-            let value = by.map_or(Scalar::Null, |by| evaluate::scalar(&record.body, by));
+            let value = by.map_or(Scalar::Null, |by| evaluate::group_value(table, &record.body, by));
             match groups.binary_search_by(|group| evaluate::compare(&group.value, &value)) {
                 Ok(place) => groups[place].count += 1,
                 Err(place) => groups.insert(place, Group { value, count: 1 }),

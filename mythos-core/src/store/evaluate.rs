@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::{Cursor, Direction, FieldKind, Filter, Order, Record, Scalar, Walk};
+use super::{Cursor, Direction, FieldKind, Filter, Order, Record, Scalar, Table, Walk};
 use crate::types::{MAX_SAFE_INTEGER, RecordId};
 
 /// Whether a field of `kind` may hold `value`.
@@ -52,6 +52,16 @@ const fn rank(scalar: &Scalar) -> u8 {
 /// The scalar that `body` has in `field`.
 pub(crate) fn scalar(body: &Map<String, Value>, field: &str) -> Scalar {
     Scalar::of(body.get(field).unwrap_or(&Value::Null))
+}
+
+/// The value by which a count groups `body`: a real is a real, however it is written, and -0 is 0.
+pub(crate) fn group_value(table: Table, body: &Map<String, Value>, field: &str) -> Scalar {
+    let scalar = scalar(body, field);
+    match (table.schema().field(field).map(|field| field.kind), &scalar) {
+        (Some(FieldKind::Real), Scalar::Integer(integer)) => Scalar::Real(*integer as f64),
+        (Some(FieldKind::Real), Scalar::Real(real)) => Scalar::Real(real + 0.0),
+        _ => scalar,
+    }
 }
 
 /// Compares two places in `order`.

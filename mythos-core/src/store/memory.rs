@@ -183,7 +183,8 @@ impl State {
     fn count(&self, table: Table, filters: &[Filter], by: Option<&str>, cap: u64) -> Answer {
         let cap = usize::try_from(cap).unwrap_or(usize::MAX);
         let mut passing = self.passing(table, (Unbounded, Unbounded), filters);
-        let value = |record: &Record| by.map_or(Scalar::Null, |by| evaluate::scalar(&record.body, by));
+        let value =
+            |record: &Record| by.map_or(Scalar::Null, |by| evaluate::group_value(table, &record.body, by));
         let mut values: Vec<_> = passing.by_ref().take(cap).map(value).collect();
         values.sort_by(evaluate::compare);
         let groups = values

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 mod batch;
 mod cell;
+pub(crate) mod contention;
 mod copy;
 mod emulate;
 mod error;
@@ -49,7 +50,10 @@ pub use sqlite::{BackupProgress, SqliteOptions, SqliteStatistics, SqliteStore, S
 ///    sees the batch, and it survives what [`Capabilities::durability`] promises.
 /// 4. **Consistent.** All answers of one `read` come from one snapshot.
 /// 5. **Ordered.** A page has the declared order, ties broken by id in the same direction, each record at most once.
-/// 6. **Faithful.** Record bodies, cell names and cell bytes come back as they were written, also empty, also with any
+/// 6. **Versioned.** A record that is created has version 1, or the one it is imported with, and each write adds 1. A record
+///    that was deleted and created again begins again at 1: whoever deletes records must not rely on an old version of
+///    one to fence off a stale writer.
+/// 7. **Faithful.** Record bodies, cell names and cell bytes come back as they were written, also empty, also with any
 ///    Unicode but U+0000, which [`Batch::validate`] refuses everywhere. Numbers keep their value to the last bit; their
 ///    notation is free, so that 1.0 may come back as 1.
 ///
@@ -132,6 +136,7 @@ pub struct Capabilities {
 
 /// How much housekeeping one [`Store::maintain`] may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     /// At most about so many bytes are moved or given back.
     pub max_bytes: u64,

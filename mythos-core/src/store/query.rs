@@ -11,6 +11,9 @@ pub const MAX_PAGE_RECORDS: u32 = 10_000;
 /// The most values, tags or filters of one query.
 const MAX_TERMS: usize = 1_000;
 
+/// The most values of all filters of a query together: SQL databases bind a bounded number (SQLite 32,766).
+const MAX_TERMS_TOGETHER: usize = 10_000;
+
 /// One question to a store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -383,6 +386,13 @@ impl From<f64> for Scalar {
     }
 }
 
+fn no_nul(field: &'static str, text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid(field, format!("a filter of field {field} contains U+0000")));
+    }
+    Ok(())
+}
+
 fn bounded(what: &'static str, length: usize) -> Result<()> {
     if length > MAX_TERMS {
         return Err(Error::limit(what, format!("a read names at most {MAX_TERMS} {what}, not {length}")));
@@ -432,6 +442,18 @@ fn validate_scalar(field: Field, scalar: &Scalar, null_is_fine: bool) -> Result<
 
 fn validate_filters(table: Table, filters: &[Filter]) -> Result<()> {
     bounded("filters", filters.len())?;
+    let terms = filters.iter().map(|filter| match filter {
+        Filter::In { values, .. } => values.len(),
+        Filter::TagsAll { tags, .. } | Filter::TagsAny { tags, .. } | Filter::TagsNone { tags, .. } => {
+            tags.len()
+        }
+        _ => 2,
+    });
+    let terms: usize = terms.sum();
+    if terms > MAX_TERMS_TOGETHER {
+        let message = format!("the filters of a read have at most {MAX_TERMS_TOGETHER} values, not {terms}");
+        return Err(Error::limit("filters", message));
+    }
     for filter in filters {
         match filter {
             Filter::In { field, values } => {
@@ -449,12 +471,14 @@ fn validate_filters(table: Table, filters: &[Filter]) -> Result<()> {
             Filter::TagsAll { field, tags }
             | Filter::TagsAny { field, tags }
             | Filter::TagsNone { field, tags } => {
-                field_of_kind(table, field, FieldKind::Tags)?;
+                let field = field_of_kind(table, field, FieldKind::Tags)?;
                 bounded("tags", tags.len())?;
+                tags.iter().try_for_each(|tag| no_nul(field.name, tag))?;
             }
             Filter::Text { field, query } => {
-                field_of_kind(table, field, FieldKind::Text)?;
+                let field = field_of_kind(table, field, FieldKind::Text)?;
                 bounded("words", query.split_whitespace().count())?;
+                no_nul(field.name, query)?;
             }
             Filter::Reach { field, .. } => drop(field_of_kind(table, field, FieldKind::Edges)?),
         }

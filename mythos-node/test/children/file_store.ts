@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const cache = (await Mythos.withStore(new FileStore())).rituals();
   const rituals = Array.from({ length: COUNT }, (_, number) => `ritual ${number}`);
   const saved = await Promise.all(
-    rituals.map((ritual) => cache.save({ assistant: 'ana', ritual, payload: Buffer.from(ritual) })),
+    rituals.map((ritual) => cache.save({ assistant: 'ana', ritual }, Buffer.from(ritual))),
   );
   const restored = await Promise.all(rituals.map((ritual) => cache.latest('ana', ritual)));
   const equal = restored.filter((entry, number) => entry?.payload.toString() === rituals[number]);

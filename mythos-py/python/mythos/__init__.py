@@ -1,7 +1,8 @@
 """MythOS keeps the AI assistants of a platform alive.
 
 Every failure is a `MythosError` with a subclass per kind. Every call releases the interpreter lock. A store is one of
-the built-in classes or any object with the four methods of `Store`; the dicts that cross it are in `mythos.store`.
+the built-in classes or any object with the four methods of `Store`; the dicts that cross it are in `mythos.store`, and
+those that the services take and answer in `mythos.records`.
 """
 
 from ._errors import (
@@ -18,12 +19,26 @@ from ._errors import (
     Unavailable,
     Unknown,
 )
-from ._mythos import BuiltInStore, MemoryStore, Mythos, SqliteStore, __version__
+from ._mythos import (
+    AssistantDeploymentAutoRestarter,
+    BuiltInStore,
+    CodexProofOfSymbolEngine,
+    MemoryStore,
+    Mythos,
+    RitualCompressionCache,
+    SqliteStore,
+    Supervisor,
+    __version__,
+    copy_store,
+    schemas,
+)
 from .store import Store
 
 __all__ = [
+    "AssistantDeploymentAutoRestarter",
     "BuiltInStore",
     "CellConflict",
+    "CodexProofOfSymbolEngine",
     "Conflict",
     "Corrupt",
     "ErrorKind",
@@ -35,11 +50,15 @@ __all__ = [
     "MythosError",
     "NotFound",
     "RecordConflict",
+    "RitualCompressionCache",
     "SqliteStore",
     "Store",
+    "Supervisor",
     "Unavailable",
     "Unknown",
     "__version__",
+    "copy_store",
+    "schemas",
 ]
 
 # Tracebacks and pickles name the public path.

@@ -1,12 +1,43 @@
 """The native half of the package. Import from `mythos` instead."""
 
-from collections.abc import Callable
+import builtins
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from os import PathLike
+from types import TracebackType
 from typing import Literal, TypeVar, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
-from .store import Answer, Json, Maintained, Schema, Store
+from .records import (
+    BackupProgress,
+    CarriedOut,
+    Clause,
+    CodexClause,
+    CodexHead,
+    CodexVerification,
+    CompressedRitual,
+    CopyReport,
+    Decision,
+    Deployment,
+    DeploymentRestart,
+    DeploymentSpec,
+    Effect,
+    FailureKind,
+    Mutation,
+    Outcome,
+    Page,
+    ParentExpectation,
+    RestoredRitual,
+    RitualVerification,
+    SqliteStatistics,
+    StateName,
+    SymbolicIntent,
+    SymbolProof,
+    TrailPage,
+    VerifiableRitual,
+)
+from .store import Answer, Cursor, Json, Maintained, Schema, Store
 from .testing import ConformanceCase
 
 _S = TypeVar("_S", bound=Store | BuiltInStore)
@@ -15,11 +46,20 @@ __version__: str
 
 @final
 class Mythos:
-    """A store and the services on it. Every method may be called from any thread."""
+    """A store and the services on it. Every method may be called from any thread.
+
+    In a `with` statement it is closed at the end.
+    """
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> Mythos:
-        """Opens or creates a SQLite store at `path`."""
+    def open(
+        path: str | PathLike[str],
+        *,
+        synchronous: Literal["full", "normal"] = "full",
+        read_only: bool = False,
+        busy_timeout_ms: int = 30_000,
+    ) -> Mythos:
+        """Opens or creates a SQLite store at `path`; the options are those of `SqliteStore`."""
 
     @staticmethod
     def in_memory() -> Mythos:
@@ -32,8 +72,290 @@ class Mythos:
     def tenant(self, tenant: str) -> Mythos:
         """The same store for another tenant; what one tenant stores no other sees."""
 
+    def rituals(self) -> RitualCompressionCache:
+        """The checkpoints of assistants' state."""
+
+    def codices(self) -> CodexProofOfSymbolEngine:
+        """The rule books and their logs."""
+
+    def deployments(self) -> AssistantDeploymentAutoRestarter:
+        """The deployments of assistants, and their restarts."""
+
+    def sqlite(self) -> SqliteStore | None:
+        """The store that `open` opened, for backups and statistics; `None` on a store of the host's."""
+
     def maintain(self, *, max_bytes: int | None = None) -> Maintained:
         """Lets the store do housekeeping, in which at most about `max_bytes` are moved or given back."""
+
+    def close(self) -> None:
+        """Closes the file that `open` opened, for all tenants and services: every later call is `Unavailable`.
+
+        A store that the host brought is the host's to close.
+        """
+
+    def __enter__(self) -> Mythos: ...
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+@final
+class RitualCompressionCache:
+    """The checkpoints of assistants' state. Every method may be called from any thread."""
+
+    def save(
+        self,
+        assistant: str,
+        ritual: str,
+        payload: Buffer,
+        *,
+        intent: SymbolicIntent | None = None,
+        parent: ParentExpectation | None = None,
+        operation: str | None = None,
+    ) -> CompressedRitual:
+        """Appends an entry with `payload` to a ritual and returns it.
+
+        When this returns, the state survives what the store promises. `payload` is any bytes-like object of at most
+        64 MiB and kept byte for byte. `parent` says which entry must be the newest, by default whichever is. With the
+        same `operation`, a repetition is harmless.
+        """
+
+    def latest(self, assistant: str, ritual: str) -> RestoredRitual | None:
+        """Restores the newest entry of a ritual, verified; `None` if the ritual has none.
+
+        `Corrupt` if what is stored is not what was saved; see `newest_verifiable`.
+        """
+
+    def restore(self, entry: str) -> RestoredRitual:
+        """Restores one entry, verified. `Corrupt` if what is stored is not what was saved."""
+
+    def entry(self, entry: str) -> CompressedRitual:
+        """The record of one entry, without its payload."""
+
+    def newest_verifiable(self, assistant: str, ritual: str, *, before: int | None = None) -> VerifiableRitual | None:
+        """Restores the newest entry that verifies, before position `before` if that is given.
+
+        Says which newer ones do not verify; `None` if none does.
+        """
+
+    def list(
+        self,
+        *,
+        assistant: str | None = None,
+        ritual: str | None = None,
+        labels: Sequence[str] | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CompressedRitual]:
+        """Lists entries that pass all of the filters, newest first.
+
+        By position if assistant and ritual are named, otherwise by time. `labels` are those an entry must all have;
+        it was saved at `since` or later, and before `before`. `after` is the `next` of the page before.
+        """
+
+    def verify(self, entry: str) -> RitualVerification:
+        """Verifies one entry: its record against its signature, its frame and its payload against their digests.
+
+        Damage is not an error but a finding.
+        """
+
+@final
+class CodexProofOfSymbolEngine:
+    """The tamper-evident log of every change to the rules. Every method may be called from any thread."""
+
+    def create(
+        self,
+        codex: str,
+        clauses: Sequence[Clause],
+        *,
+        directive_path: Sequence[str],
+        actor: str,
+        reason: str | None = None,
+        evidence: str | None = None,
+        operation: str | None = None,
+    ) -> SymbolProof:
+        """Begins a codex and returns the proof of its first event.
+
+        `evidence` is a digest of whatever the change rests on. With the same `operation`, a repetition is harmless.
+        """
+
+    def mutate(
+        self,
+        codex: str,
+        mutation: Mutation,
+        *,
+        directive_path: Sequence[str],
+        actor: str,
+        parent: int | None = None,
+        reason: str | None = None,
+        evidence: str | None = None,
+        operation: str | None = None,
+    ) -> SymbolProof:
+        """Appends a mutation to a codex's log and returns its proof. Nothing is changed if this fails.
+
+        `parent` is the position of the event that it follows, by default the only head; one that is no head makes a
+        branch. With the same `operation`, a repetition is harmless.
+        """
+
+    def codex(self, codex: str) -> CodexHead:
+        """The head of a codex: its length, its chain, and the root that assistants are aligned with."""
+
+    def codices(self, *, after: Cursor | None = None, limit: int = 100) -> Page[CodexHead]:
+        """Lists codices by id. `after` is the `next` of the page before."""
+
+    def clauses(self, codex: str, *, head: int | None = None) -> builtins.list[CodexClause]:
+        """The clauses of a codex with their texts, as they stand at its only head, or at the head at position `head`."""
+
+    def trail(self, codex: str, *, start: int = 0, limit: int = 100) -> TrailPage:
+        """The trail of a codex from position `start`, oldest first; the next page starts at the `next` of this one."""
+
+    def list(
+        self,
+        *,
+        codex: str | None = None,
+        clause: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[SymbolProof]:
+        """Lists proofs that pass all of the filters, newest first: by position if a codex is named, otherwise by time.
+
+        `after` is the `next` of the page before.
+        """
+
+    def verify(self, codex: str) -> CodexVerification:
+        """Verifies a codex whole: replays every event, and compares everything stored with what the replay derives.
+
+        Damage is not an error but a finding.
+        """
+
+@final
+class AssistantDeploymentAutoRestarter:
+    """Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
+
+    What changes a deployment goes through a `Supervisor`; what only looks needs none. Every method may be called from
+    any thread.
+    """
+
+    def supervise(self, supervisor: str) -> Supervisor:
+        """Takes the supervision over: from now on only what the returned `Supervisor` decides counts.
+
+        One that held it before, perhaps in a process that only seemed dead, is refused by the store.
+        """
+
+    def deployment(self, supervisor: str, assistant: str) -> Deployment:
+        """A deployment as it stands."""
+
+    def deployments(
+        self,
+        *,
+        supervisor: str | None = None,
+        assistant: str | None = None,
+        state: StateName | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[Deployment]:
+        """Lists deployments that pass all of the filters, by assistant. `after` is the `next` of the page before."""
+
+    def history(
+        self,
+        *,
+        assistant: str | None = None,
+        supervisor: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[DeploymentRestart]:
+        """Lists incidents that pass all of the filters, newest first. `after` is the `next` of the page before."""
+
+@final
+class Supervisor:
+    """The holder of a supervision: decides about its deployments and hands out their effects.
+
+    Nothing here calls the host or waits: the host calls `tick` when `next_timeout` says so, takes what `poll_effects`
+    gives, and answers. Every method may be called from any thread, and fails with `Conflict` and the field `epoch`
+    once another supervisor took over: stop using this one.
+    """
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def epoch(self) -> int:
+        """Its epoch: higher than that of every supervisor that held the supervision before."""
+
+    def deploy(self, assistant: str, spec: DeploymentSpec, *, operation: str | None = None) -> Decision:
+        """Supervises an assistant that the host launched, or launched anew.
+
+        Anew, an open incident ends, and earlier restarts no longer count. With the same `operation`, a repetition is
+        harmless.
+        """
+
+    def report_failure(
+        self,
+        assistant: str,
+        *,
+        kind: FailureKind,
+        reason: str,
+        run: int | None = None,
+        operation: str | None = None,
+    ) -> Decision:
+        """Reports that an assistant failed. A report that comes late or twice changes nothing.
+
+        `run` is which run of it failed, from a decision or an effect; the current one if not given. `reason` has at
+        most 100 characters.
+        """
+
+    def stop(self, assistant: str, *, operation: str | None = None) -> Decision:
+        """Lets a deployment rest. Its effects are dropped; the host ends the assistant."""
+
+    def restart_now(self, assistant: str, *, reason: str, operation: str | None = None) -> Decision:
+        """Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count."""
+
+    def tick(self) -> list[Decision]:
+        """Fires the timers that are due, and tells what was decided."""
+
+    def next_timeout(self) -> datetime | None:
+        """When the next timer is due; `None` if none is set. Call `tick` then.
+
+        Every method that decides something may change the answer.
+        """
+
+    def poll_effects(self, *, limit: int = 100) -> list[Effect]:
+        """Hands out at most `limit` pending effects, oldest first, each once until it is given back.
+
+        One that takes over hands all of them out again.
+        """
+
+    def give_back(self, effect: str) -> None:
+        """Takes an effect back, by its id, that could not be carried out.
+
+        `poll_effects` hands it out again, if it is still pending.
+        """
+
+    def carry_out(self, effect: Effect) -> CarriedOut:
+        """Carries out an effect `restore` or `align` through this library's own services.
+
+        Restores, verifies and aligns, step by step of the path, until something is up to the host. If this fails with
+        a retryable error, the effect is handed out again.
+        """
+
+    def answer(self, effect: str, outcome: Outcome) -> Decision:
+        """Answers an effect, by its id, that the host carried out.
+
+        Only the first answer counts; later ones, and those that come after the effect was overtaken, change nothing.
+        """
+
+    def deployment(self, assistant: str) -> Deployment:
+        """A deployment as it stands."""
 
 @disjoint_base
 class BuiltInStore:
@@ -47,7 +369,12 @@ class MemoryStore(BuiltInStore):
 
 @final
 class SqliteStore(BuiltInStore):
-    """A store in one SQLite file, which several threads and processes may use at the same time."""
+    """A store in one SQLite file, which several threads and processes may use at the same time.
+
+    After a fork, the child can neither use the store nor open the same file: each call is `Unavailable`. Close it
+    before forking, or open stores in each worker. In the same process, do not open the file with Python's `sqlite3`,
+    whose closing would drop this store's locks.
+    """
 
     def __new__(
         cls,
@@ -56,10 +383,44 @@ class SqliteStore(BuiltInStore):
         synchronous: Literal["full", "normal"] = "full",
         read_only: bool = False,
         busy_timeout_ms: int = 30_000,
-    ) -> SqliteStore: ...
-    def close(self) -> None:
-        """Closes the file; every later call is `Unavailable`."""
+    ) -> SqliteStore:
+        """Opens or creates the file at `path`.
 
+        `synchronous` is `"full"`, by which every acknowledged commit survives a power loss, or `"normal"`, by which a
+        power loss may undo the last ones. A call waits `busy_timeout_ms` for another process's write before it is
+        `Unavailable`.
+        """
+
+    def backup(
+        self, path: str | PathLike[str], *, progress: Callable[[BackupProgress], object] | None = None
+    ) -> None:
+        """Copies the store, as it is at one moment, to a new file at `path`, while others read and write.
+
+        The copy takes its name only once it was checked whole. `progress` is told how far it is; what it raises is
+        raised when the copy is done.
+        """
+
+    @staticmethod
+    def restore(backup: str | PathLike[str], path: str | PathLike[str]) -> None:
+        """Makes a store at `path` from a backup.
+
+        The backup is checked, copied, and the copy checked; nothing is overwritten.
+        """
+
+    def statistics(self) -> SqliteStatistics:
+        """What the store has done since it was opened."""
+
+    def close(self) -> None:
+        """Waits for the calls under way and closes the file; every later call is `Unavailable`."""
+
+def schemas() -> list[Schema]:
+    """The tables that a store is to hold, for a store that must make them."""
+
+def copy_store(source: Store | BuiltInStore, to: Store | BuiltInStore) -> CopyReport:
+    """Copies everything from the store `source` into the empty store `to`, and verifies it by reading both back.
+
+    Nobody else may write to either meanwhile. If it fails, `to` holds a part.
+    """
 
 def conformance_cases() -> list[ConformanceCase]:
     """All conformance cases, grouped by obligation."""

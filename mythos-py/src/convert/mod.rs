@@ -7,10 +7,10 @@
 //! | text, id, digest | `str` |
 //! | integer of at most 64 bits, finite number, boolean, nothing | `int`, `float`, `bool`, `None` |
 //! | bytes | `bytes`; back also from `bytearray` and `memoryview` |
-//! | timestamp in a declared field named `*_at` | `datetime` in UTC; back from any aware `datetime` |
+//! | timestamp in a declared field named `*_at`, or one of [`MOMENTS`] | `datetime` in UTC; back from any aware one |
 //!
 //! Only *declared* fields become `datetime`: a host's own JSON inside a record comes back as it was given, also where
-//! it holds text that looks like a timestamp.
+//! it holds text that looks like a timestamp. The core gives no such name to a text of the host's.
 
 mod native;
 
@@ -21,13 +21,16 @@ use mythos_core::store::StoreError;
 use mythos_core::types::Timestamp;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyDict, PyList, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDateTime, PyDict, PyList, PyMapping, PyMemoryView, PyString};
 use pythonize::{PythonizeNamedMappingType, PythonizeTypes, pythonize_custom};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::errors;
 use native::Native;
+
+/// The declared fields beside `*_at` that hold timestamps, or lists of them.
+const MOMENTS: [&str; 5] = ["at", "since", "until", "deadline", "history"];
 
 /// The native Python value of a core value.
 pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
@@ -44,12 +47,45 @@ pub(crate) fn from_python<T: DeserializeOwned>(value: &Bound<'_, PyAny>) -> Resu
 
 /// The core value of the argument `name`; `Invalid` or `Limit` with the field, such as `clauses[2].text`.
 pub(crate) fn argument<T: DeserializeOwned>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
-    from_python(value).map_err(|unfit| {
-        let unfit = unfit.within(name);
-        let exception = errors::new(value.py(), unfit.kind, &unfit.to_string(), Some(&unfit.place));
-        exception.set_cause(value.py(), unfit.cause.map(|cause| *cause));
-        exception
+    from_python(value).map_err(|unfit| unfit.within(name).of_argument(value.py()))
+}
+
+/// The same of an argument that need not be given.
+pub(crate) fn optional<T: DeserializeOwned>(
+    name: &str,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<T>> {
+    value.map(|value| argument(name, value)).transpose()
+}
+
+/// The core's request that these arguments make up; to those not given the core gives its defaults.
+pub(crate) fn request<T: DeserializeOwned>(
+    py: Python<'_>,
+    arguments: &[(&str, Option<&Bound<'_, PyAny>>)],
+) -> PyResult<T> {
+    let request = PyDict::new(py);
+    for (name, value) in arguments.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
+        request.set_item(name, value)?;
+    }
+    from_python(&request).map_err(|unfit| unfit.of_argument(py))
+}
+
+/// The bytes of the argument `name`: of a `bytes` itself, of any other bytes-like object a copy.
+pub(crate) fn bytes<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(bytes.clone());
+    }
+    let copied = PyMemoryView::from(value).and_then(|view| view.call_method0("tobytes"));
+    let copied = copied.and_then(|bytes| Ok(bytes.cast_into::<PyBytes>()?));
+    copied.map_err(|error| {
+        let unfit = Unfit::new(ErrorKind::Invalid, "it is not bytes-like", Some(error));
+        unfit.within(name).of_argument(value.py())
     })
+}
+
+/// The `datetime` of a timestamp.
+pub(crate) fn moment(py: Python<'_>, moment: Timestamp) -> PyResult<Bound<'_, PyAny>> {
+    py.get_type::<PyDateTime>().call_method1(intern!(py, "fromisoformat"), (moment.to_string(),))
 }
 
 /// Why a Python value is not the core value it should be.
@@ -73,6 +109,13 @@ impl Unfit {
         let dot = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
         self.place = format!("{step}{dot}{}", self.place);
         self
+    }
+
+    /// The same as the exception for an argument.
+    fn of_argument(self, py: Python<'_>) -> PyErr {
+        let exception = errors::new(py, self.kind, &self.to_string(), Some(&self.place));
+        exception.set_cause(py, self.cause.map(|cause| *cause));
+        exception
     }
 
     /// The same as the defect of a store that answered so.
@@ -122,13 +165,10 @@ impl PythonizeNamedMappingType for DeclaredFields {
         name: Bound<'py, PyString>,
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        if name.to_str()?.ends_with("_at")
-            && let Some(moment) = as_datetime(&value)?
-        {
-            builder.set_item(name, moment)
-        } else {
-            builder.set_item(name, value)
-        }
+        let key = name.to_str()?;
+        let value =
+            if key.ends_with("_at") || MOMENTS.contains(&key) { with_datetimes(value)? } else { value };
+        builder.set_item(name, value)
     }
 
     fn finish(builder: Self::Builder<'_>) -> PyResult<Bound<'_, PyMapping>> {
@@ -136,13 +176,17 @@ impl PythonizeNamedMappingType for DeclaredFields {
     }
 }
 
-/// The moment that `value` is the text form of, if it is one.
-fn as_datetime<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Ok(text) = value.cast::<PyString>() else { return Ok(None) };
-    let text = text.to_str()?;
-    if !text.parse::<Timestamp>().is_ok_and(|moment| moment.to_string() == text) {
-        return Ok(None);
-    }
+/// `value`, or the moments that it is the text form of.
+fn with_datetimes(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = value.py();
-    py.get_type::<PyDateTime>().call_method1(intern!(py, "fromisoformat"), (text,)).map(Some)
+    if let Ok(list) = value.cast::<PyList>() {
+        let moments = list.iter().map(with_datetimes).collect::<PyResult<Vec<_>>>()?;
+        return Ok(PyList::new(py, moments)?.into_any());
+    }
+    let Ok(text) = value.cast::<PyString>() else { return Ok(value) };
+    let text = text.to_str()?;
+    match text.parse::<Timestamp>() {
+        Ok(parsed) if parsed.to_string() == text => moment(py, parsed),
+        _ => Ok(value),
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use serde::Serialize;
 
 use super::error::{Attempt, invalid, unavailable};
 use super::open::{Found, Place};
@@ -22,7 +23,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(10);
 const MOST_BUSY_WAITS: u32 = 1_000;
 
 /// How far a backup is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackupProgress {
     /// Pages copied so far.

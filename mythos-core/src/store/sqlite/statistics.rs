@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 /// What a [`SqliteStore`](super::SqliteStore) has done since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct SqliteStatistics {
     /// Batches that were acknowledged.

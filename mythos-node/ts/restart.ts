@@ -1,0 +1,168 @@
+import type { NativeDeployments, NativeSupervisor } from '../native/index.js';
+import { bindMethods, call } from './native.js';
+import type { Page, PageRequest } from './page.js';
+import type {
+  CarriedOut,
+  Decision,
+  DeployAssistant,
+  Deployment,
+  DeploymentFilter,
+  DeploymentRestart,
+  Effect,
+  Outcome,
+  ReportFailure,
+  RestartAssistant,
+  RestartFilter,
+  StopAssistant,
+} from './restart_types.js';
+
+/** How many effects one poll hands out if the caller does not say. */
+const DEFAULT_EFFECTS = 100;
+
+/**
+ * Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
+ *
+ * What changes a deployment goes through the {@link Supervisor} that {@link supervise} gives; what only looks needs none.
+ */
+export class AssistantDeploymentAutoRestarter {
+  readonly #native: NativeDeployments;
+
+  private constructor(native: NativeDeployments) {
+    this.#native = native;
+    bindMethods(this);
+  }
+
+  /** @internal */
+  static over(native: NativeDeployments): AssistantDeploymentAutoRestarter {
+    return new AssistantDeploymentAutoRestarter(native);
+  }
+
+  /**
+   * Takes the supervision over: from now on only what the returned supervisor decides counts, and one that held it
+   * before, perhaps in a process that only seemed dead, is refused by the store.
+   */
+  async supervise(supervisor: string): Promise<Supervisor> {
+    return Supervisor.over(await call(() => this.#native.supervise(supervisor)));
+  }
+
+  /** A deployment as it stands. `NotFound` if the supervisor has no such deployment. */
+  deployment(supervisor: string, assistant: string): Promise<Deployment> {
+    return call(() => this.#native.deployment(supervisor, assistant));
+  }
+
+  /** Lists deployments by assistant. */
+  deployments(filter: DeploymentFilter = {}, page: PageRequest = {}): Promise<Page<Deployment>> {
+    return call(() => this.#native.deployments(filter, page));
+  }
+
+  /** Lists incidents, newest first. */
+  history(filter: RestartFilter = {}, page: PageRequest = {}): Promise<Page<DeploymentRestart>> {
+    return call(() => this.#native.history(filter, page));
+  }
+}
+
+/**
+ * The holder of a supervision: decides about its deployments and hands out their effects.
+ *
+ * Nothing here calls the host or waits. If this supervisor's process dies, the next call of `supervise` gives one that
+ * goes on where it was. Once another took over, every method fails with `Conflict` and the field `epoch`: stop using
+ * this one.
+ *
+ * @example
+ * const supervisor = await mythos.deployments().supervise('support');
+ * await supervisor.deploy({ assistant: 'ana', spec: { ritual: 'refund' } });
+ * // In a loop, until the next timeout or failure:
+ * await supervisor.tick();
+ * for (const effect of await supervisor.pollEffects()) {
+ *   const { action } = effect;
+ *   if (action.kind === 'restore' || action.kind === 'align') {
+ *     const { restored, next } = await supervisor.carryOut(effect);
+ *     // Launch the assistant from restored.payload, then:
+ *     if (next?.action.kind === 'probe') await supervisor.answer(next.id, { kind: 'ready' });
+ *   }
+ * }
+ */
+export class Supervisor {
+  readonly #native: NativeSupervisor;
+
+  private constructor(native: NativeSupervisor) {
+    this.#native = native;
+    bindMethods(this);
+  }
+
+  /** @internal */
+  static over(native: NativeSupervisor): Supervisor {
+    return new Supervisor(native);
+  }
+
+  /** Its id. */
+  get id(): string {
+    return this.#native.id;
+  }
+
+  /** Its epoch: higher than that of every supervisor that held the supervision before. */
+  get epoch(): number {
+    return this.#native.epoch;
+  }
+
+  /** Supervises an assistant that the host launched. If it was supervised already, it is deployed anew. */
+  deploy(request: DeployAssistant): Promise<Decision> {
+    return call(() => this.#native.deploy(request));
+  }
+
+  /** Reports that an assistant failed. A report that comes late or twice changes nothing. */
+  reportFailure(request: ReportFailure): Promise<Decision> {
+    return call(() => this.#native.reportFailure(request));
+  }
+
+  /** Lets a deployment rest. Its effects are dropped; the host ends the assistant. */
+  stop(request: StopAssistant): Promise<Decision> {
+    return call(() => this.#native.stop(request));
+  }
+
+  /** Restarts an assistant at once, whatever its state. */
+  restartNow(request: RestartAssistant): Promise<Decision> {
+    return call(() => this.#native.restartNow(request));
+  }
+
+  /** Fires the timers that are due, and tells what was decided. */
+  tick(): Promise<readonly Decision[]> {
+    return call(() => this.#native.tick());
+  }
+
+  /** When the next timer is due; null if none is set. Every method that decides something may change the answer. */
+  nextTimeout(): Promise<string | null> {
+    return call(() => this.#native.nextTimeout());
+  }
+
+  /**
+   * Hands out at most `limit` pending effects, oldest first, each once until it is {@link giveBack given back}; a
+   * supervisor that takes over hands all of them out again.
+   */
+  pollEffects(limit: number = DEFAULT_EFFECTS): Promise<readonly Effect[]> {
+    return call(() => this.#native.pollEffects(limit));
+  }
+
+  /** Takes an effect back that could not be carried out: it is handed out again, if it is still pending. */
+  async giveBack(effect: string): Promise<void> {
+    await call(() => this.#native.giveBack(effect));
+  }
+
+  /**
+   * Carries out a `restore` or an `align` through this library's own services: restores, verifies and aligns, step by
+   * step of the path, until something is up to the host. A damaged or missing entry is no error: the next step is taken.
+   */
+  carryOut(effect: Effect): Promise<CarriedOut> {
+    return call(() => this.#native.carryOut(effect));
+  }
+
+  /** Answers an effect, by its id, that the host carried out. Only the first answer counts; later ones change nothing. */
+  answer(effect: string, outcome: Outcome): Promise<Decision> {
+    return call(() => this.#native.answer(effect, outcome));
+  }
+
+  /** A deployment as it stands. `NotFound` if there is none. */
+  deployment(assistant: string): Promise<Deployment> {
+    return call(() => this.#native.deployment(assistant));
+  }
+}

@@ -1,0 +1,77 @@
+//! `AssistantDeploymentAutoRestarter`: deployments and their restarts.
+
+use mythos_core::restart as core;
+use mythos_core::types::{AssistantId, SupervisorId};
+use pyo3::prelude::*;
+
+use crate::call::{answer, call};
+use crate::convert;
+use crate::supervisor::Supervisor;
+
+/// Brings failed deployments of assistants back to a verified, codex-aligned, ready state. Every method may be called
+/// from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct AssistantDeploymentAutoRestarter(pub(crate) core::AssistantDeploymentAutoRestarter);
+
+#[pymethods]
+impl AssistantDeploymentAutoRestarter {
+    /// Takes the supervision over: from now on only what the returned `Supervisor` decides counts, and one that held it
+    /// before, perhaps in a process that only seemed dead, is refused by the store.
+    fn supervise(&self, py: Python<'_>, supervisor: &Bound<'_, PyAny>) -> PyResult<Supervisor> {
+        let supervisor: SupervisorId = convert::argument("supervisor", supervisor)?;
+        call(py, || self.0.supervise(&supervisor)).map(Supervisor)
+    }
+
+    /// A deployment as it stands.
+    fn deployment<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: &Bound<'py, PyAny>,
+        assistant: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let supervisor: SupervisorId = convert::argument("supervisor", supervisor)?;
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        answer(py, || self.0.deployment(&supervisor, &assistant))
+    }
+
+    /// Lists deployments that pass all of the filters, by assistant. `after` is the `next` of the page before.
+    #[pyo3(signature = (*, supervisor = None, assistant = None, state = None, after = None, limit = 100))]
+    fn deployments<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: Option<&Bound<'py, PyAny>>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        state: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: core::DeploymentFilter =
+            convert::request(py, &[("supervisor", supervisor), ("assistant", assistant), ("state", state)])?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.deployments(&filter, after, limit))
+    }
+
+    /// Lists incidents that pass all of the filters, newest first. `after` is the `next` of the page before.
+    #[pyo3(signature = (
+        *, assistant = None, supervisor = None, since = None, before = None, after = None, limit = 100
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn history<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        supervisor: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: core::RestartFilter = convert::request(
+            py,
+            &[("assistant", assistant), ("supervisor", supervisor), ("since", since), ("before", before)],
+        )?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.history(&filter, after, limit))
+    }
+}

@@ -1,0 +1,127 @@
+//! `RitualCompressionCache`: checkpoints.
+
+use mythos_core::ritual as core;
+use mythos_core::types::{AssistantId, EntryId, RitualId};
+use pyo3::prelude::*;
+
+use crate::call::answer;
+use crate::convert;
+
+/// The checkpoints of assistants' state. Every method may be called from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct RitualCompressionCache(pub(crate) core::RitualCompressionCache);
+
+#[pymethods]
+impl RitualCompressionCache {
+    /// Appends an entry with `payload` to a ritual and returns it. When this returns, the state survives what the store
+    /// promises.
+    ///
+    /// `payload` is any bytes-like object of at most 64 MiB and kept byte for byte. `parent` says which entry must be
+    /// the newest, by default whichever is. With the same `operation`, a repetition is harmless.
+    #[pyo3(signature = (assistant, ritual, payload, *, intent = None, parent = None, operation = None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        intent: Option<&Bound<'py, PyAny>>,
+        parent: Option<&Bound<'py, PyAny>>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let save: core::SaveRitual = convert::request(
+            py,
+            &[
+                ("assistant", Some(assistant)),
+                ("ritual", Some(ritual)),
+                ("intent", intent),
+                ("parent", parent),
+                ("operation", operation),
+            ],
+        )?;
+        let payload = convert::bytes("payload", payload)?;
+        let payload = payload.as_bytes();
+        answer(py, || self.0.save(&save, payload))
+    }
+
+    /// Restores the newest entry of a ritual, verified; `None` if the ritual has none.
+    ///
+    /// `Corrupt` if what is stored is not what was saved; see `newest_verifiable`.
+    fn latest<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        answer(py, || self.0.latest(&assistant, &ritual))
+    }
+
+    /// Restores one entry, verified. `Corrupt` if what is stored is not what was saved.
+    fn restore<'py>(&self, py: Python<'py>, entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let entry: EntryId = convert::argument("entry", entry)?;
+        answer(py, || self.0.restore(entry))
+    }
+
+    /// The record of one entry, without its payload.
+    fn entry<'py>(&self, py: Python<'py>, entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let entry: EntryId = convert::argument("entry", entry)?;
+        answer(py, || self.0.entry(entry))
+    }
+
+    /// Restores the newest entry that verifies, before position `before` if that is given, and says which newer ones
+    /// do not; `None` if none does.
+    #[pyo3(signature = (assistant, ritual, *, before = None))]
+    fn newest_verifiable<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        before: Option<u64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        answer(py, || self.0.newest_verifiable(&assistant, &ritual, before))
+    }
+
+    /// Lists entries that pass all of the filters, newest first: by position if assistant and ritual are named,
+    /// otherwise by time. `after` is the `next` of the page before.
+    #[pyo3(signature = (
+        *, assistant = None, ritual = None, labels = None, since = None, before = None, after = None, limit = 100
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        ritual: Option<&Bound<'py, PyAny>>,
+        labels: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: core::RitualFilter = convert::request(
+            py,
+            &[
+                ("assistant", assistant),
+                ("ritual", ritual),
+                ("labels", labels),
+                ("since", since),
+                ("before", before),
+            ],
+        )?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.list(&filter, after, limit))
+    }
+
+    /// Verifies one entry: its record against its signature, its frame and its payload against their digests. Damage is
+    /// not an error but a finding.
+    fn verify<'py>(&self, py: Python<'py>, entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let entry: EntryId = convert::argument("entry", entry)?;
+        answer(py, || self.0.verify(entry))
+    }
+}

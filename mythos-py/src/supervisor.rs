@@ -1,0 +1,160 @@
+//! `Supervisor`: the holder of a supervision.
+
+use mythos_core::restart::{
+    self as core, DeployAssistant, Effect, EffectId, Outcome, ReportFailure, RestartAssistant, StopAssistant,
+};
+use mythos_core::types::AssistantId;
+use pyo3::prelude::*;
+
+use crate::call::{answer, call};
+use crate::convert;
+
+/// The holder of a supervision: decides about its deployments and hands out their effects.
+///
+/// Nothing here calls the host or waits: the host calls `tick` when `next_timeout` says so, takes what `poll_effects`
+/// gives, and answers. Every method may be called from any thread, and fails with `Conflict` and the field `epoch` once
+/// another supervisor took over: stop using this one.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct Supervisor(pub(crate) core::Supervisor);
+
+#[pymethods]
+impl Supervisor {
+    /// Its id.
+    #[getter]
+    fn id(&self) -> &str {
+        self.0.id().as_str()
+    }
+
+    /// Its epoch: higher than that of every supervisor that held the supervision before.
+    #[getter]
+    fn epoch(&self) -> u64 {
+        self.0.epoch().get()
+    }
+
+    /// Supervises an assistant that the host launched, or launched anew: then an open incident ends, and earlier
+    /// restarts no longer count. With the same `operation`, a repetition is harmless.
+    #[pyo3(signature = (assistant, spec, *, operation = None))]
+    fn deploy<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        spec: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: DeployAssistant = convert::request(
+            py,
+            &[("assistant", Some(assistant)), ("spec", Some(spec)), ("operation", operation)],
+        )?;
+        answer(py, || self.0.deploy(&request))
+    }
+
+    /// Reports that an assistant failed. A report that comes late or twice changes nothing.
+    ///
+    /// `run` is which run of it failed, from a decision or an effect; the current one if not given.
+    #[pyo3(signature = (assistant, *, kind, reason, run = None, operation = None))]
+    fn report_failure<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        kind: &Bound<'py, PyAny>,
+        reason: &Bound<'py, PyAny>,
+        run: Option<&Bound<'py, PyAny>>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: ReportFailure = convert::request(
+            py,
+            &[
+                ("assistant", Some(assistant)),
+                ("run", run),
+                ("kind", Some(kind)),
+                ("reason", Some(reason)),
+                ("operation", operation),
+            ],
+        )?;
+        answer(py, || self.0.report_failure(&request))
+    }
+
+    /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.
+    #[pyo3(signature = (assistant, *, operation = None))]
+    fn stop<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: StopAssistant =
+            convert::request(py, &[("assistant", Some(assistant)), ("operation", operation)])?;
+        answer(py, || self.0.stop(&request))
+    }
+
+    /// Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count.
+    #[pyo3(signature = (assistant, *, reason, operation = None))]
+    fn restart_now<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        reason: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: RestartAssistant = convert::request(
+            py,
+            &[("assistant", Some(assistant)), ("reason", Some(reason)), ("operation", operation)],
+        )?;
+        answer(py, || self.0.restart_now(&request))
+    }
+
+    /// Fires the timers that are due, and tells what was decided.
+    fn tick<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        answer(py, || self.0.tick())
+    }
+
+    /// When the next timer is due; `None` if none is set. Call `tick` then. Every method that decides something may
+    /// change the answer.
+    fn next_timeout<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        call(py, || self.0.next_timeout())?.map(|due| convert::moment(py, due)).transpose()
+    }
+
+    /// Hands out at most `limit` pending effects, oldest first, each once until it is given back. One that takes over
+    /// hands all of them out again.
+    #[pyo3(signature = (*, limit = 100))]
+    fn poll_effects<'py>(&self, py: Python<'py>, limit: u32) -> PyResult<Bound<'py, PyAny>> {
+        answer(py, || self.0.poll_effects(limit))
+    }
+
+    /// Takes an effect back, by its id, that could not be carried out: `poll_effects` hands it out again, if it is still
+    /// pending.
+    fn give_back(&self, effect: &Bound<'_, PyAny>) -> PyResult<()> {
+        let effect: EffectId = convert::argument("effect", effect)?;
+        self.0.give_back(&effect);
+        Ok(())
+    }
+
+    /// Carries out an effect `restore` or `align` through this library's own services: restores, verifies and aligns,
+    /// step by step of the path, until something is up to the host.
+    ///
+    /// If this fails with a retryable error, the effect is handed out again.
+    fn carry_out<'py>(&self, py: Python<'py>, effect: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let effect: Effect = convert::argument("effect", effect)?;
+        answer(py, || self.0.carry_out(&effect))
+    }
+
+    /// Answers an effect, by its id, that the host carried out. Only the first answer counts; later ones, and those that
+    /// come after the effect was overtaken, change nothing.
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        effect: &Bound<'py, PyAny>,
+        outcome: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let effect: EffectId = convert::argument("effect", effect)?;
+        let outcome: Outcome = convert::argument("outcome", outcome)?;
+        answer(py, || self.0.answer(&effect, &outcome))
+    }
+
+    /// A deployment as it stands.
+    fn deployment<'py>(&self, py: Python<'py>, assistant: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        answer(py, || self.0.deployment(&assistant))
+    }
+}

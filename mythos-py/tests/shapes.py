@@ -1,0 +1,43 @@
+"""Holds what crosses the binding to the types that declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import UnionType
+from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from mythos.store import Json
+
+V = TypeVar("V")
+
+
+def fits(value: object, shape: object) -> bool:
+    """Whether a value has exactly the shape that a type says, keys included."""
+    if shape is Json:
+        return True
+    origin, arguments = get_origin(shape), get_args(shape)
+    declared = origin if is_typeddict(origin) else shape
+    if isinstance(declared, type) and is_typeddict(declared):
+        hints = get_type_hints(declared)
+        # The argument of a generic one stands wherever its variable does.
+        hints = {key: hint[arguments] if getattr(hint, "__parameters__", ()) else hint for key, hint in hints.items()}
+        return (
+            isinstance(value, dict)
+            and value.keys() == hints.keys()
+            and all(fits(value[key], hint) for key, hint in hints.items())
+        )
+    if origin in (list, Sequence):
+        return type(value) is list and all(fits(item, arguments[0]) for item in value)
+    if origin is dict:
+        return type(value) is dict and all(type(key) is str for key in value)
+    if origin is Literal:
+        return value in arguments
+    if origin in (Union, UnionType):
+        return any(fits(value, argument) for argument in arguments)
+    return type(value) is shape
+
+
+def shaped(value: V, shape: object) -> V:
+    """The value, once it was held to the type."""
+    assert fits(value, shape), (value, shape)
+    return value

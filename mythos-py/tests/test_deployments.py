@@ -1,0 +1,166 @@
+"""Restarts, on the built-in store and on one written in Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import mythos
+import pytest
+from mythos.records import (
+    CarriedOut,
+    Decision,
+    Deployment,
+    DeploymentRestart,
+    DeploymentSpec,
+    Effect,
+    Page,
+    RestartPolicy,
+)
+
+from shapes import shaped
+
+AT_ONCE: RestartPolicy = {"free_restarts": 100, "alignment": "ask_operator"}
+
+
+def deployed(home: mythos.Mythos, policy: RestartPolicy = AT_ONCE) -> mythos.Supervisor:
+    codices, rituals = home.codices(), home.rituals()
+    codices.create("rules", [{"clause": "a", "text": "b"}], directive_path=["launch"], actor="host")
+    root = codices.codex("rules")["heads"][0]["codex_root"]
+    rituals.save("ana", "work", b"step 3", intent={"codex": "rules", "codex_root": root})
+    supervisor = home.deployments().supervise("night watch")
+    spec: DeploymentSpec = {"ritual": "work", "codex": "rules", "policy": policy}
+    assert shaped(supervisor.deploy("ana", spec), Decision)["state"]["kind"] == "running"
+    return supervisor
+
+
+def fail(supervisor: mythos.Supervisor) -> Effect:
+    assert shaped(supervisor.report_failure("ana", kind="crashed", reason="killed"), Decision)["changed"]
+    supervisor.tick()
+    [effect] = shaped(supervisor.poll_effects(), list[Effect])
+    return effect
+
+
+def test_a_failed_assistant_comes_back_ready(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    assert (supervisor.id, supervisor.epoch) == ("night watch", 1)
+    effect = fail(supervisor)
+    assert supervisor.poll_effects() == []
+    supervisor.give_back(effect["id"])
+    assert supervisor.poll_effects(limit=1) == [effect]
+    assert effect["action"]["kind"] == "restore"
+
+    done = shaped(supervisor.carry_out(effect), CarriedOut)
+    assert done["restored"] is not None and done["restored"]["payload"] == b"step 3"
+    assert done["alignment"] is not None
+    assert done["alignment"]["entry_root"] == done["alignment"]["proven_root"]
+    assert done["next"] is not None
+    probe = done["next"]
+    assert probe["action"]["kind"] == "probe"
+    assert supervisor.next_timeout() == probe["action"]["deadline"]
+    shaped(supervisor.deployment("ana"), Deployment)
+
+    decision = shaped(supervisor.answer(probe["id"], {"kind": "ready"}), Decision)
+    assert decision["state"]["kind"] == "mythpath_ready"
+    assert isinstance(decision["state"]["since"], dt.datetime)
+    assert not supervisor.answer(probe["id"], {"kind": "ready"})["changed"], "only the first answer counts"
+    assert supervisor.next_timeout() is None
+
+    deployments = home.deployments()
+    [deployment] = shaped(deployments.deployments(state="mythpath_ready"), Page[Deployment])["items"]
+    assert deployment == deployments.deployment("night watch", "ana")
+    assert deployment["machine"]["history"], "the restart counts for the window"
+    assert deployments.deployments(assistant="bob")["items"] == []
+    [incident] = shaped(deployments.history(assistant="ana"), Page[DeploymentRestart])["items"]
+    assert (incident["successful_redeploy_flag"], incident["restart_trigger_reason"]) == (True, "killed")
+    assert deployments.history(before=incident["created_at"])["items"] == []
+
+
+def test_a_restart_waits_for_its_timer(home: mythos.Mythos) -> None:
+    supervisor = deployed(home, {"backoff": {"kind": "constant", "delay_ms": 30}, "jitter": "none"})
+    decision = shaped(supervisor.report_failure("ana", kind="stalled", reason="no heartbeat"), Decision)
+    assert decision["state"]["kind"] == "backing_off"
+    assert supervisor.next_timeout() == decision["state"]["until"]
+    shaped(supervisor.deployment("ana"), Deployment)
+    fired: list[Decision] = []
+    while not fired:
+        time.sleep(0.01)
+        fired = shaped(supervisor.tick(), list[Decision])
+    assert fired[0]["state"]["kind"] == "restoring"
+
+
+def test_an_operator_is_asked_about_another_codex(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    home.codices().mutate("rules", {"kind": "remove", "clause": "a"}, directive_path=["audit"], actor="host")
+    question = supervisor.carry_out(fail(supervisor))["next"]
+    assert question is not None and question["action"]["kind"] == "escalate"
+    shaped(question, Effect)
+    assert question["action"]["escalation"]["kind"] == "misaligned"
+    shaped(supervisor.deployment("ana"), Deployment)
+    assert supervisor.answer(question["id"], {"kind": "approved"})["state"]["kind"] == "verifying"
+
+
+def test_a_launch_that_fails_is_tried_again_until_the_window_is_full(home: mythos.Mythos) -> None:
+    supervisor = deployed(home, {"free_restarts": 100, "window": {"max_restarts": 1, "period_ms": 60_000}})
+    probe = supervisor.carry_out(fail(supervisor))["next"]
+    assert probe is not None
+    decision = supervisor.answer(probe["id"], {"kind": "not_ready", "reason": "no answer"})
+    assert decision["state"] == {"kind": "given_up", "why": "window_exceeded"}
+    [notice] = shaped(supervisor.poll_effects(), list[Effect])
+    assert notice["action"] == {"kind": "escalate", "escalation": {"kind": "given_up", "why": "window_exceeded"}}
+    with pytest.raises(mythos.Invalid):
+        supervisor.carry_out(notice)
+    with pytest.raises(mythos.Invalid):
+        supervisor.answer(notice["id"], {"kind": "ready"})
+    supervisor.answer(notice["id"], {"kind": "acknowledged"})
+    shaped(home.deployments().history(), Page[DeploymentRestart])
+    assert supervisor.restart_now("ana", reason="mended")["state"]["kind"] == "restoring"
+    assert supervisor.stop("ana")["state"] == {"kind": "stopped"}
+    assert not supervisor.stop("ana")["changed"]
+
+
+def test_who_takes_over_shuts_the_other_out(home: mythos.Mythos) -> None:
+    old = deployed(home)
+    effect = fail(old)
+    new = home.deployments().supervise("night watch")
+    assert new.epoch == 2
+    with pytest.raises(mythos.Conflict) as caught:
+        old.tick()
+    assert caught.value.field == "epoch"
+    assert [again["id"] for again in new.poll_effects()] == [effect["id"]]
+
+
+def test_a_report_is_repeated_by_its_operation(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    operation = str(uuid.uuid4())
+    first = supervisor.report_failure("ana", kind="crashed", reason="killed", run=1, operation=operation)
+    again = supervisor.report_failure("ana", kind="crashed", reason="killed", run=1, operation=operation)
+    assert (again["incident"], again["effect"]) == (first["incident"], first["effect"])
+    with pytest.raises(mythos.Invalid) as caught:
+        supervisor.report_failure("ana", kind="stalled", reason="killed", operation=operation)
+    assert caught.value.field == "operation"
+
+
+def test_what_is_not_acceptable_is_named(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    never: Any = "soon"
+    wrong: Any = {"ritual": "work", "policy": {"bakcoff": 1}}
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: supervisor.report_failure("ana", kind=never, reason="x"), "kind"),
+        (lambda: supervisor.report_failure("ana", kind="crashed", reason=""), "reason"),
+        (lambda: supervisor.report_failure("ana", kind="crashed", reason="x", run=never), "run"),
+        (lambda: supervisor.deploy("ana", wrong), "spec.policy"),
+        (lambda: supervisor.give_back("nonsense"), "effect"),
+        (lambda: supervisor.answer("ca.1.1", never), "outcome"),
+        (lambda: home.deployments().supervise(""), "supervisor"),
+    ]
+    for call, field in calls:
+        with pytest.raises(mythos.Invalid) as caught:
+            call()
+        assert (caught.value.field or "").startswith(field), field
+    for unknown in (supervisor.deployment, supervisor.stop):
+        with pytest.raises(mythos.NotFound):
+            unknown("nobody")
