@@ -87,10 +87,12 @@ export interface VerifiableRitual {
   readonly skipped: readonly SkippedEntry[];
 }
 
-/** An entry that did not verify. */
+/** Something that did not verify. */
 export interface SkippedEntry {
-  readonly entry: string;
-  readonly sequence: number;
+  /** The entry, if its record still says it; null also for the ritual's head. */
+  readonly entry: string | null;
+  /** Its position, if its record still says it. */
+  readonly sequence: number | null;
   /** What is wrong with it. */
   readonly finding: string;
 }

@@ -38,6 +38,10 @@ pub(crate) fn from_core(py: Python<'_>, error: &Error) -> PyErr {
         Some(cause) if !cause.is_instance_of::<PyException>(py) => cause,
         cause => {
             let exception = new(py, error.kind(), &error.to_string(), error.field());
+            if let Some(operation) = error.operation() {
+                // An exception of a broken package has no such attribute, and then is the better answer as it is.
+                let _ = exception.value(py).setattr("operation", operation);
+            }
             if cause.is_some() {
                 exception.set_cause(py, cause);
             }

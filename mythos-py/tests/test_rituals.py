@@ -181,7 +181,9 @@ def test_a_damaged_cell_is_never_restored(damage: Any, tmp_path: Path) -> None:
         assert found["restored"]["payload"] == b"first"
         assert [skipped["sequence"] for skipped in found["skipped"]] == [2]
         assert rituals.newest_verifiable("ana", "refund", before=1) is None
-        verification = rituals.verify(found["skipped"][0]["entry"])
+        damaged = found["skipped"][0]["entry"]
+        assert damaged is not None
+        verification = rituals.verify(damaged)
         assert not verification["verified"]
         assert verification["finding"] is not None
 
@@ -206,3 +208,27 @@ def test_of_racing_saves_behind_one_entry_one_wins(home: mythos.Mythos) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(save, range(8)))[1:] == ["conflict"] * 7
+
+
+class LosesOneAnswer(DictStore):
+    """Commits the first batch, and then cannot tell whether it did."""
+
+    lost = False
+
+    def commit(self, batch: mythos.store.Batch, /) -> None:
+        super().commit(batch)
+        if not self.lost:
+            self.lost = True
+            raise mythos.Unknown("the connection broke")
+
+
+def test_an_unknown_outcome_names_the_operation_to_repeat() -> None:
+    rituals = mythos.Mythos.with_store(LosesOneAnswer()).rituals()
+    with pytest.raises(mythos.Unknown) as caught:
+        rituals.save("ana", "refund", b"state")
+    assert caught.value.operation is not None
+    entry = rituals.save("ana", "refund", b"state", operation=caught.value.operation)
+    assert (entry["entry"], entry["sequence"]) == (caught.value.operation, 1)
+    with pytest.raises(mythos.NotFound) as missing:
+        rituals.entry(str(uuid.uuid4()))
+    assert missing.value.operation is None

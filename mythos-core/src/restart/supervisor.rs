@@ -283,8 +283,7 @@ impl Supervisor {
     /// restores, verifies and aligns, step by step of the path, until something is up to the host. All of it is one
     /// commit.
     ///
-    /// An effect that is no longer pending changes nothing. If this fails with a retryable error, the effect is handed
-    /// out again.
+    /// An effect that is no longer pending changes nothing. If this fails, the effect is handed out again.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an effect that the host carries out, or that was never issued;
@@ -296,7 +295,7 @@ impl Supervisor {
             return Err(Error::invalid("effect", message));
         }
         let carried_out = self.try_to_carry_out(effect);
-        if carried_out.as_ref().is_err_and(Error::is_retryable) {
+        if carried_out.is_err() {
             self.give_back(&effect.id);
         }
         carried_out

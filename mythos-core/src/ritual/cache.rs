@@ -136,9 +136,9 @@ pub struct VerifiableRitual {
 /// Something that did not verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedEntry {
-    /// The entry's record, or the ritual's head record.
-    pub record: RecordId,
-    /// Its position, if the record still says it.
+    /// The entry, if its record still says it; `None` also for the ritual's head.
+    pub entry: Option<EntryId>,
+    /// Its position, if its record still says it.
     pub sequence: Option<u64>,
     /// What is wrong with it.
     pub finding: String,
@@ -270,20 +270,26 @@ impl RitualCompressionCache {
         ritual: &RitualId,
         before: Option<u64>,
     ) -> Result<Option<VerifiableRitual>> {
-        let mut skipped = Vec::new();
+        let mut head = None;
         if before.is_none() {
             // The head knows the newest entry, also when that entry's own record is gone.
             match self.latest(assistant, ritual) {
-                Ok(Some(restored)) => return Ok(Some(VerifiableRitual { restored, skipped })),
+                Ok(Some(restored)) => return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() })),
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    let record = RitualHead::record_id(self.access.tenant(), assistant, ritual);
-                    skipped.push(SkippedEntry { record, sequence: None, finding: error.to_string() });
+                    head = Some(SkippedEntry { entry: None, sequence: None, finding: error.to_string() });
                 }
                 Err(error) => return Err(error),
             }
         }
-        self.search(assistant, ritual, before, skipped)
+        let mut found = self.search(assistant, ritual, before)?;
+        if let Some(found) = &mut found
+            && found.skipped.is_empty()
+        {
+            // No listed entry is damaged, so what is damaged is the head.
+            found.skipped.extend(head);
+        }
+        Ok(found)
     }
 
     /// Searches the listed entries for the newest that verifies.
@@ -292,9 +298,8 @@ impl RitualCompressionCache {
         assistant: &AssistantId,
         ritual: &RitualId,
         before: Option<u64>,
-        mut skipped: Vec<SkippedEntry>,
     ) -> Result<Option<VerifiableRitual>> {
-        let mut after = None;
+        let (mut skipped, mut after) = (Vec::new(), None);
         loop {
             let mut query = self.ritual_query(assistant, ritual).limit(SEARCH_PAGE).after(after);
             if let Some(before) = before {
@@ -312,12 +317,10 @@ impl RitualCompressionCache {
                 match restored {
                     Ok(restored) => return Ok(Some(VerifiableRitual { restored, skipped })),
                     Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                        let sequence = record.body.get("sequence").and_then(serde_json::Value::as_u64);
-                        skipped.push(SkippedEntry {
-                            record: record.id,
-                            sequence,
-                            finding: error.to_string(),
-                        });
+                        let said = |field| record.body.get(field);
+                        let entry = said("entry").and_then(|entry| entry.as_str()?.parse().ok());
+                        let sequence = said("sequence").and_then(serde_json::Value::as_u64);
+                        skipped.push(SkippedEntry { entry, sequence, finding: error.to_string() });
                     }
                     Err(error) => return Err(error),
                 }
@@ -414,7 +417,7 @@ impl RitualCompressionCache {
                 Place { head: owner.id, expect, parent: Some(head.latest), sequence }
             }
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                let parent = self.search(assistant, ritual, None, Vec::new())?;
+                let parent = self.search(assistant, ritual, None)?;
                 let parent = parent.map(|found| found.restored.entry);
                 let sequence = self.highest_sequence(assistant, ritual)? + 1;
                 Place { head: owner.id, expect, parent, sequence }

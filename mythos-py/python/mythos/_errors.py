@@ -39,9 +39,13 @@ class MythosError(Exception):
     field: str | None
     """The input that was not acceptable, for `Invalid` and `Limit`, such as `"clauses[2].text"`."""
 
+    operation: str | None
+    """The operation id to repeat the call with, for `Unknown`, also when the caller gave none."""
+
     def __init__(self, message: str = "", *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+        self.operation = None
 
 
 class Conflict(MythosError):

@@ -138,10 +138,11 @@ class RitualVerification(TypedDict):
 
 
 class SkippedEntry(TypedDict):
-    """An entry that did not verify, and what is wrong with it."""
+    """Something that did not verify, and what is wrong with it: an entry, as far as its record still says which and where,
+    or with neither the ritual's head."""
 
-    entry: str
-    sequence: int
+    entry: str | None
+    sequence: int | None
     finding: str
 
 
