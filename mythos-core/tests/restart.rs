@@ -659,3 +659,19 @@ fn an_unknown_outcome_names_the_operation_to_repeat() {
         assert_eq!(records(&memory, Deployment::TABLE), before, "decision {number}: it is not made twice");
     }
 }
+
+#[test]
+fn an_unreadable_entry_gives_way_to_an_older_one() {
+    let (store, mythos) = in_memory();
+    let entries = ["step 1", "step 2", "step 3"].map(|payload| save(&mythos, payload));
+    let all = records(&*store, CompressedRitual::TABLE);
+    let newest = all.iter().find(|record| record.body["sequence"] == entries[2].sequence).unwrap();
+    tamper(&*store, CompressedRitual::TABLE, newest, |body| body["payload_commitment"] = "broken".into());
+    damage_newest(&store);
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    assert_eq!(done.restored.unwrap().payload, b"step 2");
+    let decision = supervisor.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap();
+    assert_eq!(decision.state.name(), StateName::MythpathReady);
+}
