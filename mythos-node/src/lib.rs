@@ -1,17 +1,17 @@
 //! MythOS for Node: the native half of the package.
 //!
 //! `ts/` is the half that hosts see; it wraps each class of this crate in one of the same methods. What crosses between
-//! the two is a [`value::Value`], so that no class needs a conversion of its own:
+//! the two is a `value::Value`, so that no class needs a conversion of its own:
 //!
-//! - [`value`]: native values as serde sees them,
-//! - [`convert`]: the same as JavaScript sees them,
-//! - [`errors`]: what a call gives back, an answer or a failure,
-//! - [`calls`]: where calls of the core run,
-//! - [`callback`]: calls into JavaScript from there,
-//! - [`store`]: the built-in stores, and those that a host implements in JavaScript,
-//! - [`mythos`], [`ritual`], [`codex`] and [`restart`]: the services,
-//! - [`page`]: which part of a listing,
-//! - [`testing`]: the conformance cases for stores.
+//! - `value`: native values as serde sees them,
+//! - `convert`: the same as JavaScript sees them,
+//! - `errors`: what a call gives back, an answer or a failure,
+//! - `calls`: where calls of the core run,
+//! - `callback`: calls into JavaScript from there,
+//! - `store`: the built-in stores, and those that a host implements in JavaScript,
+//! - `mythos`, `ritual`, `codex` and `restart`: the services,
+//! - `page`: which part of a listing,
+//! - `testing`: the conformance cases for stores.
 
 // What napi exports has to be `pub`, though nothing in Rust can use it; its types stay private.
 #![allow(private_interfaces, unreachable_pub)]

@@ -177,6 +177,7 @@ for (const [name, make] of PLACES) {
         assistant: 'ana',
         state: 'mythpath_ready',
         timer_at: null,
+        timer_set_at: null,
         effect_at: null,
         spec: {
           ritual: 'refund',

@@ -152,6 +152,7 @@ export type State =
   | {
       /** It failed; a restart follows when the timer fires. */
       readonly kind: 'backing_off';
+      readonly set_at: string;
       readonly until: string;
       readonly generation: number;
     }
@@ -180,6 +181,7 @@ export type State =
       readonly kind: 'verifying';
       readonly entry: RestoredEntry;
       readonly alignment: Alignment | null;
+      readonly set_at: string;
       readonly deadline: string;
       readonly generation: number;
     }
@@ -448,6 +450,8 @@ export interface Deployment {
   readonly state: StateName;
   /** When its timer is due, if one is set. */
   readonly timer_at: string | null;
+  /** When the timer was set; null without a timer. */
+  readonly timer_set_at: string | null;
   /** When its pending effect was issued, if one is pending. */
   readonly effect_at: string | null;
   readonly spec: DeploymentSpec;

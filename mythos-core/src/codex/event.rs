@@ -217,6 +217,10 @@ impl Event {
         if event.format != Self::FORMAT {
             return Err(Error::corrupt(format!("a codex event has the unknown format {}", event.format)));
         }
+        // A time or an id has many spellings; an event has one.
+        if event.to_bytes()? != bytes {
+            return Err(Error::corrupt("a codex event is not spelled as events are written"));
+        }
         Ok(event)
     }
 
@@ -265,7 +269,11 @@ impl Opening {
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        canonical::from_canonical_slice(bytes).map_err(as_corrupt)
+        let opening: Self = canonical::from_canonical_slice(bytes).map_err(as_corrupt)?;
+        if opening.to_bytes()? != bytes {
+            return Err(Error::corrupt("an opening is not spelled as openings are written"));
+        }
+        Ok(opening)
     }
 
     /// Whether this opens `commitment` as `purpose`.

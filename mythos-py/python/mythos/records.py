@@ -581,6 +581,7 @@ class BackingOff(TypedDict):
     """It failed; a restart follows when the timer fires."""
 
     kind: Literal["backing_off"]
+    set_at: datetime
     until: datetime
     generation: int
 
@@ -615,6 +616,7 @@ class Verifying(TypedDict):
     kind: Literal["verifying"]
     entry: RestoredEntry
     alignment: Alignment | None
+    set_at: datetime
     deadline: datetime
     generation: int
 
@@ -744,6 +746,7 @@ class Deployment(TypedDict):
     assistant: str
     state: StateName
     timer_at: datetime | None
+    timer_set_at: datetime | None
     effect_at: datetime | None
     spec: DeploymentSpec
     machine: Machine
