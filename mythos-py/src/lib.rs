@@ -13,7 +13,8 @@
 //! - A method that answers a record, a list or an option is [`call::answer`] around the core's method; one that answers
 //!   another class is [`call::call`]. Nothing else touches the interpreter lock.
 //! - The class is exported below, declared in `_mythos.pyi`, and named in `__init__.py`. What it answers is a `TypedDict`
-//!   in `python/mythos/records.py`, with the fields of the core's record and `datetime` for its timestamps.
+//!   in its service's file under `python/mythos/records`, with the fields of the core's record and `datetime` for its
+//!   timestamps.
 //! - `stubtest` compares signatures, `tests/typing_sample.py` shows the class as a type checker sees it.
 
 #![allow(

@@ -1,0 +1,328 @@
+"""Where a deployment stands, and what happened to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias, TypedDict
+
+from .policies import DeploymentSpec, FallbackStep
+
+__all__ = [
+    "Aligning",
+    "Alignment",
+    "AwaitingOperator",
+    "BackingOff",
+    "Decision",
+    "Deployment",
+    "DeploymentRestart",
+    "Ending",
+    "FailedLaunches",
+    "FailedResult",
+    "FailureKind",
+    "GiveUp",
+    "GivenUp",
+    "Incident",
+    "Machine",
+    "MisalignedQuestion",
+    "MythpathReady",
+    "PathExhaustedQuestion",
+    "PendingEffect",
+    "PlainResult",
+    "Question",
+    "RestoredEntry",
+    "Restoring",
+    "Running",
+    "State",
+    "StateName",
+    "StepResult",
+    "StepTaken",
+    "Stopped",
+    "Verifying",
+    "Visit",
+]
+
+StateName: TypeAlias = Literal[
+    "running",
+    "failed",
+    "backing_off",
+    "restoring",
+    "aligning",
+    "awaiting_operator",
+    "verifying",
+    "mythpath_ready",
+    "given_up",
+    "stopped",
+]
+"""The name of a `State`, and of `failed`, which a deployment passes through without resting in it."""
+
+FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unready", "requested"]
+"""What kind of failure was reported."""
+
+GiveUp: TypeAlias = Literal["window_exceeded", "path_exhausted", "declined"]
+"""Why a deployment was given up."""
+
+Ending: TypeAlias = Literal["ready", "given_up", "stopped", "redeployed"]
+"""How an incident ended."""
+
+
+class RestoredEntry(TypedDict):
+    """A checkpoint whose bytes were restored and verified."""
+
+    entry: str
+    ritual: str
+    sequence: int
+    symbolic_signature_hash: str
+    codex: str | None
+    codex_root: str | None
+
+
+class Alignment(TypedDict):
+    """How a restored entry compares with the codex in force: the same if the two roots are."""
+
+    codex: str
+    proven_root: str
+    entry_root: str | None
+
+
+class MisalignedQuestion(TypedDict):
+    """May the assistant resume under the codex in force? Declined, the next step of the path is taken."""
+
+    kind: Literal["misaligned"]
+    step: int
+    older_than: int | None
+    entry: RestoredEntry
+    alignment: Alignment
+
+
+class PathExhaustedQuestion(TypedDict):
+    """Try the whole path once more? Declined, the deployment is given up."""
+
+    kind: Literal["path_exhausted"]
+
+
+Question: TypeAlias = MisalignedQuestion | PathExhaustedQuestion
+"""What an operator is asked."""
+
+
+class Running(TypedDict):
+    """The host deployed the assistant, and it has not failed since."""
+
+    kind: Literal["running"]
+    since: datetime
+
+
+class BackingOff(TypedDict):
+    """It failed; a restart follows when the timer fires."""
+
+    kind: Literal["backing_off"]
+    set_at: datetime
+    until: datetime
+    generation: int
+
+
+class Restoring(TypedDict):
+    """An entry is to be restored and verified; step 0 is the newest entry."""
+
+    kind: Literal["restoring"]
+    step: int
+    older_than: int | None
+
+
+class Aligning(TypedDict):
+    """The restored entry is to be compared with the codex in force."""
+
+    kind: Literal["aligning"]
+    step: int
+    older_than: int | None
+    entry: RestoredEntry
+
+
+class AwaitingOperator(TypedDict):
+    """An operator was asked."""
+
+    kind: Literal["awaiting_operator"]
+    question: Question
+
+
+class Verifying(TypedDict):
+    """The host launches the assistant from the restored entry and probes its readiness, until the deadline."""
+
+    kind: Literal["verifying"]
+    entry: RestoredEntry
+    alignment: Alignment | None
+    set_at: datetime
+    deadline: datetime
+    generation: int
+
+
+class MythpathReady(TypedDict):
+    """Restored from a verified entry, aligned, probed, and not failed since."""
+
+    kind: Literal["mythpath_ready"]
+    entry: RestoredEntry
+    alignment: Alignment | None
+    since: datetime
+
+
+class GivenUp(TypedDict):
+    """No restart follows until someone asks for one."""
+
+    kind: Literal["given_up"]
+    why: GiveUp
+
+
+class Stopped(TypedDict):
+    """Stopped by request."""
+
+    kind: Literal["stopped"]
+
+
+State: TypeAlias = (
+    Running
+    | BackingOff
+    | Restoring
+    | Aligning
+    | AwaitingOperator
+    | Verifying
+    | MythpathReady
+    | GivenUp
+    | Stopped
+)
+"""Where a deployment stands."""
+
+
+class PlainResult(TypedDict):
+    """What came of a step, where there is nothing more to say."""
+
+    kind: Literal["underway", "interrupted", "passed_over", "misaligned", "ready", "approved", "declined"]
+
+
+class FailedResult(TypedDict):
+    """Why a step failed."""
+
+    kind: Literal["not_restored", "not_aligned", "not_ready"]
+    reason: str
+
+
+StepResult: TypeAlias = PlainResult | FailedResult
+"""What came of a step."""
+
+
+class StepTaken(TypedDict):
+    """One step of the path that was tried, in the beginning of the path number `restart`."""
+
+    restart: int
+    step: FallbackStep
+    entry: RestoredEntry | None
+    result: StepResult
+
+
+class Visit(TypedDict):
+    """A state that was passed through, and when it was entered."""
+
+    state: StateName
+    at: datetime
+
+
+class Incident(TypedDict):
+    """What happened to a deployment from a failure until it was ready again, given up, stopped or deployed anew."""
+
+    number: int
+    kind: FailureKind
+    reason: str
+    operation: str
+    opened_at: datetime
+    restarts: int
+    waited_ms: int
+    steps: list[StepTaken]
+    path: list[Visit]
+    left_out: int
+    entry: RestoredEntry | None
+    alignment: Alignment | None
+    ending: Ending | None
+    ended_at: datetime | None
+
+
+class PendingEffect(TypedDict):
+    """An effect that waits for its answer."""
+
+    number: int
+    issued_at: datetime
+
+
+class FailedLaunches(TypedDict):
+    """How often launches from an entry failed."""
+
+    entry: str
+    count: int
+
+
+class Machine(TypedDict):
+    """The machine of one deployment: its state, and what its next decisions depend on."""
+
+    state: State
+    incident: Incident | None
+    run: int
+    generation: int
+    effects: int
+    pending: PendingEffect | None
+    history: list[datetime]
+    attempts: int
+    failed_launches: list[FailedLaunches]
+
+
+class Deployment(TypedDict):
+    """A deployment as it stands."""
+
+    format: int
+    tenant: str
+    supervisor: str
+    assistant: str
+    state: StateName
+    timer_at: datetime | None
+    timer_set_at: datetime | None
+    effect_at: datetime | None
+    spec: DeploymentSpec
+    machine: Machine
+    incident_version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DeploymentRestart(TypedDict):
+    """One incident of a deployment, as it is listed. `last_known_state` and `symbolic_fallback_path` are text."""
+
+    format: int
+    tenant: str
+    supervisor: str
+    assistant: str
+    incident: int
+    last_known_state: str
+    symbolic_fallback_path: str
+    restart_trigger_reason: str
+    successful_redeploy_flag: bool
+    created_at: datetime
+    failure_kind: FailureKind
+    restarts: int
+    waited_ms: int
+    steps: list[StepTaken]
+    path: list[Visit]
+    left_out: int
+    entry: RestoredEntry | None
+    alignment: Alignment | None
+    ending: Ending | None
+    ended_at: datetime | None
+    ready_at: datetime | None
+    operation: str
+
+
+class Decision(TypedDict):
+    """What was decided about a deployment; `effect` is the one that is pending after it."""
+
+    assistant: str
+    changed: bool
+    state: State
+    run: int
+    incident: int
+    effect: str | None
+    decided_at: datetime

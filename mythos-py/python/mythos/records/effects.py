@@ -1,0 +1,146 @@
+"""What a `Supervisor` hands out to be carried out, and how it is answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias, TypedDict
+
+from .deployments import Alignment, Decision, GiveUp, RestoredEntry
+from .rituals import RestoredRitual
+
+__all__ = [
+    "Action",
+    "AlignAction",
+    "CarriedOut",
+    "Effect",
+    "EscalateAction",
+    "Escalation",
+    "GivenUpEscalation",
+    "LatestEntry",
+    "MisalignedEscalation",
+    "NotReady",
+    "OlderThan",
+    "Outcome",
+    "PathExhaustedEscalation",
+    "PlainOutcome",
+    "ProbeAction",
+    "RestoreAction",
+    "Which",
+]
+
+
+class LatestEntry(TypedDict):
+    """The newest entry."""
+
+    kind: Literal["latest"]
+
+
+class OlderThan(TypedDict):
+    """The newest verifiable entry older than another; `None` stands for the newest."""
+
+    kind: Literal["older_than"]
+    sequence: int | None
+
+
+Which: TypeAlias = LatestEntry | OlderThan
+"""Which entry of a ritual to restore."""
+
+
+class MisalignedEscalation(TypedDict):
+    """A question: may the assistant resume from `entry` under the codex in force, which is another?"""
+
+    kind: Literal["misaligned"]
+    entry: RestoredEntry
+    alignment: Alignment
+
+
+class PathExhaustedEscalation(TypedDict):
+    """A question: every step of the path failed; try again, now that something was mended?"""
+
+    kind: Literal["path_exhausted"]
+
+
+class GivenUpEscalation(TypedDict):
+    """A notice: the deployment was given up."""
+
+    kind: Literal["given_up"]
+    why: GiveUp
+
+
+Escalation: TypeAlias = MisalignedEscalation | PathExhaustedEscalation | GivenUpEscalation
+"""What an operator is told."""
+
+
+class RestoreAction(TypedDict):
+    """Restore an entry of `ritual` and verify its bytes: `Supervisor.carry_out` does it."""
+
+    kind: Literal["restore"]
+    ritual: str
+    which: Which
+
+
+class AlignAction(TypedDict):
+    """Prove the codex and compare its root with the entry's: `Supervisor.carry_out` does it."""
+
+    kind: Literal["align"]
+    codex: str
+    entry: RestoredEntry
+
+
+class ProbeAction(TypedDict):
+    """End whatever still runs of the assistant, launch it from `entry`, and probe its readiness.
+
+    Answered by the host with `ready` or `not_ready`; past the deadline the launch counts as failed.
+    """
+
+    kind: Literal["probe"]
+    entry: RestoredEntry
+    deadline: datetime
+
+
+class EscalateAction(TypedDict):
+    """Tell an operator. A question is answered with `approved` or `declined`, a notice with `acknowledged`."""
+
+    kind: Literal["escalate"]
+    escalation: Escalation
+
+
+Action: TypeAlias = RestoreAction | AlignAction | ProbeAction | EscalateAction
+"""What an effect asks for."""
+
+
+class Effect(TypedDict):
+    """Something to be carried out for a deployment. It may be handed out again, and answered more than once."""
+
+    id: str
+    epoch: int
+    assistant: str
+    run: int
+    issued_at: datetime
+    action: Action
+
+
+class PlainOutcome(TypedDict):
+    """What came of a probe, a question or a notice."""
+
+    kind: Literal["ready", "approved", "declined", "acknowledged"]
+
+
+class NotReady(TypedDict):
+    """Of a probe: the assistant could not be launched or is not ready. The reason has at most 100 characters."""
+
+    kind: Literal["not_ready"]
+    reason: str
+
+
+Outcome: TypeAlias = PlainOutcome | NotReady
+"""What came of an effect that the host carries out."""
+
+
+class CarriedOut(TypedDict):
+    """What `Supervisor.carry_out` did, and what is to be carried out next."""
+
+    decision: Decision
+    restored: RestoredRitual | None
+    alignment: Alignment | None
+    next: Effect | None
