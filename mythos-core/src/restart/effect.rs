@@ -1,11 +1,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{Alignment, GiveUp, Reason, RestoredEntry};
 use crate::error::{Error, Result};
-use crate::types::{AssistantId, CodexId, RecordId, RitualId, Timestamp, Version};
+use crate::types::{AssistantId, CodexId, RecordId, RitualId, Timestamp, Version, serde_through_text};
 
 /// Something to be carried out for a deployment, as it is handed out.
 ///
@@ -176,18 +176,7 @@ impl FromStr for EffectId {
     }
 }
 
-impl Serialize for EffectId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for EffectId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_through_text!(EffectId);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod record_id;
 mod runtime;
 mod score;
 mod text;
+mod text_form;
 mod timestamp;
 mod version;
 
@@ -18,5 +19,6 @@ pub(crate) use record_id::decode_hex;
 pub use runtime::{Clock, Entropy, Runtime, SeededEntropy, SystemClock, SystemEntropy};
 pub use score::Score;
 pub(crate) use text::{check_label, check_text};
+pub(crate) use text_form::serde_through_text;
 pub use timestamp::Timestamp;
 pub use version::{MAX_SAFE_INTEGER, Version};

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Digest;
+use super::text_form::serde_through_text;
 use crate::error::{Error, Result};
 
 /// The id of a record in its table: 1 to 64 arbitrary bytes, ordered bytewise.
@@ -99,18 +99,7 @@ impl FromStr for RecordId {
     }
 }
 
-impl Serialize for RecordId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RecordId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_through_text!(RecordId);
 
 /// Decodes lower-case hexadecimal of at most `max_bytes` bytes; one value has one text form.
 pub(crate) fn decode_hex(field: &'static str, text: &str, max_bytes: usize) -> Result<Vec<u8>> {
