@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::derive;
 use super::event::{ACTOR, ACTOR_OPENING, CodexCell, FIRST_TEXT_OPENING, NOTE, REASON, REASON_OPENING, TEXT};
 use super::replay::{self, CodexVerification};
-use super::request::Request;
+use super::request::{Content, Request};
 use super::state::{CodexState, CommittedText};
 use super::{
     Change, Clause, CodexHead, CodexHeadState, CommittedClause, CreateCodex, Event, MutateCodex, Mutation,
@@ -76,6 +76,13 @@ pub struct ProofFilter {
     pub before: Option<Timestamp>,
 }
 
+/// A write while it is tried: what is asked, as which operation, and when that was.
+struct Write<'a> {
+    request: Request<'a>,
+    operation: OperationId,
+    now: Timestamp,
+}
+
 /// The state that a write follows from.
 struct Parent {
     sequence: u64,
@@ -101,7 +108,7 @@ impl CodexProofOfSymbolEngine {
     /// paths out of bounds, or an operation id that was used for something else; [`ErrorKind::Unknown`] if it cannot be
     /// told whether it was made: repeat it with the same operation id.
     pub fn create(&self, create: &CreateCodex) -> Result<SymbolProof> {
-        self.write(Request::Create(create))
+        self.write(create.into())
     }
 
     /// Appends a mutation to a codex's log and returns its proof. Nothing is changed if this fails.
@@ -113,7 +120,7 @@ impl CodexProofOfSymbolEngine {
     /// [`ErrorKind::Conflict`] if other writers were always faster;
     /// [`ErrorKind::Unknown`] if it cannot be told whether it was made: repeat it with the same operation id.
     pub fn mutate(&self, mutate: &MutateCodex) -> Result<SymbolProof> {
-        self.write(Request::Mutate(mutate))
+        self.write(mutate.into())
     }
 
     /// The head of a codex: its length, its chain, and the root that assistants are aligned with.
@@ -244,9 +251,9 @@ impl CodexProofOfSymbolEngine {
 
     fn write(&self, request: Request<'_>) -> Result<SymbolProof> {
         request.validate()?;
-        let operation = self.access.operation(request.operation())?;
-        let now = self.access.now();
-        let codex = request.codex();
+        let operation = self.access.operation(request.operation)?;
+        let write = Write { request, operation, now: self.access.now() };
+        let codex = request.codex;
         let owner = CodexHead::owner(self.access.tenant(), codex);
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
@@ -261,21 +268,19 @@ impl CodexProofOfSymbolEngine {
             if let Some(head) = &head {
                 head.model.check(self.access.tenant(), codex)?;
             }
-            let (parents, committed) = match (request, &head) {
-                (Request::Create(create), None) => (Vec::new(), self.commit_clauses(&create.clauses)?),
-                (Request::Create(_), Some(_)) => {
+            let (parents, committed) = match (request.content, &head) {
+                (Content::Create(clauses), None) => (Vec::new(), self.commit_clauses(clauses)?),
+                (Content::Create(_), Some(_)) => {
                     return Err(Error::conflict(format!("codex {codex} exists already")).with_field("codex"));
                 }
-                (Request::Mutate(_), None) => return Err(no_codex(codex)),
-                (Request::Mutate(mutate), Some(head)) => {
-                    let Some(parents) = self.parents(&head.model, mutate)? else { continue };
-                    let committed = self.commit_change(&mutate.mutation, &parents)?;
+                (Content::Mutate(..), None) => return Err(no_codex(codex)),
+                (Content::Mutate(mutation, parent), Some(head)) => {
+                    let Some(parents) = self.parents(&head.model, mutation, parent)? else { continue };
+                    let committed = self.commit_change(mutation, &parents)?;
                     (parents, committed)
                 }
             };
-            let mut batch = Batch::new();
-            let proof =
-                self.stage(&mut batch, request, operation, now, head.as_ref(), &parents, committed)?;
+            let (batch, proof) = self.stage(&write, head.as_ref(), &parents, committed)?;
             match self.access.commit(&batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     turn.get_or_insert_with(|| self.access.turn(&owner.id));
@@ -291,17 +296,14 @@ impl CodexProofOfSymbolEngine {
     }
 
     /// Stages an event: its cell, the openings, the new state, the head and the proof.
-    #[expect(clippy::too_many_arguments, reason = "each is needed, and no two belong together elsewhere")]
     fn stage(
         &self,
-        batch: &mut Batch,
-        request: Request<'_>,
-        operation: OperationId,
-        now: Timestamp,
+        write: &Write<'_>,
         head: Option<&Stored<CodexHead>>,
         parents: &[Parent],
         committed: Committed,
-    ) -> Result<SymbolProof> {
+    ) -> Result<(Batch, SymbolProof)> {
+        let Write { request, operation, now } = *write;
         let Committed { change, mut openings } = committed;
         let sequence = head.map_or(0, |head| head.model.length);
         if sequence >= MAX_SAFE_INTEGER {
@@ -310,25 +312,25 @@ impl CodexProofOfSymbolEngine {
         let states: Vec<_> = parents.iter().map(|parent| &parent.state).collect();
         let state = derive::apply(&change, sequence, &states)?;
         let nothing = CodexState::default();
-        let actor = self.commit_text(ACTOR, request.actor(), ACTOR_OPENING, &mut openings)?;
+        let actor = self.commit_text(ACTOR, request.actor, ACTOR_OPENING, &mut openings)?;
         let reason = request
-            .reason()
+            .reason
             .map(|reason| self.commit_text(REASON, reason, REASON_OPENING, &mut openings))
             .transpose()?;
         let event = Event {
             format: Event::FORMAT,
             tenant: self.access.tenant().clone(),
-            codex: request.codex().clone(),
+            codex: request.codex.clone(),
             sequence,
             parents: parents.iter().map(|parent| parent.event).collect(),
-            directive_path: request.directive_path().clone(),
+            directive_path: request.directive_path.clone(),
             clauses: derive::deltas(states.first().unwrap_or(&&nothing), &state),
             codex_before: states.first().map(|state| state.root()),
             codex_after: state.root(),
             change,
             actor,
             reason,
-            evidence: request.evidence(),
+            evidence: request.evidence,
             operation,
             recorded_at: head.map_or(now, |head| now.max(head.model.updated_at)),
         };
@@ -338,7 +340,8 @@ impl CodexProofOfSymbolEngine {
         let proof = SymbolProof::of(&event, Event::digest(&bytes), parent_sequences, &state, trail_before);
         let next = CodexHead::after(head.map(|head| &head.model), &proof, event.codex_after)?;
 
-        let owner = CodexHead::owner(self.access.tenant(), request.codex());
+        let owner = CodexHead::owner(self.access.tenant(), request.codex);
+        let mut batch = Batch::new();
         batch.put(owner.id, head.map_or(Expect::Absent, |head| Expect::At(head.version)), &next)?;
         batch.put(operation.record_id(self.access.tenant()), Expect::Absent, &proof)?;
         for old in head.iter().flat_map(|head| &head.model.heads).filter(|old| !next.heads.contains(old)) {
@@ -349,13 +352,13 @@ impl CodexProofOfSymbolEngine {
         for (number, opening) in openings {
             batch.put_cell(owner.clone(), CodexCell::Opening(sequence, number).name(), opening.to_bytes()?);
         }
-        Ok(proof)
+        Ok((batch, proof))
     }
 
     /// Whether a write that finds its proof present is a repetition of the one that made it.
     fn recognise(&self, request: Request<'_>, proof: SymbolProof) -> Result<SymbolProof> {
         let mut same = false;
-        if proof.tenant == *self.access.tenant() && proof.codex == *request.codex() {
+        if proof.tenant == *self.access.tenant() && proof.codex == *request.codex {
             let page = self.trail(&proof.codex, proof.sequence, 1)?;
             same = page.items.first().is_some_and(|entry| request.made(entry, &proof.parents));
         }
@@ -367,13 +370,18 @@ impl CodexProofOfSymbolEngine {
     }
 
     /// The parents that a mutation follows from; `None` if the head was replaced meanwhile and must be read again.
-    fn parents(&self, head: &CodexHead, mutate: &MutateCodex) -> Result<Option<Vec<Parent>>> {
-        let first = match mutate.parent {
+    fn parents(
+        &self,
+        head: &CodexHead,
+        mutation: &Mutation,
+        parent: Option<u64>,
+    ) -> Result<Option<Vec<Parent>>> {
+        let first = match parent {
             Some(parent) => parent,
             None => choose_head(head, None)?.sequence,
         };
         let mut sequences = vec![first];
-        if let Mutation::Merge { other, .. } = &mutate.mutation {
+        if let Mutation::Merge { other, .. } = mutation {
             sequences.push(*other);
             let is_head = |sequence: &u64| head.heads.iter().any(|head| head.sequence == *sequence);
             if first == *other || !sequences.iter().all(is_head) {

@@ -131,44 +131,69 @@ impl MutateCodex {
     }
 }
 
-/// Either write.
+/// Either write: what both say, and what is written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Request<'a> {
-    Create(&'a CreateCodex),
-    Mutate(&'a MutateCodex),
+pub(crate) struct Request<'a> {
+    pub(crate) codex: &'a CodexId,
+    pub(crate) directive_path: &'a DirectivePath,
+    pub(crate) actor: &'a str,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) evidence: Option<Digest>,
+    pub(crate) operation: Option<OperationId>,
+    pub(crate) content: Content<'a>,
 }
 
-macro_rules! common {
-    ($($name:ident: $type:ty = $request:ident => $value:expr;)*) => {
-        $(pub(crate) fn $name(self) -> $type {
-            match self {
-                Self::Create($request) => $value,
-                Self::Mutate($request) => $value,
-            }
-        })*
-    };
+/// What a write is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// The clauses that a codex begins with.
+    Create(&'a [Clause]),
+    /// A mutation, and the position that it follows from if one is named.
+    Mutate(&'a Mutation, Option<u64>),
 }
 
-impl<'a> Request<'a> {
-    common! {
-        codex: &'a CodexId = request => &request.codex;
-        directive_path: &'a DirectivePath = request => &request.directive_path;
-        actor: &'a str = request => &request.actor;
-        reason: Option<&'a str> = request => request.reason.as_deref();
-        evidence: Option<Digest> = request => request.evidence;
-        operation: Option<OperationId> = request => request.operation;
+impl<'a> From<&'a CreateCodex> for Request<'a> {
+    fn from(create: &'a CreateCodex) -> Self {
+        let CreateCodex { codex, clauses, directive_path, actor, reason, evidence, operation } = create;
+        Self {
+            codex,
+            directive_path,
+            actor,
+            reason: reason.as_deref(),
+            evidence: *evidence,
+            operation: *operation,
+            content: Content::Create(clauses),
+        }
     }
+}
 
+impl<'a> From<&'a MutateCodex> for Request<'a> {
+    fn from(mutate: &'a MutateCodex) -> Self {
+        let MutateCodex { codex, mutation, parent, directive_path, actor, reason, evidence, operation } =
+            mutate;
+        Self {
+            codex,
+            directive_path,
+            actor,
+            reason: reason.as_deref(),
+            evidence: *evidence,
+            operation: *operation,
+            content: Content::Mutate(mutation, *parent),
+        }
+    }
+}
+
+impl Request<'_> {
     /// Checks the bounds that do not depend on what is stored.
     pub(crate) fn validate(self) -> Result<()> {
-        check_text("actor", self.actor(), MAX_CLAUSE_BYTES)?;
-        if self.actor().is_empty() {
+        check_text("actor", self.actor, MAX_CLAUSE_BYTES)?;
+        if self.actor.is_empty() {
             return Err(Error::invalid("actor", "a change names its actor"));
         }
-        self.reason().map_or(Ok(()), |reason| check_text("reason", reason, MAX_CLAUSE_BYTES))?;
-        match self {
-            Self::Create(create) => validate_clauses(&create.clauses),
-            Self::Mutate(mutate) => match &mutate.mutation {
+        self.reason.map_or(Ok(()), |reason| check_text("reason", reason, MAX_CLAUSE_BYTES))?;
+        match self.content {
+            Content::Create(clauses) => validate_clauses(clauses),
+            Content::Mutate(mutation, _) => match mutation {
                 Mutation::Add { text, .. } | Mutation::Replace { text, .. } => {
                     check_text("text", text, MAX_CLAUSE_BYTES)
                 }
@@ -182,20 +207,20 @@ impl<'a> Request<'a> {
     pub(crate) fn made(self, entry: &TrailEntry, parents: &[u64]) -> bool {
         let event = &entry.event;
         let equal = |erasable: &Option<String>, text: &str| erasable.as_deref().is_none_or(|t| t == text);
-        let reason_is_equal = match (self.reason(), event.reason) {
+        let reason_is_equal = match (self.reason, event.reason) {
             (Some(reason), Some(_)) => equal(&entry.reason, reason),
             (None, None) => true,
             _ => false,
         };
         reason_is_equal
-            && equal(&entry.actor, self.actor())
-            && event.directive_path == *self.directive_path()
-            && event.evidence == self.evidence()
-            && match self {
-                Self::Create(create) => created(&create.clauses, entry),
-                Self::Mutate(mutate) => {
-                    mutate.parent.is_none_or(|parent| parents.first() == Some(&parent))
-                        && mutated(&mutate.mutation, entry, parents)
+            && equal(&entry.actor, self.actor)
+            && event.directive_path == *self.directive_path
+            && event.evidence == self.evidence
+            && match self.content {
+                Content::Create(clauses) => created(clauses, entry),
+                Content::Mutate(mutation, parent) => {
+                    parent.is_none_or(|parent| parents.first() == Some(&parent))
+                        && mutated(mutation, entry, parents)
                 }
             }
     }
