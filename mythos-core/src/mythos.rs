@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::codex::{CodexHead, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
 use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
-use crate::ritual::frame::FrameCodec;
-use crate::ritual::{CompressedRitual, RitualCompressionCache, RitualHead};
+use crate::ritual::shared::Shared;
+use crate::ritual::{RitualCompressionCache, RitualDictionaries, RitualHead, RitualOptions};
 use crate::store::access::Access;
 use crate::store::operation::Operation;
 use crate::store::{Budget, Maintained, MemoryStore, Model, Store, Table};
@@ -18,8 +18,8 @@ use crate::types::{Runtime, TenantId};
 
 /// Every table of this crate: what a store is opened with, and what a copy of a store carries over.
 pub const TABLES: &[Table] = &[
-    CompressedRitual::TABLE,
     RitualHead::TABLE,
+    RitualDictionaries::TABLE,
     SymbolProof::TABLE,
     CodexHead::TABLE,
     Deployment::TABLE,
@@ -43,7 +43,7 @@ pub const TABLES: &[Table] = &[
 #[derive(Debug, Clone)]
 pub struct Mythos {
     access: Access,
-    codec: Arc<FrameCodec>,
+    rituals: Arc<Shared>,
     #[cfg(feature = "sqlite")]
     sqlite: Option<Arc<SqliteStore>>,
 }
@@ -81,7 +81,7 @@ impl Mythos {
         let access = Access::new(store, runtime, TenantId::default());
         Self {
             access,
-            codec: Arc::new(FrameCodec::default()),
+            rituals: Arc::new(Shared::new(RitualOptions::default())),
             #[cfg(feature = "sqlite")]
             sqlite: None,
         }
@@ -93,10 +93,16 @@ impl Mythos {
         Self { access: self.access.for_tenant(tenant), ..self.clone() }
     }
 
+    /// The same store with other options for its rituals: keys, payload formats, memory. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_rituals(self, options: RitualOptions) -> Self {
+        Self { rituals: Arc::new(Shared::new(options)), ..self }
+    }
+
     /// The checkpoints of assistants' state.
     #[must_use]
     pub fn rituals(&self) -> RitualCompressionCache {
-        RitualCompressionCache::new(self.access.clone(), Arc::clone(&self.codec))
+        RitualCompressionCache::new(self.access.clone(), Arc::clone(&self.rituals))
     }
 
     /// The rule books and their logs.

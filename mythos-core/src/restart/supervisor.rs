@@ -449,7 +449,7 @@ impl Supervisor {
                     Some(sequence) => Some(sequence),
                     None => self.newest_sequence(assistant, ritual)?,
                 };
-                let found = self.rituals.newest_verifiable(assistant, ritual, before);
+                let found = self.rituals.latest_verifiable(assistant, ritual, before);
                 found.map(|found| found.map(|found| found.restored))
             }
         };

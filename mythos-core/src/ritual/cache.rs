@@ -2,26 +2,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::cell_name;
-use super::frame::FrameCodec;
-use super::{
-    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualHead, StoredFrame, SymbolicIntent, entropy_score,
-};
+use super::card::Card;
+use super::cell::Kind;
+use super::shared::Shared;
+use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
+use super::{CompressedRitual, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
-use crate::store::{
-    Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
-};
-use crate::types::{
-    AssistantId, Commitment, Digest, EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, RitualId, Salt,
-    Timestamp,
-};
+use crate::store::access::Access;
+use crate::store::{Cell, Filter, Model, Owner, Query};
+use crate::types::{AssistantId, EntryId, RitualId};
 
-/// The purpose under which payloads are committed to.
-const PAYLOAD: &str = "ritual payload";
-
-/// How many entries one step of a search for a good one looks at.
-const SEARCH_PAGE: u32 = 16;
+/// How many blocks of entries one step of a search for a good one looks at.
+const SEARCH_BLOCKS: u32 = 16;
 
 /// The checkpoint store of assistants' state.
 ///
@@ -42,65 +34,8 @@ const SEARCH_PAGE: u32 = 16;
 /// ```
 #[derive(Debug, Clone)]
 pub struct RitualCompressionCache {
-    access: Access,
-    codec: Arc<FrameCodec>,
-}
-
-/// Where to save a payload, what it is for, and under which conditions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SaveRitual {
-    /// The assistant whose state it is.
-    pub assistant: AssistantId,
-    /// The procedure that the state belongs to.
-    pub ritual: RitualId,
-    /// What the payload is for.
-    #[serde(default)]
-    pub intent: SymbolicIntent,
-    /// Which entry must be the newest.
-    #[serde(default)]
-    pub parent: ParentExpectation,
-    /// Names this save, so that repeating it is harmless; made if not given.
-    #[serde(default)]
-    pub operation: Option<OperationId>,
-}
-
-impl SaveRitual {
-    /// A save behind whatever is the newest entry, without intent.
-    #[must_use]
-    pub fn new(assistant: AssistantId, ritual: RitualId) -> Self {
-        let (intent, parent) = (SymbolicIntent::default(), ParentExpectation::Latest);
-        Self { assistant, ritual, intent, parent, operation: None }
-    }
-}
-
-/// Which entry a save must come behind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "entry", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ParentExpectation {
-    /// Whatever is the newest, also none.
-    #[default]
-    Latest,
-    /// None: this save begins the ritual.
-    Absent,
-    /// This one: if another writer was faster, the save is a `Conflict`.
-    Entry(EntryId),
-}
-
-/// Which entries to list; all conditions hold together.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RitualFilter {
-    /// Of this assistant.
-    pub assistant: Option<AssistantId>,
-    /// Of this ritual.
-    pub ritual: Option<RitualId>,
-    /// With all of these labels.
-    pub labels: Vec<String>,
-    /// Saved at this moment or later.
-    pub since: Option<Timestamp>,
-    /// Saved before this moment.
-    pub before: Option<Timestamp>,
+    pub(super) access: Access,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// An entry and its payload, verified.
@@ -108,9 +43,12 @@ pub struct RitualFilter {
 pub struct RestoredRitual {
     /// The entry.
     pub entry: CompressedRitual,
-    /// The state, byte for byte as it was saved.
+    /// The state, byte for byte as it was saved, or brought up to `format`.
     #[serde(with = "serde_bytes")]
     pub payload: Vec<u8>,
+    /// The format that the payload is in now: the entry's, or what the host's
+    /// [`PayloadFormats`](super::PayloadFormats) made of it.
+    pub format: Option<String>,
 }
 
 /// What the verification of one entry found.
@@ -118,7 +56,7 @@ pub struct RestoredRitual {
 pub struct RitualVerification {
     /// The entry.
     pub entry: EntryId,
-    /// Whether everything agrees: record, frame, payload.
+    /// Whether everything agrees: card, signature, frame, payload.
     pub verified: bool,
     /// What does not, with the expected and the found digest.
     pub finding: Option<String>,
@@ -136,235 +74,259 @@ pub struct VerifiableRitual {
 /// Something that did not verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedEntry {
-    /// The entry, if its record still says it; `None` also for the ritual's head.
+    /// The entry, if it can still be told; `None` also for the ritual's head.
     pub entry: Option<EntryId>,
-    /// Its position, if its record still says it.
+    /// Its position, if it can still be told.
     pub sequence: Option<u64>,
     /// What is wrong with it.
     pub finding: String,
 }
 
 impl RitualCompressionCache {
-    pub(crate) fn new(access: Access, codec: Arc<FrameCodec>) -> Self {
-        Self { access, codec }
-    }
-
-    /// Appends an entry with `payload` to a ritual and returns it. When this returns, the state survives what the store
-    /// promises.
-    ///
-    /// If the ritual's head record is damaged, it is made anew from the newest entry that verifies, so that an assistant
-    /// that was brought back can go on.
-    ///
-    /// `payload` is at most [`MAX_PAYLOAD_BYTES`] and kept as given, byte for byte.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Limit`] for a payload over [`MAX_PAYLOAD_BYTES`];
-    /// [`ErrorKind::Invalid`] for an intent out of its bounds, or an operation id that was used for something else;
-    /// [`ErrorKind::Conflict`] if the parent is not the expected one, or other processes were always faster;
-    /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
-    /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
-    pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
-        if payload.len() > MAX_PAYLOAD_BYTES {
-            let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
-            return Err(Error::limit("payload", message));
-        }
-        save.intent.validate()?;
-        let operation = self.access.operation(save.operation)?;
-        let now = self.access.now();
-        let salt = self.access.runtime().salt()?;
-        let encoded = self.encode(payload, &salt)?;
-        let mut turn = None;
-        for _ in 0..MAX_ATTEMPTS {
-            let (place, existing) = self.place_and_entry(save, operation.into())?;
-            if let Some(existing) = existing {
-                return self.recognise(save, payload, existing.model);
-            }
-            check_parent(save.parent, place.parent.as_ref().map(|parent| parent.entry))?;
-            let entry = self.next_entry(save, operation, now, &place, &encoded);
-            let mut batch = Batch::new();
-            stage(&mut batch, &place, &entry, &encoded)?;
-            match self.access.commit(&batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    turn.get_or_insert_with(|| self.access.turn(&place.head));
-                }
-                Err(error) => {
-                    let attempt = format!("save entry {operation}");
-                    return Err(error.while_doing(attempt).of_operation(operation));
-                }
-                Ok(()) => return Ok(entry),
-            }
-        }
-        Err(Error::conflict(format!(
-            "other writers of ritual {} were faster {MAX_ATTEMPTS} times",
-            save.ritual
-        )))
+    pub(crate) fn new(access: Access, shared: Arc<Shared>) -> Self {
+        Self { access, shared }
     }
 
     /// Restores the newest entry of a ritual; `None` if the ritual has none.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if what is stored is not what was saved; see
-    /// [`newest_verifiable`](Self::newest_verifiable).
+    /// [`latest_verifiable`](Self::latest_verifiable). [`ErrorKind::NotFound`], field `key`, if its key was destroyed.
     pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
-        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
-        let head = Read::Record { table: RitualHead::TABLE, id: owner.id };
-        let names = Names::Range { from: None, until: None, limit: 1, reverse: true };
-        let [head, cells] =
-            self.access.read([head, Read::Cells { owner, names, max_bytes: MAX_CELL_BYTES as u64 }])?;
-        let Some(head) = access::stored::<RitualHead>(head)? else { return Ok(None) };
-        let (cells, _) = access::cells(cells)?;
-        self.check_head(&head.model, assistant, ritual)?;
-        let entry = head.model.latest;
-        let frame = cells.into_iter().find(|cell| cell.name == entry.compressed_ritual_data.cell);
-        let frame = frame.ok_or_else(|| missing_frame(&entry))?;
-        self.open(entry, &frame.bytes).map(Some)
+        let owner = self.owner(assistant, ritual);
+        let found = self.steadily_once(&owner, || self.newest(&owner))?;
+        found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
+    }
+
+    /// The newest entry and its payload as it was saved.
+    fn newest(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+        let mut names = vec![Kind::Block.before(None, 1)];
+        let is_hot = self.shared.is_hot(owner);
+        if !is_hot {
+            names.push(Kind::Whole.before(None, 1));
+        }
+        let snapshot = self.snapshot(owner, names)?;
+        let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
+        let Some(newest) = head.newest.first().copied() else { return Ok(None) };
+        let [blocks, mut wholes] = two(snapshot.cells);
+        let mut cards = Self::cards(owner, blocks);
+        if let Some((_, error)) = cards.damaged.pop() {
+            return Err(error.while_doing(format_args!("restore entry {}", head.root.at(newest))));
+        }
+        let card = cards.cards.pop().filter(|card| card.sequence == newest);
+        let card = card.ok_or_else(|| {
+            let entry = head.root.at(newest);
+            Error::corrupt(format!("the newest entry {entry} is missing from the ritual's entries"))
+        })?;
+        head.check_newest(&card)?;
+        let intent = self.intents(&head, std::slice::from_ref(&card))?.remove(0)?;
+        let entry = self.entry_of(&head, &card, intent)?;
+        if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature) {
+            return Ok(Some((entry, state.payload.to_vec())));
+        }
+        let (payload, salt) = self.payload(&head, std::slice::from_ref(&card), &mut wholes)?;
+        self.shared.warm(owner, entry.entry, card.signature, (&payload, salt));
+        Ok(Some((entry, payload)))
+    }
+
+    /// A ritual without a head has no entries, or has lost it.
+    fn lost_head<T>(&self, owner: &Owner, cells: &[Vec<Cell>]) -> Result<Option<T>> {
+        if cells.iter().all(Vec::is_empty) {
+            return Ok(None);
+        }
+        Err(Error::corrupt(format!("the head of the ritual at {owner} is missing, but not its entries")))
     }
 
     /// Restores one entry.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such entry; [`ErrorKind::Corrupt`] if what is stored is not what was
-    /// saved.
+    /// [`ErrorKind::NotFound`] if there is no such entry, or, with field `key`, if its key was destroyed;
+    /// [`ErrorKind::Corrupt`] if what is stored is not what was saved.
     pub fn restore(&self, entry: EntryId) -> Result<RestoredRitual> {
-        let mut record = self.entry(entry)?;
-        loop {
-            let (assistant, ritual) = (&record.assistant, &record.ritual);
-            let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
-            let names = Names::one(record.compressed_ritual_data.cell);
-            let (cells, _) = self.access.cells(owner, names, MAX_CELL_BYTES as u64)?;
-            if let Some(frame) = cells.first() {
-                return self.open(record, &frame.bytes);
-            }
-            // The entry may have been re-encoded into another cell since its record was read.
-            let again = self.entry(entry)?;
-            if again.compressed_ritual_data.cell == record.compressed_ritual_data.cell {
-                return Err(missing_frame(&record));
-            }
-            record = again;
-        }
+        let owner = self.place_of(entry)?;
+        let (entry, payload) = self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence()))?;
+        self.hand_out(entry, payload)
     }
 
-    /// The record of one entry, without its payload.
+    /// The entry at a position, and its payload as it was saved.
+    pub(super) fn restore_at(&self, owner: &Owner, sequence: u64) -> Result<(CompressedRitual, Vec<u8>)> {
+        let names = vec![Kind::Block.at_or_after(sequence, MAX_CHAIN), Kind::Whole.at_or_after(sequence, 1)];
+        let snapshot = self.snapshot(owner, names)?;
+        let head = snapshot.head.ok_or_else(|| not_found(owner, sequence))??;
+        let [blocks, mut wholes] = two(snapshot.cells);
+        let cards = self.cards_from(&head, owner, blocks, sequence)?;
+        let intent = self.intents(&head, &cards[..1])?.remove(0)?;
+        let entry = self.entry_of(&head, &cards[0], intent)?;
+        let (payload, _) = self.payload(&head, &cards, &mut wholes)?;
+        Ok((entry, payload))
+    }
+
+    /// The cards from a position upward, as far as no block between them is damaged.
+    pub(super) fn cards_from(
+        &self,
+        head: &RitualHead,
+        owner: &Owner,
+        blocks: Vec<Cell>,
+        sequence: u64,
+    ) -> Result<Vec<Card>> {
+        let mut read = Self::cards(owner, blocks);
+        let start = read.cards.partition_point(|card| card.sequence < sequence);
+        read.cards.drain(..start);
+        read.damaged.retain(|(last, _)| *last >= sequence);
+        read.damaged.sort_unstable_by_key(|(last, _)| *last);
+        let found = read.cards.first().is_some_and(|card| card.sequence == sequence);
+        if !found {
+            return Err(match read.damaged.into_iter().next() {
+                Some((_, error)) => {
+                    error.while_doing(format_args!("restore entry {}", head.root.at(sequence)))
+                }
+                None => not_found(owner, sequence),
+            });
+        }
+        if let Some((last, _)) = read.damaged.first() {
+            // What lies behind a damaged block is not the next entry.
+            read.cards.retain(|card| card.sequence < *last);
+        }
+        Ok(read.cards)
+    }
+
+    /// One entry, without its payload.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such entry.
+    /// [`ErrorKind::NotFound`] if there is no such entry; [`ErrorKind::Corrupt`] if it is damaged.
     pub fn entry(&self, entry: EntryId) -> Result<CompressedRitual> {
-        let stored = self.access.record::<CompressedRitual>(entry.record_id(self.access.tenant()))?;
-        let stored = stored.filter(|stored| stored.model.tenant == *self.access.tenant());
-        let stored = stored.ok_or_else(|| Error::not_found(format!("there is no ritual entry {entry}")))?;
-        if stored.model.entry != entry {
-            let found = stored.model.entry;
-            return Err(Error::corrupt(format!("the record of entry {entry} says it is of {found}")));
-        }
-        Ok(stored.model)
+        let owner = self.place_of(entry)?;
+        self.steadily_once(&owner, || {
+            let sequence = entry.sequence();
+            let snapshot = self.snapshot(&owner, vec![Kind::Block.at_or_after(sequence, 1)])?;
+            let head = snapshot.head.ok_or_else(|| not_found(&owner, sequence))??;
+            let blocks = snapshot.cells.into_iter().flatten().collect();
+            let cards = self.cards_from(&head, &owner, blocks, sequence)?;
+            let intent = self.intents(&head, &cards[..1])?.remove(0)?;
+            self.entry_of(&head, &cards[0], intent)
+        })
     }
 
     /// Restores the newest entry that verifies, before position `before` if that is given, and says which newer ones
     /// do not; `None` if none does.
     ///
     /// # Errors
-    /// Those of the store; damaged entries are no errors here.
-    pub fn newest_verifiable(
+    /// Those of the store and of the key provider; damaged entries are no errors here.
+    pub fn latest_verifiable(
         &self,
         assistant: &AssistantId,
         ritual: &RitualId,
         before: Option<u64>,
     ) -> Result<Option<VerifiableRitual>> {
-        let mut head = None;
+        let owner = self.owner(assistant, ritual);
+        let mut damaged_head = None;
         if before.is_none() {
-            // The head knows the newest entry, also when that entry's own record is gone.
-            match self.latest(assistant, ritual) {
-                Ok(Some(restored)) => return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() })),
-                Ok(None) => {}
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    head = Some(SkippedEntry { entry: None, sequence: None, finding: error.to_string() });
+            match self.steadily_once(&owner, || self.newest(&owner)) {
+                Ok(Some((entry, payload))) => {
+                    let restored = self.hand_out(entry, payload)?;
+                    return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() }));
                 }
+                Ok(None) => return Ok(None),
+                Err(error) if is_damage(&error) => damaged_head = Some(error.to_string()),
                 Err(error) => return Err(error),
             }
         }
-        let mut found = self.search(assistant, ritual, before)?;
-        if let Some(found) = &mut found
-            && found.skipped.is_empty()
-        {
-            // No listed entry is damaged, so what is damaged is the head.
-            found.skipped.extend(head);
+        let Some((entry, payload, mut skipped)) = self.search(assistant, ritual, before)? else {
+            return Ok(None);
+        };
+        if skipped.is_empty() {
+            // No entry is damaged, so what is damaged is the head.
+            skipped.extend(damaged_head.map(|finding| SkippedEntry { entry: None, sequence: None, finding }));
         }
-        Ok(found)
+        let restored = self.hand_out(entry, payload)?;
+        Ok(Some(VerifiableRitual { restored, skipped }))
     }
 
-    /// Searches the listed entries for the newest that verifies.
-    fn search(
+    /// Searches for the newest entry before a position that verifies, also in a ritual whose head is damaged.
+    pub(super) fn search(
         &self,
         assistant: &AssistantId,
         ritual: &RitualId,
         before: Option<u64>,
-    ) -> Result<Option<VerifiableRitual>> {
-        let (mut skipped, mut after) = (Vec::new(), None);
+    ) -> Result<Option<(CompressedRitual, Vec<u8>, Vec<SkippedEntry>)>> {
+        let owner = self.owner(assistant, ritual);
+        let head = match self.snapshot(&owner, Vec::new())?.head {
+            Some(Ok(head)) => head,
+            Some(Err(error)) if !is_damage(&error) => return Err(error),
+            _ => match self.remake_head(assistant, ritual)? {
+                Some(head) => head,
+                None => return Ok(None),
+            },
+        };
+        let (mut skipped, mut below) = (Vec::new(), before);
+        let mut seen = below.unwrap_or(u64::MAX);
         loop {
-            let mut query = self.ritual_query(assistant, ritual).limit(SEARCH_PAGE).after(after);
-            if let Some(before) = before {
-                let below = i64::try_from(before.min(MAX_SAFE_INTEGER)).ok().map(Scalar::Integer);
-                query = query.filter(Filter::Range { field: "sequence".to_owned(), min: None, below });
-            }
-            let page = self.access.raw_page(query)?;
-            for record in page.items {
-                // A record that cannot be read is one more damaged entry, and no reason to give up the others.
-                let restored = CompressedRitual::from_record(&record).and_then(|entry| {
-                    let restored = self.restore(entry.entry)?;
-                    self.check_place(&restored.entry, assistant, ritual)?;
-                    Ok(restored)
-                });
+            let (blocks, _) = self.access.cells(
+                owner.clone(),
+                Kind::Block.before(below, SEARCH_BLOCKS),
+                MAX_BLOCK_BYTES,
+            )?;
+            let reached_end = blocks.is_empty();
+            let lowest =
+                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).min();
+            // A block that ends at or after the bound may still hold entries before it.
+            let straddling = match below {
+                Some(bound) if Some(bound) == before => {
+                    self.access.cells(owner.clone(), Kind::Block.at_or_after(bound, 1), MAX_BLOCK_BYTES)?.0
+                }
+                _ => Vec::new(),
+            };
+            let read = Self::cards(&owner, blocks.into_iter().chain(straddling).collect());
+            let mut found: Vec<(u64, Result<(), Error>)> =
+                read.cards.iter().map(|card| (card.sequence, Ok(()))).collect();
+            found.extend(read.damaged.into_iter().map(|(last, error)| (last, Err(error))));
+            found.sort_unstable_by_key(|(sequence, _)| std::cmp::Reverse(*sequence));
+            for (sequence, state) in found.into_iter() {
+                if sequence >= seen {
+                    continue;
+                }
+                seen = sequence;
+                let restored = state.and_then(|()| self.restore_with(&head, &owner, sequence));
                 match restored {
-                    Ok(restored) => return Ok(Some(VerifiableRitual { restored, skipped })),
-                    Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                        let said = |field| record.body.get(field);
-                        let entry = said("entry").and_then(|entry| entry.as_str()?.parse().ok());
-                        let sequence = said("sequence").and_then(serde_json::Value::as_u64);
-                        skipped.push(SkippedEntry { entry, sequence, finding: error.to_string() });
-                    }
+                    Ok((entry, payload)) => return Ok(Some((entry, payload, skipped))),
+                    Err(error) if is_damage(&error) => skipped.push(SkippedEntry {
+                        entry: Some(head.root.at(sequence)),
+                        sequence: Some(sequence),
+                        finding: error.to_string(),
+                    }),
                     Err(error) => return Err(error),
                 }
             }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(None),
+            if reached_end {
+                return Ok(None);
             }
+            below = lowest;
         }
     }
 
-    /// Lists entries, newest first: by position if one ritual of one assistant and no time is named, otherwise by time.
-    ///
-    /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS). No payload is read.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a filter or limit out of bounds.
-    pub fn list(
+    /// Restores an entry under a head that may be remade.
+    pub(super) fn restore_with(
         &self,
-        filter: &RitualFilter,
-        after: Option<Cursor>,
-        limit: u32,
-    ) -> Result<Page<CompressedRitual>> {
-        let at_any_time = filter.since.is_none() && filter.before.is_none();
-        let mut query = match (&filter.assistant, &filter.ritual) {
-            (Some(assistant), Some(ritual)) if at_any_time => self.ritual_query(assistant, ritual),
-            (assistant, ritual) => Query::new(CompressedRitual::TABLE)
-                .order_by("created_at", Direction::Descending)
-                .equals("assistant", assistant.as_ref().map(AssistantId::as_str))
-                .equals("ritual", ritual.as_ref().map(RitualId::as_str)),
-        };
-        if !filter.labels.is_empty() {
-            query = query.filter(Filter::TagsAll { field: "labels".to_owned(), tags: filter.labels.clone() });
-        }
-        let query = query.created(filter.since, filter.before);
-        self.access.page(query.after(after).limit(limit))
+        head: &RitualHead,
+        owner: &Owner,
+        sequence: u64,
+    ) -> Result<(CompressedRitual, Vec<u8>)> {
+        let names = Kind::Block.at_or_after(sequence, MAX_CHAIN);
+        let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+        let cards = self.cards_from(head, owner, blocks, sequence)?;
+        let intent = self.intents(head, &cards[..1])?.remove(0)?;
+        let entry = self.entry_of(head, &cards[0], intent)?;
+        let (payload, _) = self.payload(head, &cards, &mut Vec::new())?;
+        Ok((entry, payload))
     }
 
-    /// Verifies one entry: its record against its signature, its frame and its payload against their digests.
+    /// Verifies one entry: its card, its signature, its frames and its payload against their digests.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such entry. Damage is not an error but a finding.
     pub fn verify(&self, entry: EntryId) -> Result<RitualVerification> {
-        match self.restore(entry) {
+        let owner = self.place_of(entry)?;
+        match self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence())) {
             Ok(_) => Ok(RitualVerification { entry, verified: true, finding: None }),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 Ok(RitualVerification { entry, verified: false, finding: Some(error.to_string()) })
@@ -373,255 +335,51 @@ impl RitualCompressionCache {
         }
     }
 
-    fn ritual_query(&self, assistant: &AssistantId, ritual: &RitualId) -> Query {
-        Query::new(CompressedRitual::TABLE)
-            .filter(Filter::equals("assistant", assistant.as_str()))
-            .filter(Filter::equals("ritual", ritual.as_str()))
-            .order_by("sequence", Direction::Descending)
-    }
-
-    fn encode(&self, payload: &[u8], salt: &Salt) -> Result<EncodedPayload> {
-        let (encoding, frame) = self.codec.encode(payload, salt)?;
-        Ok(EncodedPayload {
-            encoding,
-            raw_bytes: payload.len() as u64,
-            frame_digest: Digest::of(&frame),
-            frame,
-            commitment: Commitment::to(PAYLOAD, salt, payload),
-            entropy_score: entropy_score(payload),
-        })
-    }
-
-    /// Where the next entry goes, and the entry that an earlier attempt may have left.
-    fn place_and_entry(
-        &self,
-        save: &SaveRitual,
-        entry: EntryId,
-    ) -> Result<(Place, Option<Stored<CompressedRitual>>)> {
-        let (assistant, ritual) = (&save.assistant, &save.ritual);
-        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
-        let [head, entry] = self.access.read([
-            Read::Record { table: RitualHead::TABLE, id: owner.id },
-            Read::Record { table: CompressedRitual::TABLE, id: entry.record_id(self.access.tenant()) },
-        ])?;
-        let entry = access::stored(entry)?;
-        let Some((version, head)) = access::decoded::<RitualHead>(head)? else {
-            return Ok((Place { head: owner.id, expect: Expect::Absent, parent: None, sequence: 1 }, entry));
-        };
-        let expect = Expect::At(version);
-        // Nothing is built on a head that is not what was saved.
-        let sound = head.and_then(|head| self.check_head(&head, assistant, ritual).map(|()| head));
-        let place = match sound {
-            Ok(head) => {
-                let sequence = head.next_sequence()?;
-                Place { head: owner.id, expect, parent: Some(head.latest), sequence }
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                let parent = self.search(assistant, ritual, None)?;
-                let parent = parent.map(|found| found.restored.entry);
-                let sequence = self.highest_sequence(assistant, ritual)? + 1;
-                Place { head: owner.id, expect, parent, sequence }
-            }
-            Err(error) => return Err(error),
-        };
-        Ok((place, entry))
-    }
-
-    /// The highest position that any record or frame of a ritual claims.
-    fn highest_sequence(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<u64> {
-        let page = self.access.raw_page(self.ritual_query(assistant, ritual).limit(1))?;
-        let listed = page.items.first().and_then(|record| record.body.get("sequence")?.as_u64());
-        let owner = RitualHead::owner(self.access.tenant(), assistant, ritual);
-        let newest = Names::Range { from: None, until: None, limit: 1, reverse: true };
-        let (cells, _) = self.access.cells(owner, newest, MAX_CELL_BYTES as u64)?;
-        let stored = cells.first().and_then(|cell| cell.name.as_bytes().first_chunk().copied());
-        let highest = listed.unwrap_or(0).max(stored.map_or(0, u64::from_be_bytes));
-        if highest >= MAX_SAFE_INTEGER {
-            return Err(Error::corrupt(format!("ritual {ritual} claims a position of {highest}")));
+    /// Where the ritual of an entry is.
+    pub(super) fn place_of(&self, entry: EntryId) -> Result<Owner> {
+        let root = entry.root();
+        let key = (self.access.tenant().clone(), root);
+        if let Some(owner) = self.shared.places.get(&key) {
+            return Ok(owner);
         }
-        Ok(highest)
+        let query = Query::new(RitualHead::TABLE).filter(Filter::equals("root", root.to_string())).limit(1);
+        let page = self.access.raw_page(query)?;
+        let missing = || Error::not_found(format!("there is no ritual entry {entry}"));
+        let record = page.items.first().ok_or_else(missing)?;
+        let head = RitualHead::from_record(record)?;
+        let owner = head.cells();
+        self.shared.places.insert(key, owner.clone());
+        Ok(owner)
     }
 
-    fn next_entry(
-        &self,
-        save: &SaveRitual,
-        operation: OperationId,
-        now: Timestamp,
-        place: &Place,
-        encoded: &EncodedPayload,
-    ) -> CompressedRitual {
-        let intent = save.intent.clone();
-        let mut entry = CompressedRitual {
-            format: CompressedRitual::FORMAT,
-            tenant: self.access.tenant().clone(),
-            entry: operation.into(),
-            assistant: save.assistant.clone(),
-            ritual: save.ritual.clone(),
-            sequence: place.sequence,
-            parent: place.parent.as_ref().map(|parent| parent.entry),
-            labels: intent.labels,
-            procedure: intent.procedure,
-            payload_format: intent.payload_format,
-            codex: intent.codex,
-            codex_root: intent.codex_root,
-            compressed_ritual_data: StoredFrame {
-                encoding: encoded.encoding,
-                cell: cell_name(place.sequence, 0),
-                raw_bytes: encoded.raw_bytes,
-                stored_bytes: encoded.frame.len() as u64,
-                frame_digest: encoded.frame_digest,
-            },
-            payload_commitment: encoded.commitment,
-            symbolic_signature_hash: encoded.frame_digest,
-            entropy_score: encoded.entropy_score,
-            created_at: place.parent.as_ref().map_or(now, |parent| now.max(parent.created_at)),
-        };
-        entry.symbolic_signature_hash = entry.expected_signature();
-        entry
+    /// Brings a payload up to the host's formats.
+    pub(super) fn hand_out(&self, entry: CompressedRitual, payload: Vec<u8>) -> Result<RestoredRitual> {
+        let (payload, format) =
+            self.shared.options.formats.bring_up(payload, entry.payload_format.as_deref())?;
+        Ok(RestoredRitual { entry, payload, format })
     }
 
-    /// Whether a save that finds its entry present is a repetition of the one that made it.
-    fn recognise(
-        &self,
-        save: &SaveRitual,
-        payload: &[u8],
-        existing: CompressedRitual,
-    ) -> Result<CompressedRitual> {
-        let same_parent = check_parent(save.parent, existing.parent).is_ok();
-        let same_place = same_parent
-            && existing.tenant == *self.access.tenant()
-            && existing.assistant == save.assistant
-            && existing.ritual == save.ritual
-            && existing.intent() == save.intent;
-        if same_place && self.restore(existing.entry)?.payload == payload {
-            return Ok(existing);
+    /// As [`steadily`](Self::steadily), but looks at the head's version only after something was found wrong.
+    fn steadily_once<T>(&self, owner: &Owner, read: impl Fn() -> Result<T>) -> Result<T> {
+        match read() {
+            Err(error) if is_damage(&error) => self.steadily(owner, read),
+            result => result,
         }
-        let message = format!("operation {} was used for another save", existing.entry);
-        Err(Error::invalid("operation", message))
-    }
-
-    /// Checks that a head is of this ritual, in a layout that is known, and names an entry of this ritual whose record is
-    /// the signed one.
-    fn check_head(&self, head: &RitualHead, assistant: &AssistantId, ritual: &RitualId) -> Result<()> {
-        if head.format != CompressedRitual::FORMAT {
-            let message =
-                format!("the head of ritual {ritual} has the format {}, which is not known", head.format);
-            return Err(Error::corrupt(message));
-        }
-        if head.tenant != head.latest.tenant
-            || head.assistant != head.latest.assistant
-            || head.ritual != head.latest.ritual
-        {
-            let (found, latest) = (&head.ritual, &head.latest.ritual);
-            return Err(Error::corrupt(format!(
-                "the head of ritual {found} names an entry of ritual {latest}"
-            )));
-        }
-        self.check_place(&head.latest, assistant, ritual)?;
-        head.latest.check_signature()
-    }
-
-    /// Checks that an entry is where it says it belongs, so that an entry copied to another place is refused.
-    fn check_place(
-        &self,
-        entry: &CompressedRitual,
-        assistant: &AssistantId,
-        ritual: &RitualId,
-    ) -> Result<()> {
-        if entry.tenant == *self.access.tenant() && entry.assistant == *assistant && entry.ritual == *ritual {
-            return Ok(());
-        }
-        let (entry, found) = (entry.entry, format!("{}/{}/{}", entry.tenant, entry.assistant, entry.ritual));
-        Err(Error::corrupt(format!("entry {entry} of {found} stands under {assistant}/{ritual}")))
-    }
-
-    /// Verifies a stored frame against its record and gives the payload; fails closed.
-    fn open(&self, entry: CompressedRitual, frame: &[u8]) -> Result<RestoredRitual> {
-        let payload = self
-            .open_payload(&entry, frame)
-            .map_err(|error| error.while_doing(format_args!("restore entry {}", entry.entry)))?;
-        Ok(RestoredRitual { entry, payload })
-    }
-
-    fn open_payload(&self, entry: &CompressedRitual, frame: &[u8]) -> Result<Vec<u8>> {
-        entry.check_signature()?;
-        let stored = &entry.compressed_ritual_data;
-        let found = Digest::of(frame);
-        if found != stored.frame_digest || frame.len() as u64 != stored.stored_bytes {
-            let (cell, expected) = (stored.cell, stored.frame_digest);
-            let message = format!("the frame in cell {cell} is damaged: expected {expected}, found {found}");
-            return Err(Error::corrupt(message));
-        }
-        let decoded = self.codec.decode(frame, stored.raw_bytes)?;
-        if decoded.encoding != stored.encoding {
-            let (expected, found) = (stored.encoding, decoded.encoding);
-            return Err(Error::corrupt(format!("the frame is encoded as {found:?}, not as {expected:?}")));
-        }
-        let expected = entry.payload_commitment;
-        if !expected.opens(PAYLOAD, &decoded.salt, &decoded.payload) {
-            let found = Commitment::to(PAYLOAD, &decoded.salt, &decoded.payload);
-            let message = format!("the payload is not the signed one: expected {expected}, found {found}");
-            return Err(Error::corrupt(message));
-        }
-        Ok(decoded.payload)
     }
 }
 
-/// A payload made ready before the head is known, so that a retry does not compress again.
-struct EncodedPayload {
-    encoding: Encoding,
-    raw_bytes: u64,
-    frame: Vec<u8>,
-    frame_digest: Digest,
-    commitment: Commitment,
-    entropy_score: crate::types::Score,
+/// Whether an error tells of the entry and not of the store.
+pub(super) fn is_damage(error: &Error) -> bool {
+    error.kind() == ErrorKind::Corrupt
+        || (error.kind() == ErrorKind::NotFound && error.field() != Some("key"))
 }
 
-/// Where the next entry of a ritual goes.
-struct Place {
-    /// The head's record.
-    head: RecordId,
-    /// What is expected of it.
-    expect: Expect,
-    /// The entry before.
-    parent: Option<CompressedRitual>,
-    /// The position.
-    sequence: u64,
+fn not_found(owner: &Owner, sequence: u64) -> Error {
+    Error::not_found(format!("there is no entry {sequence} in the ritual at {owner}"))
 }
 
-/// Stages an entry: its record, its frame, and the head that now names it.
-fn stage(batch: &mut Batch, place: &Place, entry: &CompressedRitual, encoded: &EncodedPayload) -> Result<()> {
-    let next = RitualHead {
-        format: CompressedRitual::FORMAT,
-        tenant: entry.tenant.clone(),
-        assistant: entry.assistant.clone(),
-        ritual: entry.ritual.clone(),
-        latest: entry.clone(),
-        updated_at: entry.created_at,
-    };
-    let owner = RitualHead::owner(&entry.tenant, &entry.assistant, &entry.ritual);
-    batch.put(place.head, place.expect, &next)?;
-    batch.put(entry.entry.record_id(&entry.tenant), Expect::Absent, entry)?;
-    batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
-    Ok(())
-}
-
-fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {
-    let expected = match expected {
-        ParentExpectation::Latest => return Ok(()),
-        ParentExpectation::Absent => None,
-        ParentExpectation::Entry(entry) => Some(entry),
-    };
-    if newest == expected {
-        return Ok(());
-    }
-    let name = |entry: Option<EntryId>| entry.map_or_else(|| "none".to_owned(), |entry| entry.to_string());
-    let message = format!("the newest entry is {}, not {}", name(newest), name(expected));
-    Err(Error::conflict(message).with_field("parent"))
-}
-
-fn missing_frame(entry: &CompressedRitual) -> Error {
-    let (cell, id) = (entry.compressed_ritual_data.cell, entry.entry);
-    let expected = entry.compressed_ritual_data.frame_digest;
-    Error::corrupt(format!("restore entry {id}: the frame in cell {cell} is missing: expected {expected}"))
+/// The answers to one or two requests for cells.
+fn two(cells: Vec<Vec<Cell>>) -> [Vec<Cell>; 2] {
+    let mut cells = cells.into_iter();
+    [cells.next().unwrap_or_default(), cells.next().unwrap_or_default()]
 }

@@ -1,14 +1,16 @@
-//! The stored form of a payload.
+//! The stored form of a payload, or of a patch, before the check that ends its cell.
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..4 | `MYR` and the layout's version, 1 |
-//! | 4 | encoding: 0 raw, 1 zstd |
-//! | 5..13 | length of the payload, little-endian |
-//! | 13..29 | salt of the payload's commitment |
-//! | 29.. | the payload as it is, or one zstd frame (RFC 8878) with content size and content checksum |
+//! | 1 | layout, 1 |
+//! | 1 | flags: 1 sealed, 2 the salt of the payload's commitment is inside |
+//! | if sealed: 1, n, 24 | length of the key's id, the id, the nonce; all that follows is sealed |
+//! | if flag 2: 16 | the salt |
+//! | a payload: 1, 4 | encoding: 0 raw, 1 zstd; the dictionary's number, little-endian, 0 for none |
+//! | rest | the payload as it is, or one zstd frame (RFC 8878) with content size; or the patch |
 //!
-//! Bytes of zstd differ between its versions, so nothing depends on a frame being reproducible.
+//! How long the payload is stands in the entry's card. Bytes of zstd differ between its versions, so nothing depends on
+//! a frame being reproducible.
 
 use std::fmt;
 use std::io::Cursor;
@@ -16,28 +18,122 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zstd_safe::{CCtx, CParameter, DCtx};
 
-use super::{Encoding, MAX_PAYLOAD_BYTES};
+use super::dictionary::{Dictionary, Effort};
+use super::{Encoding, MAX_PAYLOAD_BYTES, splice};
 use crate::error::{Error, Result};
+use crate::seal::{self, Associated, KeyId, NamedKey};
 use crate::types::Salt;
 
-const MAGIC: [u8; 4] = *b"MYR\x01";
-const HEADER_BYTES: usize = 29;
+const LAYOUT: u8 = 1;
+const SEALED: u8 = 1;
+const SALTED: u8 = 2;
 
-/// Level 3 is zstd's default: on agents' JSON, levels above cost time out of proportion to what they save.
-const LEVEL: i32 = 3;
+/// The bytes before an encoded payload: encoding and dictionary.
+const PAYLOAD_HEADER_BYTES: usize = 5;
 
 /// Contexts kept for reuse. A context costs more to make than a small state to compress.
 const MAX_POOLED_CONTEXTS: usize = 8;
 
-/// A decoded frame.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Decoded {
-    pub(crate) encoding: Encoding,
-    pub(crate) salt: Salt,
-    pub(crate) payload: Vec<u8>,
+/// What a frame is sealed with.
+pub(crate) struct Sealing<'a> {
+    pub(crate) key: &'a NamedKey,
+    pub(crate) nonce: [u8; seal::NONCE_BYTES],
+    pub(crate) associated: Associated,
 }
 
-/// Encodes and decodes frames, keeping the compression contexts between calls.
+/// A frame without its seal.
+pub(crate) struct Opened {
+    /// The salt, if it is inside.
+    pub(crate) salt: Option<Salt>,
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Opened {
+    /// What was closed.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    fn into_content(mut self) -> Vec<u8> {
+        self.bytes.drain(..self.start);
+        self.bytes
+    }
+}
+
+/// Room for what stands before the content, so that nothing is moved for it.
+pub(crate) fn begin(sealing: Option<&KeyId>, salt: Option<&Salt>, room: usize) -> Vec<u8> {
+    let key = sealing.map_or(0, |id| 1 + id.as_str().len() + seal::NONCE_BYTES + seal::TAG_BYTES);
+    let mut frame = Vec::with_capacity(2 + key + Salt::BYTES + room + super::cell::CHECK_BYTES);
+    frame.push(LAYOUT);
+    frame.push(u8::from(sealing.is_some()) * SEALED + u8::from(salt.is_some()) * SALTED);
+    if let Some(id) = sealing {
+        // An id has at most 64 bytes.
+        frame.push(id.as_str().len() as u8);
+        frame.extend_from_slice(id.as_str().as_bytes());
+        frame.extend_from_slice(&[0; seal::NONCE_BYTES]);
+    }
+    if let Some(salt) = salt {
+        frame.extend_from_slice(salt.as_bytes());
+    }
+    frame
+}
+
+/// Seals what [`begin`] began and the caller filled.
+pub(crate) fn finish(mut frame: Vec<u8>, sealing: Option<Sealing<'_>>) -> Result<Vec<u8>> {
+    if let Some(Sealing { key, nonce, associated }) = sealing {
+        let content = 3 + key.id().as_str().len() + seal::NONCE_BYTES;
+        frame[content - seal::NONCE_BYTES..content].copy_from_slice(&nonce);
+        key.seal(&nonce, associated, &mut frame, content)?;
+    }
+    Ok(frame)
+}
+
+/// The key that a frame says it is sealed under.
+pub(crate) fn key_of(frame: &[u8]) -> Result<Option<KeyId>> {
+    match frame {
+        [LAYOUT, flags, ..] if flags & !(SEALED | SALTED) != 0 => {
+            Err(Error::corrupt("the frame has unknown flags"))
+        }
+        [LAYOUT, flags, ..] if flags & SEALED == 0 => Ok(None),
+        [LAYOUT, _, length, rest @ ..] if rest.len() >= usize::from(*length) => {
+            let id = std::str::from_utf8(&rest[..usize::from(*length)]).ok().and_then(|id| id.parse().ok());
+            id.map(Some).ok_or_else(|| Error::corrupt("the frame does not name a key"))
+        }
+        _ => Err(Error::corrupt("the frame does not begin with the layout 1")),
+    }
+}
+
+/// Opens a frame in place. `expected` is the key that its card names, with its secret: a frame that is not sealed where
+/// it should be, or under another key, is refused.
+pub(crate) fn open(mut frame: Vec<u8>, expected: Option<(&NamedKey, Associated)>) -> Result<Opened> {
+    let found = key_of(&frame)?;
+    if found.as_ref() != expected.as_ref().map(|(key, _)| key.id()) {
+        let name = |id: Option<&KeyId>| id.map_or_else(|| "no key".to_owned(), |id| format!("key {id}"));
+        let (expected, found) = (name(expected.as_ref().map(|(key, _)| key.id())), name(found.as_ref()));
+        return Err(Error::corrupt(format!("the frame is sealed under {found}, not under {expected}")));
+    }
+    let is_salted = frame[1] & SALTED != 0;
+    let mut start = 2;
+    if let Some((key, associated)) = expected {
+        let nonce_at = 3 + key.id().as_str().len();
+        start = nonce_at + seal::NONCE_BYTES;
+        let nonce = frame.get(nonce_at..start).and_then(|nonce| nonce.try_into().ok());
+        let nonce: [u8; seal::NONCE_BYTES] =
+            nonce.ok_or_else(|| Error::corrupt("the sealed frame ends early"))?;
+        key.open(&nonce, associated, &mut frame, start)?;
+    }
+    let mut salt = None;
+    if is_salted {
+        let bytes = frame.get(start..).and_then(|rest| rest.first_chunk());
+        salt =
+            Some(Salt::from_bytes(*bytes.ok_or_else(|| Error::corrupt("the frame ends before its salt"))?));
+        start += Salt::BYTES;
+    }
+    Ok(Opened { salt, bytes: frame, start })
+}
+
+/// Encodes and decodes payloads, keeping the compression contexts between calls.
 #[derive(Default)]
 pub(crate) struct FrameCodec {
     compressors: Mutex<Vec<CCtx<'static>>>,
@@ -51,108 +147,129 @@ impl fmt::Debug for FrameCodec {
 }
 
 impl FrameCodec {
-    /// Encodes `payload`, which the caller has checked against [`MAX_PAYLOAD_BYTES`].
-    pub(crate) fn encode(&self, payload: &[u8], salt: &Salt) -> Result<(Encoding, Vec<u8>)> {
-        let compressed = self.compress(payload, salt)?;
-        if compressed.len() < HEADER_BYTES + payload.len() {
-            return Ok((Encoding::Zstd, compressed));
+    /// Appends the encoded payload, which the caller has checked against [`MAX_PAYLOAD_BYTES`], to `frame`.
+    pub(crate) fn encode(
+        &self,
+        mut frame: Vec<u8>,
+        payload: &[u8],
+        dictionary: Option<&Dictionary>,
+        effort: Effort,
+    ) -> Result<(Encoding, Vec<u8>)> {
+        let begun = frame.len();
+        frame.push(1);
+        frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
+        frame.reserve(zstd_safe::compress_bound(payload.len()) + seal::TAG_BYTES + super::cell::CHECK_BYTES);
+        let header = frame.len();
+        match dictionary {
+            Some(dictionary) => dictionary.compress(payload, effort, &mut frame)?,
+            None => {
+                let mut context = match lock(&self.compressors).pop() {
+                    Some(context) => context,
+                    None => CCtx::try_create()
+                        .ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
+                };
+                context.set_parameter(CParameter::CompressionLevel(effort.level())).map_err(zstd_failed)?;
+                let mut output = Cursor::new(frame);
+                output.set_position(header as u64);
+                context.compress2(&mut output, payload).map_err(zstd_failed)?;
+                frame = output.into_inner();
+                give_back(&self.compressors, context);
+            }
         }
-        drop(compressed);
-        let mut frame = header(Encoding::Raw, payload.len(), salt, payload.len());
+        if frame.len() < header + payload.len() {
+            return Ok((Encoding::Zstd, frame));
+        }
+        frame.truncate(begun);
+        frame.extend_from_slice(&[0; PAYLOAD_HEADER_BYTES]);
         frame.extend_from_slice(payload);
         Ok((Encoding::Raw, frame))
     }
 
-    fn compress(&self, payload: &[u8], salt: &Salt) -> Result<Vec<u8>> {
-        let mut context = match lock(&self.compressors).pop() {
-            Some(context) => context,
-            None => new_compressor()?,
-        };
-        let frame = header(Encoding::Zstd, payload.len(), salt, zstd_safe::compress_bound(payload.len()));
-        let mut output = Cursor::new(frame);
-        output.set_position(HEADER_BYTES as u64);
-        context.compress2(&mut output, payload).map_err(zstd_failed)?;
-        give_back(&self.compressors, context);
-        Ok(output.into_inner())
+    /// The number of the dictionary that a payload's frame needs; 0 for none.
+    pub(crate) fn dictionary_of(opened: &Opened) -> Result<u32> {
+        let header = opened.content().get(1..PAYLOAD_HEADER_BYTES).and_then(|bytes| bytes.try_into().ok());
+        header.map(u32::from_le_bytes).ok_or_else(|| Error::corrupt("the frame ends before its payload"))
     }
 
-    /// Decodes a frame that may be damaged or hostile. At most the stated length of the payload is allocated, and only
-    /// if it is at most `max_raw_bytes`.
-    pub(crate) fn decode(&self, frame: &[u8], max_raw_bytes: u64) -> Result<Decoded> {
-        let Some((header, body)) = frame.split_first_chunk::<HEADER_BYTES>() else {
-            let length = frame.len();
-            return Err(Error::corrupt(format!("a frame has at least {HEADER_BYTES} bytes, not {length}")));
-        };
-        if header[..4] != MAGIC {
-            return Err(Error::corrupt("the frame does not begin with MYR and the version 1"));
-        }
-        let field = |range: std::ops::Range<usize>| &header[range];
-        let raw_bytes = u64::from_le_bytes(field(5..13).try_into().unwrap_or_default());
-        let salt = Salt::from_bytes(field(13..29).try_into().unwrap_or_default());
-        let max_raw_bytes = max_raw_bytes.min(MAX_PAYLOAD_BYTES as u64);
-        if raw_bytes > max_raw_bytes {
+    /// Decodes a payload's frame that may be damaged or hostile. At most `raw_bytes` are allocated.
+    pub(crate) fn decode(
+        &self,
+        opened: Opened,
+        raw_bytes: u64,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Vec<u8>> {
+        if raw_bytes > MAX_PAYLOAD_BYTES as u64 {
             let message =
-                format!("the frame says {raw_bytes} bytes where at most {max_raw_bytes} are expected");
+                format!("the entry says {raw_bytes} bytes where at most {MAX_PAYLOAD_BYTES} are stored");
             return Err(Error::corrupt(message));
         }
-        let (encoding, payload) = match header[4] {
-            0 => (Encoding::Raw, body.to_vec()),
-            1 => (Encoding::Zstd, self.decompress(body, raw_bytes)?),
+        let needed = Self::dictionary_of(&opened)?;
+        if needed != dictionary.map_or(0, Dictionary::id) {
+            return Err(Error::corrupt(format!("the frame needs dictionary {needed}, which was not given")));
+        }
+        let payload = match opened.content()[0] {
+            0 => {
+                let mut payload = opened.into_content();
+                payload.drain(..PAYLOAD_HEADER_BYTES);
+                payload
+            }
+            1 => self.decompress(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?,
             other => return Err(Error::corrupt(format!("the frame has the unknown encoding {other}"))),
         };
         if payload.len() as u64 != raw_bytes {
-            let message = format!("the frame says {raw_bytes} bytes but holds {}", payload.len());
+            let message = format!("the frame holds {} bytes, not {raw_bytes}", payload.len());
             return Err(Error::corrupt(message));
         }
-        Ok(Decoded { encoding, salt, payload })
+        Ok(payload)
     }
 
-    fn decompress(&self, body: &[u8], raw_bytes: u64) -> Result<Vec<u8>> {
-        // The frame's own content size must agree before anything is allocated for it.
-        match zstd_safe::get_frame_content_size(body) {
-            Ok(Some(size)) if size == raw_bytes => {}
-            _ => return Err(Error::corrupt(format!("the zstd frame does not state {raw_bytes} bytes"))),
+    fn decompress(&self, body: &[u8], raw_bytes: u64, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
+        check_zstd_frame(body, raw_bytes)?;
+        if let Some(dictionary) = dictionary {
+            return dictionary.decompress(body, raw_bytes);
         }
-        // Exactly one frame: zstd would decode any number of them one after another.
-        if zstd_safe::find_frame_compressed_size(body) != Ok(body.len()) {
-            return Err(Error::corrupt("the zstd frame does not end where the stored frame does"));
+        self.with_decompressor(|context| {
+            let mut payload = Vec::with_capacity(usize::try_from(raw_bytes).unwrap_or(usize::MAX));
+            context.decompress(&mut payload, body).map_err(damaged)?;
+            Ok(payload)
+        })
+    }
+
+    /// Makes the payload of an older entry out of its patch and the payload of the next newer one.
+    pub(crate) fn patched(&self, base: &[u8], patch: &Opened, raw_bytes: u64) -> Result<Vec<u8>> {
+        if raw_bytes > MAX_PAYLOAD_BYTES as u64 {
+            return Err(Error::corrupt(format!("the entry says {raw_bytes} bytes")));
         }
+        self.with_decompressor(|context| splice::apply(context, base, patch.content(), raw_bytes as usize))
+    }
+
+    fn with_decompressor<T>(&self, use_it: impl FnOnce(&mut DCtx<'static>) -> Result<T>) -> Result<T> {
         let mut context = match lock(&self.decompressors).pop() {
             Some(context) => context,
             None => DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
         };
-        let mut payload = Vec::with_capacity(usize::try_from(raw_bytes).unwrap_or(usize::MAX));
-        context
-            .decompress(&mut payload, body)
-            .map_err(|code| Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code))))?;
+        let result = use_it(&mut context)?;
         give_back(&self.decompressors, context);
-        Ok(payload)
+        Ok(result)
     }
 }
 
-fn header(encoding: Encoding, raw_bytes: usize, salt: &Salt, room: usize) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(HEADER_BYTES + room);
-    frame.extend_from_slice(&MAGIC);
-    frame.push(match encoding {
-        Encoding::Raw => 0,
-        Encoding::Zstd => 1,
-    });
-    frame.extend_from_slice(&(raw_bytes as u64).to_le_bytes());
-    frame.extend_from_slice(salt.as_bytes());
-    frame
+/// Checks, before anything is allocated for it, that `body` is exactly one zstd frame that states `raw_bytes`.
+pub(crate) fn check_zstd_frame(body: &[u8], raw_bytes: u64) -> Result<()> {
+    match zstd_safe::get_frame_content_size(body) {
+        Ok(Some(size)) if size == raw_bytes => {}
+        _ => return Err(Error::corrupt(format!("the zstd frame does not state {raw_bytes} bytes"))),
+    }
+    // zstd would decode any number of frames one after another.
+    if zstd_safe::find_frame_compressed_size(body) == Ok(body.len()) {
+        Ok(())
+    } else {
+        Err(Error::corrupt("the zstd frame does not end where the stored frame does"))
+    }
 }
 
-fn new_compressor() -> Result<CCtx<'static>> {
-    let mut context =
-        CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
-    for parameter in [
-        CParameter::CompressionLevel(LEVEL),
-        CParameter::ChecksumFlag(true),
-        CParameter::ContentSizeFlag(true),
-    ] {
-        context.set_parameter(parameter).map_err(zstd_failed)?;
-    }
-    Ok(context)
+fn damaged(code: usize) -> Error {
+    Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code)))
 }
 
 fn zstd_failed(code: usize) -> Error {
@@ -168,80 +285,5 @@ fn give_back<T>(pool: &Mutex<Vec<T>>, context: T) {
     let mut pool = lock(pool);
     if pool.len() < MAX_POOLED_CONTEXTS {
         pool.push(context);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-    use proptest::prelude::*;
-
-    const SALT: Salt = Salt::from_bytes([7; 16]);
-
-    fn compressible() -> Vec<u8> {
-        b"{\"role\":\"tool\",\"content\":\"ok\"}".repeat(50)
-    }
-
-    #[test]
-    fn empty_small_and_incompressible_payloads_round_trip() {
-        let codec = FrameCodec::default();
-        let noise: Vec<u8> = (0..10_000_u32).map(|i| blake3::hash(&i.to_le_bytes()).as_bytes()[0]).collect();
-        for (payload, expected) in [
-            (vec![], Encoding::Raw),
-            (vec![1], Encoding::Raw),
-            (noise, Encoding::Raw),
-            (compressible(), Encoding::Zstd),
-        ] {
-            let (encoding, frame) = codec.encode(&payload, &SALT).unwrap();
-            assert_eq!(encoding, expected);
-            assert!(frame.len() <= HEADER_BYTES + payload.len());
-            assert_eq!(
-                codec.decode(&frame, payload.len() as u64).unwrap(),
-                Decoded { encoding, salt: SALT, payload }
-            );
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_of_the_body_and_every_truncation_is_refused() {
-        let codec = FrameCodec::default();
-        let payload = compressible();
-        let (_, frame) = codec.encode(&payload, &SALT).unwrap();
-        for length in 0..frame.len() {
-            assert_eq!(codec.decode(&frame[..length], 1 << 20).unwrap_err().kind(), ErrorKind::Corrupt);
-        }
-        for bit in 8 * HEADER_BYTES..8 * frame.len() {
-            let mut damaged = frame.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            // zstd ignores some header bits; what decodes all the same must be the payload.
-            if let Ok(decoded) = codec.decode(&damaged, 1 << 20) {
-                assert_eq!(decoded.payload, payload, "bit {bit}");
-            }
-        }
-    }
-
-    #[test]
-    fn lengths_that_lie_are_refused_before_allocation() {
-        let codec = FrameCodec::default();
-        let (_, frame) = codec.encode(&compressible(), &SALT).unwrap();
-        assert!(codec.decode(&frame, 10).is_err());
-        let mut huge = frame.clone();
-        huge[5..13].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert!(codec.decode(&huge, u64::MAX).is_err());
-        let twice = [frame.as_slice(), &frame[HEADER_BYTES..]].concat();
-        assert!(codec.decode(&twice, 1 << 20).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_payload_round_trips_and_any_bytes_are_survived(payload in prop::collection::vec(any::<u8>(), 0..4096)) {
-            let codec = FrameCodec::default();
-            let (_, frame) = codec.encode(&payload, &SALT).unwrap();
-            prop_assert_eq!(&codec.decode(&frame, 4096).unwrap().payload, &payload);
-            let mut hostile = MAGIC.to_vec();
-            hostile.extend_from_slice(&payload);
-            let _ = codec.decode(&hostile, 4096);
-        }
     }
 }

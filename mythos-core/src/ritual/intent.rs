@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::card::IntentDigest;
 use crate::error::{Error, Result};
-use crate::types::{CodexId, Digest, check_label};
+use crate::types::{CodexId, Digest, DomainHasher, check_label};
 
 /// What a payload is for; bound into its signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,28 @@ pub struct SymbolicIntent {
 impl SymbolicIntent {
     /// The most labels of one entry.
     pub const MAX_LABELS: usize = 64;
+
+    /// Whether it says nothing.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is stored of it, and the digest that names it; `None` if it says nothing.
+    pub(crate) fn stored(&self) -> Result<Option<(IntentDigest, Vec<u8>)>> {
+        if self.is_default() {
+            return Ok(None);
+        }
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| Error::internal(format!("an intent has no JSON form: {error}")))?;
+        let digest = DomainHasher::new("mythos 2026 ritual intent v1").field(&bytes).finish_extended();
+        Ok(Some((digest, bytes)))
+    }
+
+    /// Reads a stored intent back.
+    pub(crate) fn from_stored(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Error::corrupt(format!("a stored intent cannot be read: {error}")))
+    }
 
     pub(crate) fn validate(&self) -> Result<()> {
         if self.labels.len() > Self::MAX_LABELS {

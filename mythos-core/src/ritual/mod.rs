@@ -3,17 +3,44 @@
 //! A *ritual* is a repeatable procedure of an assistant; each [`save`](RitualCompressionCache::save) appends one entry
 //! to its history. An entry's [`symbolic_signature_hash`](CompressedRitual::symbolic_signature_hash) binds the payload
 //! to its tenant, assistant, ritual, position and intent; it never changes, however the entry is re-encoded later.
+//!
+//! # Layout
+//!
+//! The newest entry and the one before are stored whole; every older one as a patch that makes it out of the next newer
+//! payload, which mostly is a few bytes, since states grow at their end. Every 64th stays whole, so that no entry is
+//! further than that many patches from one. What is kept beside the payload is a card of about 80 bytes, 64 to a
+//! cell once compacted; every cell ends in a digest that binds it to its place.
 
 mod cache;
+mod card;
+mod cell;
+mod dictionaries;
+mod dictionary;
 mod entropy;
-mod entry;
+mod formats;
 pub(crate) mod frame;
 mod intent;
+mod listing;
+mod novelty;
+mod record;
+mod save;
+pub(crate) mod shared;
+mod splice;
+mod stall;
+mod thread;
+mod training;
 
-pub use cache::{
-    ParentExpectation, RestoredRitual, RitualCompressionCache, RitualFilter, RitualVerification, SaveRitual,
-    SkippedEntry, VerifiableRitual,
-};
+pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
+pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary, TrainingReport};
 pub use entropy::entropy_score;
-pub use entry::{CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualHead, StoredFrame};
+pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
+pub use listing::{RitualFilter, RitualHeadFilter};
+pub use novelty::novelty_score;
+pub use record::{
+    Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed,
+    StoredFrame,
+};
+pub use save::{ParentExpectation, SaveRitual};
+pub use shared::RitualOptions;
+pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};

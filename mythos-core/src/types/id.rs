@@ -192,8 +192,37 @@ uuid_id! {
 }
 
 uuid_id! {
-    /// One checkpoint of a ritual; the same UUID as the operation that saved it.
+    /// One checkpoint of a ritual: a UUID of version 8 (RFC 9562 §5.8) whose last 48 bits are the entry's position and
+    /// whose other 74 are random and the ritual's own, so that an entry is found without an index of all entries.
     EntryId, "entry"
+}
+
+impl EntryId {
+    /// The highest position of an entry, 2^48 - 1.
+    pub const MAX_SEQUENCE: u64 = (1 << 48) - 1;
+
+    /// The id that the ids of a ritual's entries derive from: the one at position 0, where no entry is.
+    pub(crate) fn root_of(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_custom_bytes(random).into_uuid()).at(0)
+    }
+
+    /// The id of the entry at `sequence` of the same ritual.
+    pub(crate) fn at(self, sequence: u64) -> Self {
+        let mut bytes = self.0.into_bytes();
+        bytes[10..].copy_from_slice(&sequence.to_be_bytes()[2..]);
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The id that all entries of this one's ritual derive from.
+    pub(crate) fn root(self) -> Self {
+        self.at(0)
+    }
+
+    /// The position of the entry in its ritual, from 1.
+    #[must_use]
+    pub fn sequence(self) -> u64 {
+        self.0.into_bytes()[10..].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
 }
 
 impl OperationId {
@@ -205,12 +234,6 @@ impl OperationId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
-}
-
-impl From<OperationId> for EntryId {
-    fn from(operation: OperationId) -> Self {
-        Self(operation.0)
     }
 }
 
@@ -235,7 +258,18 @@ mod tests {
         assert_eq!(id(1).record_id(&TenantId::default()).as_bytes(), [1; 16]);
         assert_ne!(id(1).record_id(&other), id(1).record_id(&TenantId::new("third").unwrap()));
         assert!(id(1).record_id(&other) < id(2).record_id(&other));
-        assert_eq!(EntryId::from(id(1)).record_id(&other), id(1).record_id(&other));
+    }
+
+    #[test]
+    fn entries_of_one_ritual_share_all_but_their_position() {
+        let root = EntryId::root_of([0xab; 16]);
+        assert_eq!(root.as_uuid().get_version_num(), 8);
+        for sequence in [0, 1, 300, EntryId::MAX_SEQUENCE] {
+            let entry = root.at(sequence);
+            assert_eq!((entry.sequence(), entry.root()), (sequence, root));
+            assert_eq!(entry.as_uuid().get_version_num(), 8);
+        }
+        assert!(root.at(255) < root.at(256));
     }
 
     #[test]

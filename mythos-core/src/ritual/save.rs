@@ -1,0 +1,691 @@
+//! Appending an entry.
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::is_damage;
+use super::card::{self, Card, Parent, Patch, Whole};
+use super::cell::{self, Kind};
+use super::dictionaries::ActiveDictionary;
+use super::dictionary::Effort;
+use super::frame::{self, Sealing};
+use super::record::{KEYFRAME_INTERVAL, millionths};
+use super::thread::{MAX_BLOCK_BYTES, PAYLOAD, associated};
+use super::{
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
+    entropy_score, splice,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::seal::{KeyId, NamedKey};
+use crate::store::access::{self, MAX_ATTEMPTS};
+use crate::store::{Batch, Cell, CellOp, Expect, Model, Names, Owner, Read};
+use crate::types::{AssistantId, Commitment, EntryId, OperationId, RitualId, Salt, Timestamp};
+
+/// Where to save a payload, what it is for, and under which conditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SaveRitual {
+    /// The assistant whose state it is.
+    pub assistant: AssistantId,
+    /// The procedure that the state belongs to.
+    pub ritual: RitualId,
+    /// What the payload is for.
+    #[serde(default)]
+    pub intent: SymbolicIntent,
+    /// Which entry must be the newest.
+    #[serde(default)]
+    pub parent: ParentExpectation,
+    /// Names this save within its ritual, so that repeating it is harmless; made if not given.
+    #[serde(default)]
+    pub operation: Option<OperationId>,
+}
+
+impl SaveRitual {
+    /// A save behind whatever is the newest entry, without intent.
+    #[must_use]
+    pub fn new(assistant: AssistantId, ritual: RitualId) -> Self {
+        let (intent, parent) = (SymbolicIntent::default(), ParentExpectation::Latest);
+        Self { assistant, ritual, intent, parent, operation: None }
+    }
+}
+
+/// Which entry a save must come behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "entry", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ParentExpectation {
+    /// Whatever is the newest, also none.
+    #[default]
+    Latest,
+    /// None: this save begins the ritual.
+    Absent,
+    /// This one: if another writer was faster, the save is a `Conflict`.
+    Entry(EntryId),
+}
+
+/// A ritual as a save finds it.
+struct Place {
+    owner: Owner,
+    expect: Expect,
+    head: RitualHead,
+    /// The newest card, and the block of cards that it ends.
+    newest: Option<(Vec<Card>, u32)>,
+    /// The card before that, if it could be read.
+    before: Option<Card>,
+    dictionary: Option<ActiveDictionary>,
+}
+
+/// A payload made ready before its place is known, so that a retry does not compress again.
+struct Encoded {
+    dictionary: u32,
+    encoding: Encoding,
+    frame: Vec<u8>,
+}
+
+/// What the entry before gives to its successor: its patch, or that it has to stay whole.
+struct Folded {
+    patch: Option<Vec<u8>>,
+    /// The salt of the older payload, if its frame holds one.
+    salt: Option<Salt>,
+    novelty: u32,
+}
+
+impl RitualCompressionCache {
+    /// Appends an entry with `payload` to a ritual and returns it. When this returns, the state survives what the store
+    /// promises.
+    ///
+    /// The entry is stored whole; the one before it gets a patch that makes it out of this one, and the one before that
+    /// gives up its whole payload, unless its position is a multiple of
+    /// [`KEYFRAME_INTERVAL`](super::KEYFRAME_INTERVAL). If the ritual's head record is damaged, it is made anew from its
+    /// entries, so that an assistant that was brought back can go on.
+    ///
+    /// `payload` is at most [`MAX_PAYLOAD_BYTES`] and kept as given, byte for byte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for a payload over [`MAX_PAYLOAD_BYTES`];
+    /// [`ErrorKind::Invalid`] for an intent out of its bounds, a payload format that is not declared, or an operation id
+    /// that was used for something else;
+    /// [`ErrorKind::Conflict`] if the parent is not the expected one, or other processes were always faster;
+    /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
+    /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
+    pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
+            return Err(Error::limit("payload", message));
+        }
+        save.intent.validate()?;
+        self.shared.options.formats.check(save.intent.payload_format.as_deref())?;
+        let operation = self.access.operation(save.operation)?;
+        let now = self.access.now();
+        let key = self.active_key()?;
+        let entropy = millionths(entropy_score(payload));
+        let (mut encoded, mut turn) = (None, None);
+        for _ in 0..MAX_ATTEMPTS {
+            let place = self.place(save, key.as_ref().map(NamedKey::id))?;
+            if let Some(existing) = self.saved_before(&place, save, operation, payload)? {
+                return Ok(existing);
+            }
+            let parent = place.newest.as_ref().and_then(|(cards, _)| cards.last());
+            check_parent(save.parent, parent.map(|card| place.head.root.at(card.sequence)))?;
+            let number = place.dictionary.as_ref().map_or(0, |active| active.dictionary.id());
+            let ready = match encoded.take().filter(|encoded: &Encoded| encoded.dictionary == number) {
+                Some(encoded) => encoded,
+                None => self.encode(&place, key.as_ref(), payload)?,
+            };
+            let mut batch = Batch::new();
+            let staged =
+                self.stage(&mut batch, place, save, operation, now, key.as_ref(), entropy, ready, payload)?;
+            match self.access.commit(&batch) {
+                Ok(()) => {
+                    self.shared.warm(
+                        &staged.owner,
+                        staged.entry.entry,
+                        staged.signature,
+                        (payload, staged.salt),
+                    );
+                    return Ok(staged.entry);
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    encoded = if key.is_none() { take_back(batch, staged) } else { None };
+                    turn.get_or_insert_with(|| {
+                        self.access.turn(&self.owner(&save.assistant, &save.ritual).id)
+                    });
+                }
+                Err(error) => {
+                    let attempt = format!("save an entry of ritual {}", save.ritual);
+                    return Err(error.while_doing(attempt).of_operation(operation));
+                }
+            }
+        }
+        Err(Error::conflict(format!(
+            "other writers of ritual {} were faster {MAX_ATTEMPTS} times",
+            save.ritual
+        )))
+    }
+
+    /// Where the next entry goes.
+    fn place(&self, save: &SaveRitual, key: Option<&KeyId>) -> Result<Place> {
+        let owner = self.owner(&save.assistant, &save.ritual);
+        let blocks = Read::Cells {
+            owner: owner.clone(),
+            names: Kind::Block.before(None, 2),
+            max_bytes: MAX_BLOCK_BYTES,
+        };
+        let [head, dictionaries, blocks] = self.access.read([
+            Read::Record { table: RitualHead::TABLE, id: owner.id },
+            self.read_dictionaries(&save.assistant),
+            blocks,
+        ])?;
+        let dictionary = self.active_dictionary(&save.assistant, dictionaries, key)?;
+        let (blocks, _) = access::cells(blocks)?;
+        let (expect, head) = match access::decoded::<RitualHead>(head)? {
+            None if blocks.is_empty() => (Expect::Absent, Ok(None)),
+            None => (Expect::Absent, Err(Error::corrupt("the head is missing"))),
+            Some((version, head)) => (Expect::At(version), head.map(Some)),
+        };
+        let checked = head.and_then(|head| {
+            let Some(head) = head else { return Ok(None) };
+            let read = Self::cards(&owner, blocks.clone());
+            if head.format != CompressedRitual::FORMAT
+                || head.cells() != owner
+                || head.root != RitualHead::root_of(&head.seed)
+            {
+                return Err(Error::corrupt("the head is not that of this ritual"));
+            }
+            let highest =
+                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
+            if highest.is_some_and(|highest| highest > head.sequence) {
+                let message =
+                    format!("an entry at position {highest:?} is there, but its head knows nothing of it");
+                return Err(Error::corrupt(message).with_field("head"));
+            }
+            if let Some(newest) = head.newest.first() {
+                let card = read.cards.last().filter(|card| card.sequence == *newest);
+                head.check_newest(card.ok_or_else(|| Error::corrupt("the newest entry cannot be read"))?)?;
+            }
+            Ok(Some((head, read.cards)))
+        });
+        let (head, cards) = match checked {
+            Ok(Some(found)) => found,
+            Ok(None) => (self.new_head(&save.assistant, &save.ritual)?, Vec::new()),
+            Err(error) if error.kind() == ErrorKind::Corrupt && error.field() != Some("head") => {
+                // Nothing is built on a head that is not what was saved.
+                let head = match self.remake_head(&save.assistant, &save.ritual)? {
+                    Some(head) => head,
+                    None => self.new_head(&save.assistant, &save.ritual)?,
+                };
+                (head, Self::cards(&owner, blocks.clone()).cards)
+            }
+            Err(error) => return Err(error),
+        };
+        let newest = head.newest.first().copied();
+        let revision = blocks
+            .iter()
+            .filter_map(|cell| Kind::Block.place(&cell.name))
+            .find_map(|(last, revision)| (Some(last) == newest).then_some(revision));
+        let mut cards: Vec<Card> = cards.into_iter().filter(|card| Some(card.sequence) <= newest).collect();
+        let before = cards.len().checked_sub(2).map(|index| cards[index].clone());
+        let before = before.filter(|card| head.newest.get(1) == Some(&card.sequence));
+        let newest = revision.filter(|_| !cards.is_empty()).map(|revision| {
+            let first = self.first_of_last_block(&owner, &blocks);
+            cards.retain(|card| card.sequence >= first);
+            (cards, revision)
+        });
+        Ok(Place { owner, expect, head, newest, before, dictionary })
+    }
+
+    /// The position of the first card of the block with the highest name.
+    fn first_of_last_block(&self, owner: &Owner, blocks: &[Cell]) -> u64 {
+        let last = blocks.iter().max_by_key(|cell| cell.name).cloned();
+        let cards = Self::cards(owner, last.into_iter().collect()).cards;
+        cards.first().map_or(0, |card| card.sequence)
+    }
+
+    /// A head without entries.
+    pub(super) fn new_head(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<RitualHead> {
+        let seed = self.access.runtime().salt()?;
+        let now = self.access.now();
+        Ok(RitualHead {
+            format: CompressedRitual::FORMAT,
+            tenant: self.access.tenant().clone(),
+            assistant: assistant.clone(),
+            ritual: ritual.clone(),
+            root: RitualHead::root_of(&seed),
+            seed,
+            sequence: 0,
+            newest: Vec::new(),
+            signature: String::new(),
+            intent: SymbolicIntent::default(),
+            entries: 0,
+            raw_bytes: 0,
+            stored_bytes: 0,
+            labels: std::collections::BTreeSet::new(),
+            dictionaries: std::collections::BTreeSet::new(),
+            compacted: None,
+            scrubbed: None,
+            first_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Makes the head of a ritual anew from its blocks; `None` if it has none that can be read.
+    pub(super) fn remake_head(
+        &self,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+    ) -> Result<Option<RitualHead>> {
+        let owner = self.owner(assistant, ritual);
+        let mut head = self.new_head(assistant, ritual)?;
+        let (mut highest, mut from, mut last_card): (u64, u64, Option<Card>) = (0, 0, None);
+        let mut newest = Vec::new();
+        let mut is_seeded = false;
+        let mut cards_seen = Vec::new();
+        loop {
+            let names = Kind::Block.at_or_after(from, super::thread::MAX_CHAIN);
+            let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+            let Some(last) =
+                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max()
+            else {
+                break;
+            };
+            highest = highest.max(last);
+            from = last + 1;
+            let read = Self::cards(&owner, blocks);
+            if let (Some(seed), false) = (read.seed, is_seeded) {
+                (head.seed, head.root, is_seeded) = (seed, RitualHead::root_of(&seed), true);
+            }
+            newest.extend(read.damaged.iter().map(|(last, _)| *last));
+            cards_seen.extend(read.cards);
+        }
+        if !is_seeded {
+            return Ok(None);
+        }
+        let _ = newest;
+        head.newest = cards_seen.iter().rev().take(2).map(|card| card.sequence).collect();
+        for card in &cards_seen {
+            head.entries += 1;
+            head.raw_bytes = head.raw_bytes.saturating_add(card.raw_bytes);
+            head.stored_bytes = head.stored_bytes.saturating_add(head.stored(card).stored_bytes);
+            head.dictionaries.extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
+            last_card = Some(card.clone());
+        }
+        let intents = self.intents(&head, &cards_seen)?;
+        for intent in intents.iter().flatten() {
+            head.add_labels(&intent.labels);
+        }
+        head.sequence = highest;
+        if let Some(card) = last_card {
+            head.signature = hexadecimal(&card.signature);
+            head.updated_at = card.created_at;
+            if let Some(Ok(intent)) = intents.last() {
+                head.intent = intent.clone();
+            }
+        }
+        if let Some(card) = cards_seen.first() {
+            head.first_at = card.created_at;
+        }
+        Ok(Some(head))
+    }
+
+    /// Compresses a payload for a place.
+    fn encode(&self, place: &Place, key: Option<&NamedKey>, payload: &[u8]) -> Result<Encoded> {
+        let salt = key.map(|_| self.access.runtime().salt()).transpose()?;
+        let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
+        let dictionary = place.dictionary.as_ref().map(|active| &*active.dictionary);
+        let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
+        Ok(Encoded { dictionary: dictionary.map_or(0, super::dictionary::Dictionary::id), encoding, frame })
+    }
+
+    /// Stages the new entry, the patch of the one before, and the head that now names it.
+    #[expect(clippy::too_many_arguments, reason = "all that a save has gathered, used once")]
+    fn stage(
+        &self,
+        batch: &mut Batch,
+        place: Place,
+        save: &SaveRitual,
+        operation: OperationId,
+        now: Timestamp,
+        key: Option<&NamedKey>,
+        entropy: u32,
+        encoded: Encoded,
+        payload: &[u8],
+    ) -> Result<Staged> {
+        let Place { owner, expect, mut head, newest, before, dictionary } = place;
+        let sequence = head.next_sequence()?;
+        let revision = revision(expect)?;
+        let parent = newest.as_ref().and_then(|(cards, _)| cards.last()).cloned();
+        let folded = self.fold(&head, parent.as_ref(), key.map(NamedKey::id), payload)?;
+
+        // The new entry.
+        let salt = match key {
+            Some(key) => salt_in(&encoded.frame, key.id())?,
+            None => head.payload_salt(sequence),
+        };
+        let intent = save.intent.stored()?;
+        let uses_dictionary = encoded.dictionary != 0 && encoded.encoding == Encoding::Zstd;
+        let mut card = Card {
+            sequence,
+            parent: match &parent {
+                None => Parent::None,
+                Some(parent) if parent.sequence + 1 == sequence => Parent::Neighbour,
+                Some(parent) => Parent::Sequence(parent.sequence),
+            },
+            operation: Card::mark(operation),
+            created_at: parent.as_ref().map_or(now, |parent| now.max(parent.created_at)),
+            raw_bytes: payload.len() as u64,
+            commitment: Commitment::to(PAYLOAD, &salt, payload),
+            signature: [0; 16],
+            entropy,
+            novelty: folded.novelty,
+            intent: intent.as_ref().map(|(digest, _)| *digest),
+            key: key.map(|key| key.id().clone()),
+            whole: None,
+            patch: None,
+        };
+        let frame = self.finish_frame(&head, &card, key, encoded.frame)?;
+        card.whole = Some(Whole {
+            revision,
+            stored_bytes: (frame.len() + cell::CHECK_BYTES) as u64,
+            is_compressed: encoded.encoding == Encoding::Zstd,
+            dictionary: if uses_dictionary { encoded.dictionary } else { 0 },
+            stays: false,
+        });
+
+        // The head, and what the older entries give up.
+        let known = head.intent.stored()?.map(|(digest, _)| digest);
+        let before_bytes = |head: &RitualHead, cards: [Option<&Card>; 2]| -> u64 {
+            cards.into_iter().flatten().map(|card| head.stored(card).stored_bytes).sum()
+        };
+        let older = before.as_ref().filter(|card| card.whole.is_some_and(|whole| !whole.stays));
+        let stored_before = before_bytes(&head, [parent.as_ref(), older]);
+        head.newest =
+            [Some(sequence), parent.as_ref().map(|card| card.sequence)].into_iter().flatten().collect();
+        if let Some((mut cards, old)) = newest
+            && let Some(parent) = cards.last_mut()
+        {
+            self.put_patch(
+                batch,
+                revision,
+                &head,
+                &owner,
+                parent,
+                folded.patch.map(|patch| (patch, folded.salt)),
+                key,
+            )?;
+            let last = parent.sequence;
+            batch.delete_cells(owner.clone(), Names::one(Kind::Block.name(last, old)));
+            let name = Kind::Block.name(last, revision);
+            let stored = head.stored(parent).stored_bytes;
+            batch.put_cell(
+                owner.clone(),
+                name,
+                cell::close(&owner, &name, card::write_block(&head.seed, &cards)?),
+            );
+            head.stored_bytes = head.stored_bytes.saturating_add(stored);
+        }
+        if let Some(older) = older {
+            if let Some(whole) = older.whole {
+                batch.delete_cells(
+                    owner.clone(),
+                    Names::one(Kind::Whole.name(older.sequence, whole.revision)),
+                );
+            }
+            head.stored_bytes = head.stored_bytes.saturating_add(head.stored(older).stored_bytes);
+        }
+        let entry = CompressedRitual::of(&head, &card, save.intent.clone());
+        card.signature = entry.signature_start();
+        head.stored_bytes = head
+            .stored_bytes
+            .saturating_sub(stored_before)
+            .saturating_add(entry.compressed_ritual_data.stored_bytes);
+        head.raw_bytes = head.raw_bytes.saturating_add(card.raw_bytes);
+        head.entries += 1;
+        head.sequence = sequence;
+        head.signature = hexadecimal(&card.signature);
+        head.intent = save.intent.clone();
+        head.add_labels(&save.intent.labels);
+        if uses_dictionary {
+            head.dictionaries.insert(encoded.dictionary);
+        }
+        head.updated_at = card.created_at;
+        if parent.is_none() && head.entries == 1 {
+            head.first_at = card.created_at;
+        }
+        batch.put(owner.id, expect, &head)?;
+        if let Some(active) = dictionary.filter(|_| uses_dictionary) {
+            batch.check(active.table(), active.record, Expect::At(active.version));
+        }
+        if let Some((digest, bytes)) = intent.filter(|(digest, _)| known != Some(*digest)) {
+            let name = Kind::Intent.named_after(&digest);
+            batch.put_cell(owner.clone(), name, cell::close(&owner, &name, bytes));
+        }
+        if save.operation.is_some() {
+            let name = Kind::Operation.named_after(&card.operation);
+            batch.put_cell(owner.clone(), name, cell::close(&owner, &name, sequence.to_be_bytes().to_vec()));
+        }
+        let block = Kind::Block.name(sequence, revision);
+        let cards = std::slice::from_ref(&card);
+        batch.put_cell(
+            owner.clone(),
+            block,
+            cell::close(&owner, &block, card::write_block(&head.seed, cards)?),
+        );
+        let name = Kind::Whole.name(sequence, revision);
+        batch.put_cell(owner.clone(), name, cell::close(&owner, &name, frame));
+        let (dictionary, encoding) = (encoded.dictionary, encoded.encoding);
+        Ok(Staged { owner, entry, signature: card.signature, salt: key.map(|_| salt), dictionary, encoding })
+    }
+
+    /// Compares the payload of the newest entry with the one that is to follow it.
+    fn fold(
+        &self,
+        head: &RitualHead,
+        parent: Option<&Card>,
+        key: Option<&KeyId>,
+        payload: &[u8],
+    ) -> Result<Folded> {
+        let meter = |previous| millionths(self.shared.meter.score(previous, payload));
+        let Some(parent) = parent else {
+            return Ok(Folded { patch: None, salt: None, novelty: meter(None) });
+        };
+        let owner = head.cells();
+        let hot = self.shared.hot(&owner, head.root.at(parent.sequence), &parent.signature);
+        let read;
+        let (previous, salt): (&[u8], _) = match &hot {
+            Some(hot) => (&hot.payload, hot.salt),
+            None => match self.payload(head, std::slice::from_ref(parent), &mut Vec::new()) {
+                Ok((payload, salt)) => {
+                    read = payload;
+                    (&read, salt)
+                }
+                // A predecessor that cannot be read stays as it is; the new state is what has to survive.
+                Err(error) if is_damage(&error) || error.kind() == ErrorKind::NotFound => {
+                    return Ok(Folded { patch: None, salt: None, novelty: meter(None) });
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let novelty = meter(Some(previous));
+        // No chain crosses a key: a destroyed key must take its own entries along, and no others.
+        if parent.key.as_ref() != key {
+            return Ok(Folded { patch: None, salt, novelty });
+        }
+        let patch = splice::diff(payload, previous)?;
+        Ok(Folded { patch: Some(patch), salt, novelty })
+    }
+
+    /// Gives the newest entry the patch that makes it out of its successor, or lets it stay whole.
+    #[expect(clippy::too_many_arguments, reason = "where it goes and how it is sealed")]
+    pub(super) fn put_patch(
+        &self,
+        batch: &mut Batch,
+        revision: u32,
+        head: &RitualHead,
+        owner: &Owner,
+        card: &mut Card,
+        patch: Option<(Vec<u8>, Option<Salt>)>,
+        key: Option<&NamedKey>,
+    ) -> Result<()> {
+        /// An entry that stays whole gets a patch as its second way back only if that is cheap.
+        const MIN_GAIN_OF_SPARE: u64 = 8;
+        let Some(whole) = &mut card.whole else { return Ok(()) };
+        let is_keyframe = card.sequence % KEYFRAME_INTERVAL == 0;
+        let whole_bytes = whole.stored_bytes;
+        let patch = patch.filter(|(patch, _)| {
+            let gain = if is_keyframe { MIN_GAIN_OF_SPARE } else { 1 };
+            (patch.len() as u64).saturating_mul(gain) < whole_bytes
+        });
+        whole.stays = is_keyframe || patch.is_none();
+        let Some((patch, salt)) = patch else { return Ok(()) };
+        card.patch = Some(self.stored_patch(batch, head, owner, card, (&patch, salt), key, revision)?);
+        Ok(())
+    }
+
+    /// Stores a patch in the card or, if it is long, in a cell.
+    #[expect(clippy::too_many_arguments, reason = "where it goes and how it is sealed")]
+    pub(super) fn stored_patch(
+        &self,
+        batch: &mut Batch,
+        head: &RitualHead,
+        owner: &Owner,
+        card: &Card,
+        (patch, salt): (&[u8], Option<Salt>),
+        key: Option<&NamedKey>,
+        revision: u32,
+    ) -> Result<Patch> {
+        // A salt that is not derived must lie wherever the payload does.
+        let mut frame = frame::begin(key.map(NamedKey::id), salt.as_ref(), patch.len());
+        frame.extend_from_slice(patch);
+        let frame = self.finish_frame(head, card, key, frame)?;
+        if frame.len() <= card::MAX_INLINE_PATCH {
+            return Ok(Patch::Inline(frame));
+        }
+        let name = Kind::Patch.name(card.sequence, revision);
+        let bytes = cell::close(owner, &name, frame);
+        let stored_bytes = bytes.len() as u64;
+        batch.put_cell(owner.clone(), name, bytes);
+        Ok(Patch::Cell { revision, stored_bytes })
+    }
+
+    /// Seals a frame, if there is a key.
+    pub(super) fn finish_frame(
+        &self,
+        head: &RitualHead,
+        card: &Card,
+        key: Option<&NamedKey>,
+        frame: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let Some(key) = key else { return Ok(frame) };
+        let nonce = self.access.runtime().nonce()?;
+        frame::finish(frame, Some(Sealing { key, nonce, associated: associated(head, card) }))
+    }
+
+    /// The entry that an earlier attempt of the same operation left.
+    fn saved_before(
+        &self,
+        place: &Place,
+        save: &SaveRitual,
+        operation: OperationId,
+        payload: &[u8],
+    ) -> Result<Option<CompressedRitual>> {
+        let (Some(_), true) = (save.operation, place.head.entries > 0) else { return Ok(None) };
+        let mark = Card::mark(operation);
+        let name = Kind::Operation.named_after(&mark);
+        let (cells, _) = self.access.cells(place.owner.clone(), Names::one(name), MAX_BLOCK_BYTES)?;
+        let sequence = match cells.first() {
+            Some(cell) => {
+                let body = cell::open(&place.owner, &name, &cell.bytes)?;
+                body.try_into().ok().map(u64::from_be_bytes)
+            }
+            None => self.made_since(place, operation, &mark)?,
+        };
+        let Some(sequence) = sequence else { return Ok(None) };
+        let (entry, stored) = self.restore_with(&place.head, &place.owner, sequence)?;
+        let is_same = check_parent(save.parent, entry.parent).is_ok() && entry.intent() == save.intent;
+        if is_same && stored == payload {
+            return Ok(Some(entry));
+        }
+        let message =
+            format!("operation {operation} was used for another save, that of entry {}", entry.entry);
+        Err(Error::invalid("operation", message))
+    }
+
+    /// Looks for the entry of an operation whose id this library made: a caller repeats one after an unknown outcome.
+    /// The id tells when it was made, and no older entry can be its.
+    fn made_since(
+        &self,
+        place: &Place,
+        operation: OperationId,
+        mark: &card::OperationMark,
+    ) -> Result<Option<u64>> {
+        const TIME_ORDERED: usize = 7;
+        let uuid = operation.as_uuid();
+        if uuid.get_version_num() != TIME_ORDERED {
+            return Ok(None);
+        }
+        let milliseconds = uuid.as_bytes()[..6].iter().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
+        let made_at = milliseconds.saturating_mul(1000);
+        let mut before = None;
+        loop {
+            let names = Kind::Block.before(before, super::thread::MAX_CHAIN);
+            let (blocks, _) = self.access.cells(place.owner.clone(), names, MAX_BLOCK_BYTES)?;
+            let lowest =
+                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).min();
+            let cards = Self::cards(&place.owner, blocks).cards;
+            if let Some(card) = cards.iter().find(|card| card.operation == *mark) {
+                return Ok(Some(card.sequence));
+            }
+            let is_older = cards.first().is_none_or(|card| card.created_at.as_microseconds() < made_at);
+            match lowest {
+                Some(lowest) if !is_older => before = Some(lowest),
+                _ => return Ok(None),
+            }
+        }
+    }
+}
+
+/// What was staged, for when the commit is through, or lost a race.
+struct Staged {
+    owner: Owner,
+    entry: CompressedRitual,
+    signature: card::SignatureStart,
+    salt: Option<Salt>,
+    dictionary: u32,
+    encoding: Encoding,
+}
+
+/// The revision of cells that a commit writes: the version that the head gets by it, so that no name is used twice.
+pub(super) fn revision(expect: Expect) -> Result<u32> {
+    // After 2^32 commits the names of the first have long been deleted.
+    Ok(expect.next_version()?.get() as u32)
+}
+
+/// Takes the frame back out of a batch that lost a race: it is the last cell.
+fn take_back(batch: Batch, staged: Staged) -> Option<Encoded> {
+    let CellOp::Put { bytes: mut frame, .. } = batch.cells.into_iter().next_back()? else { return None };
+    frame.truncate(frame.len().saturating_sub(cell::CHECK_BYTES));
+    Some(Encoded { dictionary: staged.dictionary, encoding: staged.encoding, frame })
+}
+
+/// The salt that [`frame::begin`] put behind the key's id and nonce.
+fn salt_in(frame: &[u8], id: &KeyId) -> Result<Salt> {
+    let start = 3 + id.as_str().len() + crate::seal::NONCE_BYTES;
+    let bytes = frame.get(start..).and_then(|rest| rest.first_chunk());
+    bytes.copied().map(Salt::from_bytes).ok_or_else(|| Error::internal("a sealed frame has no salt"))
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {
+    let expected = match expected {
+        ParentExpectation::Latest => return Ok(()),
+        ParentExpectation::Absent => None,
+        ParentExpectation::Entry(entry) => Some(entry),
+    };
+    if newest == expected {
+        return Ok(());
+    }
+    let name = |entry: Option<EntryId>| entry.map_or_else(|| "none".to_owned(), |entry| entry.to_string());
+    let message = format!("the newest entry is {}, not {}", name(newest), name(expected));
+    Err(Error::conflict(message).with_field("parent"))
+}
