@@ -67,6 +67,8 @@ pub(crate) struct Whole {
     pub(crate) revision: u32,
     pub(crate) stored_bytes: u64,
     pub(crate) is_compressed: bool,
+    /// Whether it was compressed as hard as it can be.
+    pub(crate) is_compacted: bool,
     /// The dictionary it was made with; 0 for none.
     pub(crate) dictionary: u32,
     /// Whether it stays when newer entries come; otherwise it is gone once the entry is no longer one of the two newest.
@@ -252,7 +254,7 @@ pub(crate) mod tests {
             numbers in (any::<u64>(), 0_u32..=1_000_000, 0_u32..=1_000_000),
             intent in prop::option::of(prop_oneof![Just([1; 16]), Just([2; 16])]),
             key in prop::option::of(prop_oneof![Just("a"), Just("b")]),
-            whole in prop::option::of((any::<u32>(), any::<u64>(), any::<bool>(), any::<u32>(), any::<bool>())),
+            whole in prop::option::of((any::<u32>(), any::<u64>(), any::<[bool; 3]>(), any::<u32>())),
             patch in prop::option::of(prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..50).prop_map(Patch::Inline),
                 any::<(u32, u64)>().prop_map(|(revision, stored_bytes)| Patch::Cell { revision, stored_bytes }),
@@ -262,7 +264,7 @@ pub(crate) mod tests {
                 sequence, parent, operation: bytes.0, created_at: Timestamp::from_microseconds(time).unwrap(), raw_bytes: numbers.0,
                 commitment: Commitment::from_bytes(bytes.1), signature: bytes.2, entropy: numbers.1, novelty: numbers.2, intent,
                 key: key.map(|key| key.parse().unwrap()),
-                whole: whole.map(|(revision, stored_bytes, is_compressed, dictionary, stays)| Whole { revision, stored_bytes, is_compressed, dictionary, stays }),
+                whole: whole.map(|(revision, stored_bytes, [is_compressed, is_compacted, stays], dictionary)| Whole { revision, stored_bytes, is_compressed, is_compacted, dictionary, stays }),
                 patch,
             }
         }

@@ -14,6 +14,7 @@
 mod cache;
 mod card;
 mod cell;
+mod compact;
 mod dictionaries;
 mod dictionary;
 mod entropy;
@@ -31,6 +32,7 @@ mod thread;
 mod training;
 
 pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
+pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
 pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary, TrainingReport};
 pub use entropy::entropy_score;
 pub use formats::{PayloadFormats, Upcast};

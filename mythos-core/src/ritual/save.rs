@@ -385,6 +385,7 @@ impl RitualCompressionCache {
             revision,
             stored_bytes: (frame.len() + cell::CHECK_BYTES) as u64,
             is_compressed: encoded.encoding == Encoding::Zstd,
+            is_compacted: false,
             dictionary: if uses_dictionary { encoded.dictionary } else { 0 },
             stays: false,
         });
@@ -565,6 +566,29 @@ impl RitualCompressionCache {
         Ok(Patch::Cell { revision, stored_bytes })
     }
 
+    /// Stores a payload whole and says how. `salt` is the one that its frame holds, if it does.
+    pub(super) fn stored_whole(&self, batch: &mut Batch, whole: &NewWhole<'_>) -> Result<Whole> {
+        let NewWhole { head, card, payload, salt, key, dictionary, effort, revision } = *whole;
+        // Under a key every salt lies inside; without one, those do that are not derived.
+        let salt = key.map(|_| head.payload_salt(card.sequence)).map_or(salt, |derived| Some(salt.unwrap_or(derived)));
+        let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
+        let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, effort)?;
+        let frame = self.finish_frame(head, card, key, frame)?;
+        let (owner, name) = (head.cells(), Kind::Whole.name(card.sequence, revision));
+        let bytes = cell::close(&owner, &name, frame);
+        let stored_bytes = bytes.len() as u64;
+        batch.put_cell(owner, name, bytes);
+        let is_compressed = encoding == Encoding::Zstd;
+        Ok(Whole {
+            revision,
+            stored_bytes,
+            is_compressed,
+            is_compacted: effort == Effort::Compacted,
+            dictionary: dictionary.filter(|_| is_compressed).map_or(0, super::dictionary::Dictionary::id),
+            stays: card.whole.is_some_and(|whole| whole.stays),
+        })
+    }
+
     /// Seals a frame, if there is a key.
     pub(super) fn finish_frame(
         &self,
@@ -640,6 +664,20 @@ impl RitualCompressionCache {
             }
         }
     }
+}
+
+/// A payload that is to be stored whole.
+#[derive(Clone, Copy)]
+pub(super) struct NewWhole<'a> {
+    pub(super) head: &'a RitualHead,
+    pub(super) card: &'a Card,
+    pub(super) payload: &'a [u8],
+    /// The salt of its commitment, if it is not the derived one.
+    pub(super) salt: Option<Salt>,
+    pub(super) key: Option<&'a NamedKey>,
+    pub(super) dictionary: Option<&'a super::dictionary::Dictionary>,
+    pub(super) effort: Effort,
+    pub(super) revision: u32,
 }
 
 /// What was staged, for when the commit is through, or lost a race.
