@@ -111,7 +111,8 @@ impl Error {
         self.0.kind.is_retryable()
     }
 
-    /// The input field that was not acceptable, for [`ErrorKind::Invalid`] and [`ErrorKind::Limit`].
+    /// The input field that was not acceptable, for [`ErrorKind::Invalid`] and [`ErrorKind::Limit`]; `key` for the
+    /// [`ErrorKind::NotFound`] of a key that something was sealed with.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
@@ -121,6 +122,17 @@ impl Error {
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
         self.0.operation.as_deref()
+    }
+
+    /// An [`ErrorKind::Unavailable`], for what a host supplies itself: a source of keys, or of random bytes.
+    ///
+    /// ```
+    /// let error = mythos_core::Error::unavailable("the key service did not answer");
+    /// assert!(error.is_retryable());
+    /// ```
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

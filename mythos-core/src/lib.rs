@@ -57,6 +57,7 @@ pub mod error;
 mod mythos;
 pub mod restart;
 pub mod ritual;
+pub mod seal;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

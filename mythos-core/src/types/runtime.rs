@@ -127,6 +127,17 @@ impl Runtime {
         self.entropy.fill(&mut bytes)?;
         Ok(Salt::from_bytes(bytes))
     }
+
+    /// A new nonce for XChaCha20-Poly1305: 192 random bits, of which no two are ever the same in practice, however many
+    /// are drawn under one key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if there are no random bytes.
+    pub fn nonce(&self) -> Result<[u8; 24]> {
+        let mut bytes = [0; 24];
+        self.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -157,10 +168,12 @@ mod tests {
         let ids = |seed| {
             let clock = Backwards(AtomicI64::new(0));
             let runtime = Runtime::new(Arc::new(clock), Arc::new(SeededEntropy::new(seed)));
-            (runtime.operation_id().unwrap(), runtime.salt().unwrap())
+            (runtime.operation_id().unwrap(), runtime.salt().unwrap(), runtime.nonce().unwrap())
         };
         assert_eq!(ids(1), ids(1));
         assert_ne!(ids(1), ids(2));
+        let runtime = Runtime::system();
+        assert_ne!(runtime.nonce().unwrap(), runtime.nonce().unwrap());
         assert_eq!(Runtime::system().operation_id().unwrap().as_uuid().get_version_num(), 7);
     }
 }
