@@ -10,17 +10,24 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("types", &["error"]),
+    ("seal", &["error", "types"]),
     ("canonical", &["error", "types"]),
     ("store", &["error", "types", "canonical"]),
-    ("ritual", &["error", "types", "canonical", "store"]),
+    ("ritual", &["error", "types", "seal", "canonical", "store"]),
     ("codex", &["error", "types", "canonical", "store"]),
     ("restart", &["error", "types", "canonical", "store", "ritual", "codex"]),
-    ("mythos", &["error", "types", "canonical", "store", "ritual", "codex", "restart"]),
+    ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart"]),
     ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "mythos"]),
 ];
 
 /// Files that hold a policy: values in, values out. They touch neither the store nor a clock.
 const PURE: &[&str] = &[
+    "seal/associated.rs",
+    "seal/cipher.rs",
+    "seal/key.rs",
+    "seal/mod.rs",
+    "seal/provider.rs",
+    "seal/ring.rs",
     "ritual/entropy.rs",
     "ritual/frame.rs",
     "codex/derive.rs",
