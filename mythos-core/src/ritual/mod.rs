@@ -5,10 +5,14 @@
 //! to its tenant, assistant, ritual, position and intent; it never changes, however the entry is re-encoded later.
 
 mod cache;
+#[allow(dead_code, reason = "the cache does not use dictionaries yet")]
+mod dictionary;
 mod entropy;
 mod entry;
 pub(crate) mod frame;
 mod intent;
+#[allow(dead_code, reason = "the cache does not use dictionaries yet")]
+mod training;
 
 pub use cache::{
     ParentExpectation, RestoredRitual, RitualCompressionCache, RitualFilter, RitualVerification, SaveRitual,
