@@ -257,3 +257,188 @@ fn append(context: &mut CCtx<'_>, content: &[u8], output: &mut Vec<u8>) -> Resul
 fn zstd_failed(code: usize) -> Error {
     Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use proptest::prelude::*;
+
+    fn text(seed: u32, words: u32) -> Vec<u8> {
+        let word = |index: u32| blake3::hash(&(seed, index).encode()).to_hex()[..6].to_owned();
+        (0..words).map(word).collect::<Vec<_>>().join(" ").into_bytes()
+    }
+
+    trait Encode {
+        fn encode(self) -> [u8; 8];
+    }
+
+    impl Encode for (u32, u32) {
+        fn encode(self) -> [u8; 8] {
+            ((u64::from(self.0) << 32) | u64::from(self.1)).to_le_bytes()
+        }
+    }
+
+    fn trained_by_zstd() -> Vec<u8> {
+        let samples: Vec<Vec<u8>> =
+            (0..50).map(|index| [text(1, 200), text(index, 20), text(2, 200)].concat()).collect();
+        let sizes: Vec<usize> = samples.iter().map(Vec::len).collect();
+        let mut content = Vec::with_capacity(2048);
+        zstd_safe::train_from_buffer(&mut content, &samples.concat(), &sizes).unwrap();
+        content
+    }
+
+    fn compress(dictionary: &Dictionary, payload: &[u8], effort: Effort) -> Vec<u8> {
+        let mut frame = Vec::new();
+        dictionary.compress(payload, effort, &mut frame).unwrap();
+        frame
+    }
+
+    #[test]
+    fn prepared_dictionaries_round_trip_at_both_efforts() {
+        for (content, kind) in [
+            (text(1, 400), DictionaryKind::Raw),
+            (trained_by_zstd(), DictionaryKind::Zdict),
+            (b"short".to_vec(), DictionaryKind::Raw),
+            (Vec::new(), DictionaryKind::Raw),
+        ] {
+            let dictionary = Dictionary::new(9, content.clone()).unwrap();
+            assert_eq!((dictionary.id(), dictionary.content(), dictionary.kind()), (9, &content[..], kind));
+            for payload in [vec![], vec![7], text(1, 300), [text(1, 200), text(3, 100_000)].concat()] {
+                for effort in [Effort::Hot, Effort::Compacted] {
+                    let mut frame = b"before".to_vec();
+                    dictionary.compress(&payload, effort, &mut frame).unwrap();
+                    let frame = frame.strip_prefix(b"before").expect("what stood before stays");
+                    assert_eq!(zstd_safe::get_dict_id_from_frame(frame), None);
+                    assert_eq!(dictionary.decompress(frame, payload.len() as u64).unwrap(), payload);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_dictionary_has_costs_next_to_nothing() {
+        let content = text(1, 3000);
+        let dictionary = Dictionary::new(1, content.clone()).unwrap();
+        for effort in [Effort::Hot, Effort::Compacted] {
+            assert!(compress(&dictionary, &content[5..], effort).len() < 40);
+        }
+    }
+
+    #[test]
+    fn a_long_payload_still_reaches_the_dictionary_at_its_end() {
+        let content = text(1, 3000);
+        let dictionary = Dictionary::new(1, content.clone()).unwrap();
+        // More than the 2 MiB that level 3 looks back.
+        let filler = vec![b'-'; 3 << 20];
+        let without = compress(&dictionary, &filler, Effort::Hot).len();
+        let payload = [filler, content].concat();
+        let frame = compress(&dictionary, &payload, Effort::Hot);
+        assert!(frame.len() < without + 100, "{} and {without}", frame.len());
+        assert_eq!(dictionary.decompress(&frame, payload.len() as u64).unwrap(), payload);
+    }
+
+    #[test]
+    fn another_dictionary_does_not_decode() {
+        let payload = text(1, 300);
+        let right = Dictionary::new(1, text(1, 400)).unwrap();
+        for wrong in [text(2, 400), text(1, 399), trained_by_zstd(), Vec::new()] {
+            let wrong = Dictionary::new(1, wrong).unwrap();
+            for effort in [Effort::Hot, Effort::Compacted] {
+                let frame = compress(&right, &payload, effort);
+                let error = wrong.decompress(&frame, payload.len() as u64).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Corrupt);
+            }
+        }
+    }
+
+    #[test]
+    fn frames_that_lie_about_their_length_are_refused() {
+        let dictionary = Dictionary::new(1, text(1, 400)).unwrap();
+        let frame = compress(&dictionary, &text(1, 300), Effort::Hot);
+        let bytes = text(1, 300).len() as u64;
+        assert!(dictionary.decompress(&frame, bytes - 1).is_err());
+        assert!(dictionary.decompress(&frame, u64::MAX).is_err());
+        assert!(dictionary.decompress(&[&frame[..], &frame].concat(), bytes).is_err());
+        for length in 0..frame.len() {
+            assert!(dictionary.decompress(&frame[..length], bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn contents_that_zstd_cannot_use_are_refused() {
+        let mut cut = trained_by_zstd();
+        cut.truncate(40);
+        for content in [cut, ZDICT_MAGIC.repeat(10), vec![0; MAX_DICTIONARY_BYTES + 1]] {
+            assert_eq!(Dictionary::new(1, content).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+        assert!(Dictionary::new(1, vec![0; MAX_DICTIONARY_BYTES]).is_ok());
+    }
+
+    #[test]
+    fn debug_output_keeps_the_content_to_itself() {
+        let dictionary = Dictionary::new(3, b"a user's secret".to_vec()).unwrap();
+        assert_eq!(format!("{dictionary:?}"), "Dictionary { id: 3, kind: Raw, bytes: 15, .. }");
+    }
+
+    #[test]
+    fn threads_share_a_dictionary() {
+        fn shareable<T: Send + Sync + 'static>() {}
+        shareable::<Dictionary>();
+        let dictionary = Dictionary::new(1, text(1, 400)).unwrap();
+        let alone = compress(&Dictionary::new(1, text(1, 400)).unwrap(), &text(1, 300), Effort::Hot);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(compress(&dictionary, &text(1, 300), Effort::Hot), alone));
+            }
+        });
+    }
+
+    #[test]
+    fn packed_contents_come_back_and_damage_is_found() {
+        for content in [Vec::new(), text(1, 500), trained_by_zstd(), vec![0; MAX_DICTIONARY_BYTES]] {
+            assert_eq!(unpack(&pack(&content).unwrap()).unwrap(), content);
+        }
+        assert_eq!(pack(&vec![0; MAX_DICTIONARY_BYTES + 1]).unwrap_err().kind(), ErrorKind::Limit);
+
+        let content = text(1, 50);
+        let packed = pack(&content).unwrap();
+        for length in 0..packed.len() {
+            assert_eq!(unpack(&packed[..length]).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+        for bit in 0..8 * packed.len() {
+            let mut damaged = packed.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            // zstd ignores some header bits; what decodes all the same must be the content.
+            if let Ok(unpacked) = unpack(&damaged) {
+                assert_eq!(unpacked, content, "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_packed_length_beyond_the_limit_is_refused() {
+        let mut packed = MAGIC.to_vec();
+        let length = MAX_DICTIONARY_BYTES + 1;
+        packed.extend_from_slice(&(length as u32).to_le_bytes());
+        append(&mut new_compressor(Effort::Hot).unwrap(), &vec![0; length], &mut packed).unwrap();
+        assert_eq!(unpack(&packed).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert_eq!(unpack(&pack(&bytes).unwrap()).unwrap(), bytes.clone());
+            let _ = unpack(&bytes);
+            let length = (bytes.len() as u32).to_le_bytes();
+            let _ = unpack(&[&MAGIC[..], &length, &bytes].concat());
+            // A valid start of a zstd frame, single segment, that states one byte of size; then anything.
+            let frame = [&[0x28, 0xB5, 0x2F, 0xFD, 0x20, 9][..], &bytes].concat();
+            let _ = unpack(&[&MAGIC[..], &9_u32.to_le_bytes(), &frame].concat());
+            if let Ok(dictionary) = Dictionary::new(1, bytes.clone()) {
+                let _ = dictionary.decompress(&frame, 9);
+            }
+            let _ = Dictionary::new(1, [&ZDICT_MAGIC[..], &bytes].concat());
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod candidates;
 #[cfg(test)]
 mod tests;
 
-use self::candidates::{Piece, Recipe, Source};
+use self::candidates::{Piece, Recipe, Source, take_evenly};
 use super::dictionary::{Dictionary, DictionaryKind, Effort, MAX_DICTIONARY_BYTES, pack};
 use crate::error::Result;
 
@@ -62,8 +62,8 @@ pub(crate) struct TrainingOptions {
 impl TrainingOptions {
     /// The defaults, for an assistant that will hold `wholes`.
     pub(crate) fn new(wholes: u64) -> Self {
-        // 256 KiB: past it, preparing costs more than a save, and tables of the hot level no longer fit the cache.
-        // 4 MiB: a hundred states of common size, looked at in less than half a second.
+        // 256 KiB: states of a few tens of KiB copy the prepared tables, whose size is in proportion, at each save.
+        // 4 MiB: hundreds of states of common size; more of them hardly change what is chosen.
         Self { wholes, max_bytes: 256 << 10, sample_bytes: 4 << 20 }
     }
 }
@@ -213,26 +213,6 @@ impl Bounds {
     }
 }
 
-/// Every so many-th of `samples`, so that they have about `budget` bytes, and no more.
-fn take_evenly<'a>(samples: &[&'a [u8]], budget: usize) -> Vec<&'a [u8]> {
-    let total: usize = samples.iter().map(|sample| sample.len()).sum();
-    if total <= budget {
-        return samples.to_vec();
-    }
-    let mut taken = Vec::new();
-    // What has gone by times the budget, and what was taken times the total, stay in step.
-    let (mut gone_by, mut bytes) = (0_u128, 0_usize);
-    for sample in samples {
-        gone_by += sample.len() as u128;
-        let due = gone_by * budget as u128 >= (bytes + sample.len()) as u128 * total as u128;
-        if due && bytes + sample.len() <= budget {
-            bytes += sample.len();
-            taken.push(*sample);
-        }
-    }
-    taken
-}
-
 /// The samples at even and at odd places.
 fn split<'a>(samples: &[&'a [u8]]) -> (Vec<&'a [u8]>, Vec<&'a [u8]>) {
     (samples.iter().step_by(2).copied().collect(), samples.iter().skip(1).step_by(2).copied().collect())
@@ -269,7 +249,13 @@ impl<'a> Scale<'a> {
     fn measure(&self, recipe: Recipe, sources: &[Source<'_>; 3], effort: Effort) -> Result<Candidate> {
         let [content, of_even, of_odd] = sources.each_ref().map(|source| source.make(recipe));
         let own = compressed_bytes(&self.scored(), &candidate(content.clone())?, effort)?;
-        let mut bytes = self.to(self.sampled_wholes, own).saturating_add(stored_bytes(&content)?);
+        let stored = match effort {
+            Effort::Hot => {
+                COPIES * compressed_bytes(&[&content], &candidate(Vec::new())?, effort)? + RECORD_BYTES
+            }
+            Effort::Compacted => stored_bytes(&content)?,
+        };
+        let mut bytes = self.to(self.sampled_wholes, own).saturating_add(stored);
         let other_wholes = self.wholes - self.sampled_wholes;
         if other_wholes > 0 {
             let others = compressed_bytes(&self.odd, &candidate(of_even)?, effort)?

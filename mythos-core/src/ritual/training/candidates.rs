@@ -24,6 +24,9 @@ const SHINGLES_PER_SAMPLED: u64 = 4;
 /// make a piece look more shared than it is, which measuring will show.
 const BUCKET_BITS: u32 = 20;
 
+/// How much zstd's trainer is given: it goes over all of it dozens of times.
+const ZDICT_SAMPLE_BYTES: usize = 1 << 20;
+
 /// How a candidate is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recipe {
@@ -188,9 +191,10 @@ impl<'a> Source<'a> {
 
     /// zstd's own trainer (`ZDICT_trainFromBuffer`, fast cover). It declines few or tiny samples.
     fn train(&self, bytes: usize) -> Vec<u8> {
-        let sizes: Vec<usize> = self.samples.iter().map(|sample| sample.len()).collect();
+        let samples = take_evenly(&self.samples, ZDICT_SAMPLE_BYTES);
+        let sizes: Vec<usize> = samples.iter().map(|sample| sample.len()).collect();
         let mut content = Vec::with_capacity(bytes);
-        if zstd_safe::train_from_buffer(&mut content, &self.samples.concat(), &sizes).is_err() {
+        if zstd_safe::train_from_buffer(&mut content, &samples.concat(), &sizes).is_err() {
             return Vec::new();
         }
         // The dictionary's id, which would stand in every frame made without a context's parameters. The caller has
@@ -302,4 +306,24 @@ fn hash_shingle(window: &[u8]) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
     hash ^ (hash >> 33)
+}
+
+/// Every so many-th of `samples`, so that they have about `budget` bytes, and no more.
+pub(super) fn take_evenly<'a>(samples: &[&'a [u8]], budget: usize) -> Vec<&'a [u8]> {
+    let total: usize = samples.iter().map(|sample| sample.len()).sum();
+    if total <= budget {
+        return samples.to_vec();
+    }
+    let mut taken = Vec::new();
+    // What has gone by times the budget, and what was taken times the total, stay in step.
+    let (mut gone_by, mut bytes) = (0_u128, 0_usize);
+    for sample in samples {
+        gone_by += sample.len() as u128;
+        let due = gone_by * budget as u128 >= (bytes + sample.len()) as u128 * total as u128;
+        if due && bytes + sample.len() <= budget {
+            bytes += sample.len();
+            taken.push(*sample);
+        }
+    }
+    taken
 }
