@@ -23,6 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "ritual/entropy.rs",
     "ritual/frame.rs",
+    "ritual/novelty.rs",
+    "ritual/stall.rs",
     "codex/derive.rs",
     "codex/state.rs",
     "restart/machine.rs",

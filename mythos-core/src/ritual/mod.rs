@@ -9,6 +9,8 @@ mod entropy;
 mod entry;
 pub(crate) mod frame;
 mod intent;
+mod novelty;
+mod stall;
 
 pub use cache::{
     ParentExpectation, RestoredRitual, RitualCompressionCache, RitualFilter, RitualVerification, SaveRitual,
@@ -17,3 +19,5 @@ pub use cache::{
 pub use entropy::entropy_score;
 pub use entry::{CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualHead, StoredFrame};
 pub use intent::SymbolicIntent;
+pub use novelty::{NoveltyMeter, novelty_score};
+pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};
