@@ -30,6 +30,8 @@ const PURE: &[&str] = &[
     "seal/ring.rs",
     "ritual/entropy.rs",
     "ritual/frame.rs",
+    "ritual/novelty.rs",
+    "ritual/stall.rs",
     "codex/derive.rs",
     "codex/state.rs",
     "restart/machine.rs",

@@ -18,8 +18,8 @@ mod entropy;
 mod formats;
 pub(crate) mod frame;
 mod intent;
-#[allow(dead_code, reason = "the cache does not use dictionaries yet")]
-mod training;
+mod novelty;
+mod stall;
 
 pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
 pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
@@ -27,12 +27,5 @@ pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary
 pub use entropy::entropy_score;
 pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
-pub use listing::{RitualFilter, RitualHeadFilter};
-pub use novelty::novelty_score;
-pub use record::{
-    Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed,
-    StoredFrame,
-};
-pub use save::{ParentExpectation, SaveRitual};
-pub use shared::RitualOptions;
+pub use novelty::{NoveltyMeter, novelty_score};
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};

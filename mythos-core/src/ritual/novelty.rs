@@ -1,4 +1,6 @@
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use zstd_safe::CCtx;
@@ -108,6 +110,7 @@ impl NoveltyMeter {
 
     fn novel_bytes(&self, previous: &[u8], payload: &[u8]) -> usize {
         let Change { base, fresh } = Change::between(previous, payload);
+        let fresh = fresh.as_ref();
         if fresh.is_empty() {
             return 0;
         }
@@ -133,8 +136,8 @@ impl NoveltyMeter {
 struct Change<'a> {
     /// The part of the predecessor that is searched for copies.
     base: &'a [u8],
-    /// The changed part of the payload, or its end.
-    fresh: &'a [u8],
+    /// The changed part of the payload, or its end, without what only moved.
+    fresh: Cow<'a, [u8]>,
 }
 
 impl<'a> Change<'a> {
@@ -145,6 +148,10 @@ impl<'a> Change<'a> {
         let fresh = &changed[changed.len().saturating_sub(MAX_CHANGE_BYTES)..];
         let reach = MIN_REACH_BYTES.max(REACH_FACTOR * fresh.len());
         let end = previous.len() - suffix;
+        let fresh = match moved_block(&previous[prefix..end], fresh) {
+            Some(moved) => Cow::Owned([&fresh[..moved.start], &fresh[moved.end..]].concat()),
+            None => Cow::Borrowed(fresh),
+        };
         let start = prefix.saturating_sub(reach).max(end.saturating_sub(MAX_BASE_BYTES));
         // A window that rolls over a loop ends as its predecessor does: what was cut there is a copy of what is left.
         let base = &previous[start..end + suffix.min(MIN_REACH_BYTES)];
@@ -152,6 +159,24 @@ impl<'a> Change<'a> {
         let base = if base.starts_with(&DICTIONARY_MAGIC) { &base[1..] } else { base };
         Self { base, fresh }
     }
+}
+
+/// A moved block is at least so long; what is shorter, zstd finds as well.
+const MIN_MOVED_BYTES: usize = 64;
+
+/// So many places are tried for the moved block's end. In a loop the same end stands in several.
+const MAX_MOVED_CANDIDATES: usize = 16;
+
+/// Where the end of `old` stands in `new`, as far back as both are equal: a window that drops its oldest messages moves all
+/// others. zstd's fast levels see such a block as many pieces, until they happen on its place.
+fn moved_block(old: &[u8], new: &[u8]) -> Option<Range<usize>> {
+    let (_, end) = old.split_last_chunk::<8>()?;
+    let ends = (8..=new.len()).rev().zip(new.windows(8).rev());
+    ends.filter(|(_, window)| window.first_chunk() == Some(end))
+        .take(MAX_MOVED_CANDIDATES)
+        .map(|(at, _)| at - common_suffix(old, &new[..at])..at)
+        .max_by_key(Range::len)
+        .filter(|block| block.len() >= MIN_MOVED_BYTES)
 }
 
 /// Bytes compared at a time: equal blocks compile to a `memcmp`.
