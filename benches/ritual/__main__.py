@@ -110,7 +110,7 @@ def print_machine() -> None:
         versions["git"] = subprocess.run(["git", "version"], capture_output=True, text=True).stdout.split()[-1]
     versions |= {"Python": platform.python_version(), "its SQLite": sqlite3.sqlite_version}
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    load = ", load {:.1f} at the start".format(os.getloadavg()[0]) if hasattr(os, "getloadavg") else ""
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
     print(f"{platform.machine()}, {os.cpu_count()} cores{load}; stores under {BUILD}")
 
 

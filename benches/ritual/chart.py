@@ -46,7 +46,7 @@ def chart(sets: dict[str, Results]) -> str:
         ' font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="13">',
         "<title>Bytes on disk of the same checkpoints in several stores</title>",
         label(MARGIN, 26, "Bytes on disk, the same checkpoints in several stores", weight=600, size=17),
-        label(MARGIN, 46, "whole files of closed stores, of git the pack; logarithmic: each line is ten times the last"),
+        label(MARGIN, 46, "whole files of closed stores, of git the pack; logarithmic: a line is ten times the last"),
     ]
     for number, (name, panel) in enumerate(panels.items()):
         x = MARGIN + (number % COLUMNS) * (panel_width + GAP)

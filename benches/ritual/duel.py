@@ -1,8 +1,8 @@
 """Two peers taking turns, in one process: `python -m ritual.duel SET DIRECTORY PEER PEER`.
 
-A disk and a busy machine change their speed from minute to minute, by more than the peers differ: what divides one peer's
-time by another's is measured here, call by call, with either first in turn. Prints one JSON list: the times of each peer,
-and of turning the same states into JSON and back alone, which MythOS's host does for itself.
+A disk and a busy machine change their speed from minute to minute, by more than the peers differ: what divides one
+peer's time by another's is measured here, call by call, with either first in turn. Prints one JSON list: the times of
+each peer, and of turning the same states into JSON and back alone, which MythOS's host does for itself.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Measures one peer on one set, in a process of its own: `python -m ritual.measure PEER SET DIRECTORY`.
 
 Prints one JSON object. Times are in milliseconds, sizes in bytes. The phases: save every state; close; finish what the
-store does later; close; open again, and restore the newest states and random old ones, and list. Everything restored is
-compared with what was saved. States are read from the files one at a time, so that the peak of memory is the store's and
-one state's.
+store does later; close; open again, and restore the newest states and random old ones, and list. Everything restored
+is compared with what was saved. States are read from the files one at a time, so that the peak of memory is the store's
+and one state's.
 """
 
 from __future__ import annotations
