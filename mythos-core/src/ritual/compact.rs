@@ -161,7 +161,6 @@ impl RitualCompressionCache {
             let is_last = heads.len() < HEADS as usize;
             for (id, head) in heads {
                 let from = at.filter(|progress| progress.ritual == id).map_or(0, |progress| progress.sequence);
-                at = Some(RitualProgress { ritual: id, sequence: 0 });
                 match head {
                     Ok(head) if head.updated_at <= cold => {
                         let stopped = self.compact_ritual(&head, from, &mut spending, &mut report)?;

@@ -12,14 +12,24 @@
 //! cell once compacted; every cell ends in a digest that binds it to its place.
 
 mod cache;
-#[allow(dead_code, reason = "the cache does not use dictionaries yet")]
-mod dictionary;
+pub(crate) mod card;
+mod cell;
+mod compact;
+mod dictionaries;
+pub(crate) mod dictionary;
 mod entropy;
 mod formats;
 pub(crate) mod frame;
 mod intent;
+mod listing;
 mod novelty;
+mod record;
+mod save;
+pub(crate) mod shared;
+pub(crate) mod splice;
 mod stall;
+mod thread;
+mod training;
 
 pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
 pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
@@ -27,5 +37,11 @@ pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary
 pub use entropy::entropy_score;
 pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
+pub use listing::{RitualFilter, RitualHeadFilter};
 pub use novelty::{NoveltyMeter, novelty_score};
+pub use record::{
+    Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed, StoredFrame,
+};
+pub use save::{ParentExpectation, SaveRitual};
+pub use shared::RitualOptions;
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};

@@ -75,6 +75,12 @@ pub(crate) fn apply(context: &mut DCtx<'_>, base: &[u8], patch: &[u8], raw_bytes
     Ok(target)
 }
 
+/// As [`apply`], with a context of its own.
+#[cfg(feature = "testing")]
+pub(crate) fn patched(base: &[u8], patch: &[u8], raw_bytes: usize) -> Result<Vec<u8>> {
+    apply(&mut DCtx::create(), base, patch, raw_bytes)
+}
+
 fn damaged(what: &str) -> Error {
     Error::corrupt(format!("the patch does not fit what it is based on: {what}"))
 }

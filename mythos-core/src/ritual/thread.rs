@@ -8,7 +8,7 @@ use crate::types::{AssistantId, Commitment, RitualId, Salt, Version};
 
 use super::card::{self, Card, IntentDigest, Patch};
 use super::cell::{self, Kind};
-use super::frame::{self, Opened};
+use super::frame::{self, FrameCodec, Opened};
 use super::record::KEYFRAME_INTERVAL;
 use super::{CompressedRitual, RitualCompressionCache, RitualHead, SymbolicIntent};
 
@@ -262,7 +262,7 @@ impl RitualCompressionCache {
         };
         let cell = cell.ok_or_else(|| Error::corrupt(format!("the frame in cell {name} is missing")))?;
         let opened = self.open_frame(head, card, &name, cell.bytes)?;
-        let number = super::frame::FrameCodec::dictionary_of(&opened)?;
+        let number = FrameCodec::dictionary_of(&opened)?;
         let dictionary = match number {
             0 => None,
             number => Some(self.dictionary(&head.assistant, number, card.key.as_ref())?),

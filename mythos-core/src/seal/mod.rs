@@ -24,8 +24,6 @@
 //!
 //! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, which extends the nonce of RFC 8439 to 192 bits).
 
-#![cfg_attr(not(test), expect(dead_code, reason = "what seals and opens payloads comes to use it"))]
-
 mod associated;
 mod cipher;
 mod key;
@@ -33,7 +31,6 @@ mod provider;
 mod ring;
 
 pub(crate) use associated::Associated;
-#[expect(unused_imports, reason = "what seals and opens payloads comes to use it")]
 pub(crate) use cipher::{NONCE_BYTES, NamedKey, TAG_BYTES};
 pub use key::{KeyId, SecretKey};
 pub use provider::KeyProvider;

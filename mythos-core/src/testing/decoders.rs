@@ -2,23 +2,51 @@
 
 use crate::codex::{Event, Opening};
 use crate::error::Result;
-use crate::ritual::frame::FrameCodec;
-use crate::types::Salt;
+use crate::ritual::card::{read_block, write_block};
+use crate::ritual::dictionary::Effort;
+use crate::ritual::frame::{self, FrameCodec};
+use crate::ritual::splice;
 
-/// Decodes a stored ritual frame whose payload has at most `max_raw_bytes`, and gives the payload.
+/// Decodes an unsealed ritual frame whose payload has `raw_bytes`, and gives the payload.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a sound frame.
-pub fn decode_ritual_frame(frame: &[u8], max_raw_bytes: u64) -> Result<Vec<u8>> {
-    FrameCodec::default().decode(frame, max_raw_bytes).map(|decoded| decoded.payload)
+pub fn decode_ritual_frame(frame: &[u8], raw_bytes: u64) -> Result<Vec<u8>> {
+    FrameCodec::default().decode(frame::open(frame.to_vec(), None)?, raw_bytes, None)
 }
 
-/// Encodes a payload as it is stored, with a salt of zeros.
+/// Encodes a payload as it is stored when a save waits for it: unsealed, without a dictionary.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if zstd has no memory.
 pub fn encode_ritual_frame(payload: &[u8]) -> Result<Vec<u8>> {
-    FrameCodec::default().encode(payload, &Salt::from_bytes([0; Salt::BYTES])).map(|(_, frame)| frame)
+    let begun = frame::begin(None, None, payload.len());
+    FrameCodec::default().encode(begun, payload, None, Effort::Hot).map(|(_, frame)| frame)
+}
+
+/// Decodes a stored block of entries and encodes it again.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a sound block.
+pub fn reencode_ritual_block(bytes: &[u8]) -> Result<Vec<u8>> {
+    let (seed, cards) = read_block(bytes)?;
+    write_block(&seed, &cards)
+}
+
+/// Makes a payload of `raw_bytes` out of `base` and a patch.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a patch that fits.
+pub fn apply_ritual_patch(base: &[u8], patch: &[u8], raw_bytes: usize) -> Result<Vec<u8>> {
+    splice::patched(base, patch, raw_bytes)
+}
+
+/// Makes the patch that leads from `base` to `target`.
+///
+/// # Errors
+/// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if zstd has no memory.
+pub fn make_ritual_patch(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
+    splice::diff(base, target)
 }
 
 /// Decodes a stored event of a codex.
