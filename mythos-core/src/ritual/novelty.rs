@@ -43,19 +43,20 @@ const MAX_POOLED_CONTEXTS: usize = 8;
 
 /// How much information `payload` adds to `previous`, the payload before it.
 ///
-/// The *novel bytes* `n` are the length of the zstd-compressed patch that turns `previous` into `payload`: what stands
-/// at the beginning and the end of both is cut, and what is left of `payload` is compressed by what stands in
-/// `previous` at that place and around it. The score is `n / (n + 256)`: 0 means nothing new, 0.5 means 256 novel bytes.
+/// The *novel bytes* `n` are the length of the zstd-compressed patch that turns `previous` into `payload`, without the
+/// frame around it: what both begin and end with is cut, so is the block before the end that only moved, and what is left of
+/// `payload` is compressed by what stands in `previous` at that place and around it. The score is `n / (n + 256)`: 0
+/// means nothing new, 0.5 means 256 novel bytes.
 ///
 /// - Without a predecessor everything is new: the score is 1.
 /// - Equal payloads, and payloads from which a part was only removed, score 0.
 /// - Otherwise it lies between 0 and 1, both exclusive, and never above `c / (c + 256)` for `c` changed bytes.
-/// - Text in a natural language takes about 0.3 novel bytes for each of its bytes, random bytes take 1, and a copy of what
-///   is there takes about 10 altogether, or 0.04.
+/// - A new message of an agent takes a quarter to a half of its bytes, random bytes take all, and a copy of what is there
+///   takes about 10 altogether, which is 0.04.
 ///
-/// Copies are looked for at most 320 KiB back and 64 KiB ahead, and of a change of more than 256 KiB only the last 256 KiB count; so the cost
-/// depends on the change, not on the payload. Another version of zstd may give a slightly different score for the same
-/// payloads: a score is computed once and then stored.
+/// Copies are looked for at most 320 KiB back and 64 KiB ahead, and of a change of more than 256 KiB only the last 256 KiB
+/// count. So all but the comparison of the common ends is bounded, whatever the payload's length. Another version of zstd
+/// may give a slightly different score for the same payloads: a score is computed once and then stored.
 ///
 /// ```
 /// use mythos_core::ritual::novelty_score;
