@@ -142,7 +142,7 @@ impl SecretKey {
 
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretKey(..){:?}", self.0)
+        f.write_str("SecretKey(..)")
     }
 }
 
