@@ -6,9 +6,17 @@ use mythos_core::Mythos;
 use mythos_core::ritual::{CompactRituals, RitualFilter, SaveRitual};
 
 fn state(ritual: usize, step: usize) -> Vec<u8> {
-    let messages: Vec<String> =
-        (0..step).map(|i| format!("{{\"role\":\"user\",\"content\":\"message {i} of {ritual}: {}\"}}", blake3(ritual, i))).collect();
-    format!("{{\"thread\":{ritual},\"policy\":\"{}\",\"messages\":[{}]}}", "all agents are polite and refund at most 50 EUR; ".repeat(20), messages.join(",")).into_bytes()
+    let messages: Vec<String> = (0..step)
+        .map(|i| {
+            format!("{{\"role\":\"user\",\"content\":\"message {i} of {ritual}: {}\"}}", blake3(ritual, i))
+        })
+        .collect();
+    format!(
+        "{{\"thread\":{ritual},\"policy\":\"{}\",\"messages\":[{}]}}",
+        "all agents are polite and refund at most 50 EUR; ".repeat(20),
+        messages.join(",")
+    )
+    .into_bytes()
 }
 
 fn blake3(a: usize, b: usize) -> String {
@@ -34,7 +42,10 @@ fn every_entry_of_a_long_history_restores_before_and_after_compaction() {
             assert!(restored.payload == *payload, "{what}: {entry}");
         }
         for ritual in 0..10 {
-            let latest = rituals.latest(&"ana".parse().unwrap(), &format!("r{ritual}").parse().unwrap()).unwrap().unwrap();
+            let latest = rituals
+                .latest(&"ana".parse().unwrap(), &format!("r{ritual}").parse().unwrap())
+                .unwrap()
+                .unwrap();
             assert_eq!(latest.payload, state(ritual, if ritual == 0 { 200 } else { 12 }));
         }
     };

@@ -160,7 +160,8 @@ impl RitualCompressionCache {
             let heads = self.heads_from(request.assistant.as_ref(), at.map(|progress| progress.ritual))?;
             let is_last = heads.len() < HEADS as usize;
             for (id, head) in heads {
-                let from = at.filter(|progress| progress.ritual == id).map_or(0, |progress| progress.sequence);
+                let from =
+                    at.filter(|progress| progress.ritual == id).map_or(0, |progress| progress.sequence);
                 match head {
                     Ok(head) if head.updated_at <= cold => {
                         let stopped = self.compact_ritual(&head, from, &mut spending, &mut report)?;
@@ -197,14 +198,20 @@ impl RitualCompressionCache {
         assistant: Option<&AssistantId>,
         from: Option<RecordId>,
     ) -> Result<Vec<(RecordId, Result<RitualHead>)>> {
-        let query = Query::new(RitualHead::TABLE).limit(HEADS).equals("assistant", assistant.map(AssistantId::as_str));
+        let query = Query::new(RitualHead::TABLE)
+            .limit(HEADS)
+            .equals("assistant", assistant.map(AssistantId::as_str));
         let mut heads = Vec::new();
         if let Some(from) = from {
             // A cursor stands behind a record; the one it names is read by itself.
             let [answer] = self.access.read([Read::Record { table: RitualHead::TABLE, id: from }])?;
             if let Answer::Record { record: Some(record) } = answer {
-                let is = |field: &str, value: &str| record.body.get(field).and_then(|said| said.as_str()) == Some(value);
-                if is("tenant", self.access.tenant().as_str()) && assistant.is_none_or(|name| is("assistant", name.as_str())) {
+                let is = |field: &str, value: &str| {
+                    record.body.get(field).and_then(|said| said.as_str()) == Some(value)
+                };
+                if is("tenant", self.access.tenant().as_str())
+                    && assistant.is_none_or(|name| is("assistant", name.as_str()))
+                {
                     heads.push((from, RitualHead::from_record(&record)));
                 }
             }
@@ -309,7 +316,9 @@ impl RitualCompressionCache {
                         report.saved_bytes += before as i64 - after as i64;
                     }
                     Err(error) if error.kind() == ErrorKind::Conflict => continue,
-                    Err(error) => return Err(error.while_doing(format_args!("compact ritual {}", head.ritual))),
+                    Err(error) => {
+                        return Err(error.while_doing(format_args!("compact ritual {}", head.ritual)));
+                    }
                 }
             }
             return failed.map_or(Ok(()), Err);
@@ -378,7 +387,8 @@ impl RitualCompressionCache {
             )?;
             let must_change = is_rekeyed || (whole.dictionary != 0 && whole.dictionary != target.number());
             if must_change || made.stored_bytes < whole.stored_bytes {
-                staged.delete_cells(owner.clone(), Names::one(Kind::Whole.name(card.sequence, whole.revision)));
+                staged
+                    .delete_cells(owner.clone(), Names::one(Kind::Whole.name(card.sequence, whole.revision)));
                 next.whole = Some(made);
             } else {
                 staged = Batch::new();
@@ -397,7 +407,8 @@ impl RitualCompressionCache {
                 let derived = key.map(|_| head.payload_salt(card.sequence));
                 let salt = opened.salt.or(derived);
                 let patch = (opened.content(), salt);
-                next.patch = Some(self.stored_patch(&mut staged, head, &owner, &next, patch, key, revision)?);
+                next.patch =
+                    Some(self.stored_patch(&mut staged, head, &owner, &next, patch, key, revision)?);
             }
             next.key = key.map(|key| key.id().clone());
             changed = true;
@@ -416,7 +427,8 @@ impl RitualCompressionCache {
         loop {
             let names = Kind::Block.at_or_after(from, MAX_CHAIN);
             let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
-            let last = blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
+            let last =
+                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
             let Some(last) = last else { break };
             from = last + 1;
             let read = Self::cards(owner, blocks);
@@ -425,7 +437,8 @@ impl RitualCompressionCache {
                 intents.extend(card.intent);
                 stored_bytes += head.stored(card).stored_bytes;
                 if head.has_whole(card) {
-                    dictionaries.extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
+                    dictionaries
+                        .extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
                 }
             }
         }
@@ -443,7 +456,8 @@ impl RitualCompressionCache {
             let (cells, _) = self.access.cells(owner.clone(), all, MAX_BLOCK_BYTES)?;
             let newest = head.intent.stored()?.map(|(digest, _)| Kind::Intent.named_after(&digest));
             let idle = cells.into_iter().map(|cell| cell.name).filter(|name| {
-                Some(*name) != newest && intents.iter().all(|digest| Kind::Intent.named_after(digest) != *name)
+                Some(*name) != newest
+                    && intents.iter().all(|digest| Kind::Intent.named_after(digest) != *name)
             });
             let names: Vec<CellName> = idle.collect();
             if !names.is_empty() {

@@ -40,7 +40,8 @@ pub use intent::SymbolicIntent;
 pub use listing::{RitualFilter, RitualHeadFilter};
 pub use novelty::{NoveltyMeter, novelty_score};
 pub use record::{
-    Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed, StoredFrame,
+    Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed,
+    StoredFrame,
 };
 pub use save::{ParentExpectation, SaveRitual};
 pub use shared::RitualOptions;

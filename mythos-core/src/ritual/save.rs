@@ -570,7 +570,9 @@ impl RitualCompressionCache {
     pub(super) fn stored_whole(&self, batch: &mut Batch, whole: &NewWhole<'_>) -> Result<Whole> {
         let NewWhole { head, card, payload, salt, key, dictionary, effort, revision } = *whole;
         // Under a key every salt lies inside; without one, those do that are not derived.
-        let salt = key.map(|_| head.payload_salt(card.sequence)).map_or(salt, |derived| Some(salt.unwrap_or(derived)));
+        let salt = key
+            .map(|_| head.payload_salt(card.sequence))
+            .map_or(salt, |derived| Some(salt.unwrap_or(derived)));
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
         let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, effort)?;
         let frame = self.finish_frame(head, card, key, frame)?;
