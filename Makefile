@@ -1,7 +1,7 @@
 # `make demo` shows what MythOS does; `make test` shows that it does all it promises. CONTRIBUTING.md says the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint fuzz bench-store
+.PHONY: help demo test fmt lint fuzz bench-store bench-ritual
 
 DIRECTORY ?= .
 
@@ -25,3 +25,6 @@ fuzz: ## Fuzzes every decoder for SECONDS each (60)
 
 bench-store: ## Compares the SQLite store and canonical JSON with their peers
 	@cargo run --release --locked --quiet --package mythos-benches --bin bench_store
+
+bench-ritual: ## Compares checkpoint stores (MYTHOS_STATES=sets or MYTHOS_DATA=runs; benches/ritual/README.md)
+	@tools/bench_ritual.sh $(ARGUMENTS)
