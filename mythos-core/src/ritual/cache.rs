@@ -10,7 +10,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Page, Stored};
 use crate::store::{
-    Batch, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
+    Batch, CellOp, Cursor, Direction, Expect, Filter, MAX_CELL_BYTES, Model, Names, Query, Read, Scalar,
 };
 use crate::types::{
     AssistantId, Commitment, Digest, EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, RitualId, Salt,
@@ -172,7 +172,7 @@ impl RitualCompressionCache {
         let operation = self.access.operation(save.operation)?;
         let now = self.access.now();
         let salt = self.access.runtime().salt()?;
-        let encoded = self.encode(payload, &salt)?;
+        let mut encoded = self.encode(payload, &salt)?;
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let (place, existing) = self.place_and_entry(save, operation.into())?;
@@ -182,9 +182,10 @@ impl RitualCompressionCache {
             check_parent(save.parent, place.parent.as_ref().map(|parent| parent.entry))?;
             let entry = self.next_entry(save, operation, now, &place, &encoded);
             let mut batch = Batch::new();
-            stage(&mut batch, &place, &entry, &encoded)?;
+            stage(&mut batch, &place, &entry, std::mem::take(&mut encoded.frame))?;
             match self.access.commit(&batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
+                    encoded.frame = staged_frame(batch)?;
                     turn.get_or_insert_with(|| self.access.turn(&place.head));
                 }
                 Err(error) => {
@@ -590,7 +591,7 @@ struct Place {
 }
 
 /// Stages an entry: its record, its frame, and the head that now names it.
-fn stage(batch: &mut Batch, place: &Place, entry: &CompressedRitual, encoded: &EncodedPayload) -> Result<()> {
+fn stage(batch: &mut Batch, place: &Place, entry: &CompressedRitual, frame: Vec<u8>) -> Result<()> {
     let next = RitualHead {
         format: CompressedRitual::FORMAT,
         tenant: entry.tenant.clone(),
@@ -602,8 +603,16 @@ fn stage(batch: &mut Batch, place: &Place, entry: &CompressedRitual, encoded: &E
     let owner = RitualHead::owner(&entry.tenant, &entry.assistant, &entry.ritual);
     batch.put(place.head, place.expect, &next)?;
     batch.put(entry.entry.record_id(&entry.tenant), Expect::Absent, entry)?;
-    batch.put_cell(owner, entry.compressed_ritual_data.cell, encoded.frame.clone());
+    batch.put_cell(owner, entry.compressed_ritual_data.cell, frame);
     Ok(())
+}
+
+/// Takes the frame back out of a batch that lost a race: up to 64 MiB, which every save would otherwise copy.
+fn staged_frame(batch: Batch) -> Result<Vec<u8>> {
+    match batch.cells.into_iter().next() {
+        Some(CellOp::Put { bytes, .. }) => Ok(bytes),
+        _ => Err(Error::internal("the staged entry has no frame")),
+    }
 }
 
 fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {
