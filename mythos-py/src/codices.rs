@@ -5,7 +5,7 @@ use mythos_core::types::CodexId;
 use pyo3::prelude::*;
 
 use crate::call::answer;
-use crate::convert;
+use crate::convert::{self, arguments};
 
 /// The tamper-evident log of every change to the rules. Every method may be called from any thread.
 #[derive(Debug)]
@@ -32,15 +32,7 @@ impl CodexProofOfSymbolEngine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let create: core::CreateCodex = convert::request(
             py,
-            &[
-                ("codex", Some(codex)),
-                ("clauses", Some(clauses)),
-                ("directive_path", Some(directive_path)),
-                ("actor", Some(actor)),
-                ("reason", reason),
-                ("evidence", evidence),
-                ("operation", operation),
-            ],
+            arguments![codex, clauses, directive_path, actor, reason, evidence, operation],
         )?;
         answer(py, || self.0.create(&create))
     }
@@ -67,16 +59,7 @@ impl CodexProofOfSymbolEngine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let mutate: core::MutateCodex = convert::request(
             py,
-            &[
-                ("codex", Some(codex)),
-                ("mutation", Some(mutation)),
-                ("parent", parent),
-                ("directive_path", Some(directive_path)),
-                ("actor", Some(actor)),
-                ("reason", reason),
-                ("evidence", evidence),
-                ("operation", operation),
-            ],
+            arguments![codex, mutation, parent, directive_path, actor, reason, evidence, operation],
         )?;
         answer(py, || self.0.mutate(&mutate))
     }
@@ -138,10 +121,7 @@ impl CodexProofOfSymbolEngine {
         after: Option<&Bound<'py, PyAny>>,
         limit: u32,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let filter: core::ProofFilter = convert::request(
-            py,
-            &[("codex", codex), ("clause", clause), ("since", since), ("before", before)],
-        )?;
+        let filter: core::ProofFilter = convert::request(py, arguments![codex, clause, since, before])?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.list(&filter, after, limit))
     }

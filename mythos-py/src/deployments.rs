@@ -5,7 +5,7 @@ use mythos_core::types::{AssistantId, SupervisorId};
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
-use crate::convert;
+use crate::convert::{self, arguments};
 use crate::supervisor::Supervisor;
 
 /// Brings failed deployments of assistants back to a verified, codex-aligned, ready state. Every method may be called
@@ -46,8 +46,7 @@ impl AssistantDeploymentAutoRestarter {
         after: Option<&Bound<'py, PyAny>>,
         limit: u32,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let filter: core::DeploymentFilter =
-            convert::request(py, &[("supervisor", supervisor), ("assistant", assistant), ("state", state)])?;
+        let filter: core::DeploymentFilter = convert::request(py, arguments![supervisor, assistant, state])?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.deployments(&filter, after, limit))
     }
@@ -67,10 +66,8 @@ impl AssistantDeploymentAutoRestarter {
         after: Option<&Bound<'py, PyAny>>,
         limit: u32,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let filter: core::RestartFilter = convert::request(
-            py,
-            &[("assistant", assistant), ("supervisor", supervisor), ("since", since), ("before", before)],
-        )?;
+        let filter: core::RestartFilter =
+            convert::request(py, arguments![assistant, supervisor, since, before])?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.history(&filter, after, limit))
     }

@@ -5,7 +5,7 @@ use mythos_core::types::{AssistantId, EntryId, RitualId};
 use pyo3::prelude::*;
 
 use crate::call::answer;
-use crate::convert;
+use crate::convert::{self, arguments};
 
 /// The checkpoints of assistants' state. Every method may be called from any thread.
 #[derive(Debug)]
@@ -31,16 +31,8 @@ impl RitualCompressionCache {
         parent: Option<&Bound<'py, PyAny>>,
         operation: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let save: core::SaveRitual = convert::request(
-            py,
-            &[
-                ("assistant", Some(assistant)),
-                ("ritual", Some(ritual)),
-                ("intent", intent),
-                ("parent", parent),
-                ("operation", operation),
-            ],
-        )?;
+        let save: core::SaveRitual =
+            convert::request(py, arguments![assistant, ritual, intent, parent, operation])?;
         let payload = convert::bytes("payload", payload)?;
         let payload = payload.as_bytes();
         answer(py, || self.0.save(&save, payload))
@@ -104,16 +96,8 @@ impl RitualCompressionCache {
         after: Option<&Bound<'py, PyAny>>,
         limit: u32,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let filter: core::RitualFilter = convert::request(
-            py,
-            &[
-                ("assistant", assistant),
-                ("ritual", ritual),
-                ("labels", labels),
-                ("since", since),
-                ("before", before),
-            ],
-        )?;
+        let filter: core::RitualFilter =
+            convert::request(py, arguments![assistant, ritual, labels, since, before])?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.list(&filter, after, limit))
     }

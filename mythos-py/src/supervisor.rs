@@ -7,7 +7,7 @@ use mythos_core::types::AssistantId;
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
-use crate::convert;
+use crate::convert::{self, arguments};
 
 /// The holder of a supervision: decides about its deployments and hands out their effects.
 ///
@@ -42,10 +42,7 @@ impl Supervisor {
         spec: &Bound<'py, PyAny>,
         operation: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request: DeployAssistant = convert::request(
-            py,
-            &[("assistant", Some(assistant)), ("spec", Some(spec)), ("operation", operation)],
-        )?;
+        let request: DeployAssistant = convert::request(py, arguments![assistant, spec, operation])?;
         answer(py, || self.0.deploy(&request))
     }
 
@@ -62,16 +59,8 @@ impl Supervisor {
         run: Option<&Bound<'py, PyAny>>,
         operation: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request: ReportFailure = convert::request(
-            py,
-            &[
-                ("assistant", Some(assistant)),
-                ("run", run),
-                ("kind", Some(kind)),
-                ("reason", Some(reason)),
-                ("operation", operation),
-            ],
-        )?;
+        let request: ReportFailure =
+            convert::request(py, arguments![assistant, run, kind, reason, operation])?;
         answer(py, || self.0.report_failure(&request))
     }
 
@@ -83,8 +72,7 @@ impl Supervisor {
         assistant: &Bound<'py, PyAny>,
         operation: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request: StopAssistant =
-            convert::request(py, &[("assistant", Some(assistant)), ("operation", operation)])?;
+        let request: StopAssistant = convert::request(py, arguments![assistant, operation])?;
         answer(py, || self.0.stop(&request))
     }
 
@@ -97,10 +85,7 @@ impl Supervisor {
         reason: &Bound<'py, PyAny>,
         operation: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request: RestartAssistant = convert::request(
-            py,
-            &[("assistant", Some(assistant)), ("reason", Some(reason)), ("operation", operation)],
-        )?;
+        let request: RestartAssistant = convert::request(py, arguments![assistant, reason, operation])?;
         answer(py, || self.0.restart_now(&request))
     }
 

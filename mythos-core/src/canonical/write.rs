@@ -518,58 +518,35 @@ impl Writer<'_> {
     }
 }
 
-impl SerializeSeq for Array<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
+/// Implements one of serde's traits of arrays or objects, which differ in what they call the method for a part.
+macro_rules! compound {
+    ($type:ident: $trait:ident, $method:ident => $part:ident($($name:ident)?)) => {
+        impl $trait for $type<'_, '_> {
+            type Ok = ();
+            type Error = Failure;
 
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.item(value)
-    }
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($name: &'static str,)?
+                value: &T,
+            ) -> Result<(), Failure> {
+                self.$part($($name,)? value)
+            }
 
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
+            fn end(self) -> Result<(), Failure> {
+                self.finish()
+            }
+        }
+    };
 }
 
-impl SerializeTuple for Array<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
-}
-
-impl SerializeTupleStruct for Array<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
-}
-
-impl SerializeTupleVariant for Array<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
-}
+compound!(Array: SerializeSeq, serialize_element => item());
+compound!(Array: SerializeTuple, serialize_element => item());
+compound!(Array: SerializeTupleStruct, serialize_field => item());
+compound!(Array: SerializeTupleVariant, serialize_field => item());
+compound!(Object: SerializeStruct, serialize_field => field(name));
+compound!(Object: SerializeStructVariant, serialize_field => field(name));
 
 impl SerializeMap for Object<'_, '_> {
     type Ok = ();
@@ -583,41 +560,6 @@ impl SerializeMap for Object<'_, '_> {
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         self.member_value(value)
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
-}
-
-impl SerializeStruct for Object<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Failure> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        self.finish()
-    }
-}
-
-impl SerializeStructVariant for Object<'_, '_> {
-    type Ok = ();
-    type Error = Failure;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Failure> {
-        self.field(name, value)
     }
 
     fn end(self) -> Result<(), Failure> {

@@ -58,6 +58,15 @@ pub(crate) fn optional<T: DeserializeOwned>(
     value.map(|value| argument(name, value)).transpose()
 }
 
+/// Arguments of a method under their own names, as [`request`] takes them, whether or not they must be given.
+macro_rules! arguments {
+    ($($name:ident),+ $(,)?) => {
+        &[$((stringify!($name), Option::from($name))),+]
+    };
+}
+
+pub(crate) use arguments;
+
 /// The core's request that these arguments make up; to those not given the core gives its defaults.
 pub(crate) fn request<T: DeserializeOwned>(
     py: Python<'_>,

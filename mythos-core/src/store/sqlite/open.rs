@@ -70,12 +70,12 @@ impl Place {
             Ok(_) => {}
         }
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut application = application_id(&connection);
+        let mut application = snapshot(&connection);
         if !self.options.read_only && application.as_ref().is_err_and(needs_rollback) {
             // Whoever made the file crashed in a write, and SQLite lets nobody read it before that is undone: the
             // content stays as it was before the write.
             connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            application = application_id(&connection);
+            application = snapshot(&connection);
         }
         let application = application.map_err(|error| match failure(&format!("open {shown}"), error) {
             StoreError::Corrupt { message } => {
@@ -173,7 +173,10 @@ impl Place {
     }
 }
 
-fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
+/// Begins to read and says the application id. What is read after it belongs to it, even if another process lays the
+/// store out meanwhile.
+fn snapshot(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.execute_batch("BEGIN")?;
     connection.pragma_query_value(None, "application_id", |row| row.get(0))
 }
 

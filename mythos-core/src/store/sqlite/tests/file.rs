@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::store::sqlite::layout::APPLICATION_ID;
 
 const LATER_ITEMS: Table = Table::new(&Schema {
     name: "items",
@@ -291,4 +292,30 @@ fn backups_are_sound_while_others_write_and_never_overwrite() {
     let error = SqliteStore::restore(&directory.path().join("damaged.db"), &target).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
     assert!(!target.exists() && !directory.path().join("from-damaged.db.partial").exists());
+}
+
+/// Whoever looks while another process lays the file out sees it either empty or whole.
+#[test]
+fn a_file_that_is_being_laid_out_is_never_taken_for_a_foreign_one() {
+    let (_directory, path) = scratch();
+    let place = Place::new(&path, &SqliteOptions::default()).unwrap();
+    let writer = place.writer().unwrap();
+    std::thread::scope(|scope| {
+        let looks = scope.spawn(|| {
+            for _ in 0..2_000 {
+                place.inspect().unwrap();
+            }
+        });
+        while !looks.is_finished() {
+            for (application, version, change) in
+                [(APPLICATION_ID, 1, "CREATE TABLE t (x)"), (0, 0, "DROP TABLE t")]
+            {
+                writer
+                    .execute_batch(&format!(
+                        "BEGIN; PRAGMA application_id = {application}; PRAGMA user_version = {version}; {change}; COMMIT"
+                    ))
+                    .unwrap();
+            }
+        }
+    });
 }
