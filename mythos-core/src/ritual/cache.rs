@@ -107,8 +107,16 @@ impl RitualCompressionCache {
         }
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
-        let Some(newest) = head.newest.first().copied() else { return Ok(None) };
         let [blocks, mut wholes] = two(snapshot.cells);
+        let Some(newest) = head.newest.first().copied() else {
+            if blocks.is_empty() {
+                return Ok(None);
+            }
+            return Err(Error::corrupt(format!(
+                "the head of ritual {} names none of its entries",
+                head.ritual
+            )));
+        };
         let mut cards = Self::cards(owner, blocks);
         if let Some((_, error)) = cards.damaged.pop() {
             return Err(error.while_doing(format_args!("restore entry {}", head.root.at(newest))));
@@ -121,6 +129,10 @@ impl RitualCompressionCache {
         head.check_newest(&card)?;
         let intent = self.intents(&head, std::slice::from_ref(&card))?.remove(0)?;
         let entry = self.entry_of(&head, &card, intent)?;
+        if let Some(id) = &card.key {
+            // A destroyed key takes along what is in memory.
+            self.key(id)?;
+        }
         if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature) {
             return Ok(Some((entry, state.payload.to_vec())));
         }

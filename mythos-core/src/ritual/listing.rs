@@ -291,16 +291,26 @@ impl RitualCompressionCache {
         let (mut low, mut high) = (1, head.sequence + 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            let names = Kind::Block.at_or_after(middle, 1);
-            let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
-            let cards = Self::cards(owner, blocks).cards;
-            // A block that is damaged or missing cannot tell; the entries behind it can.
-            match cards.iter().find(|card| card.sequence >= middle) {
+            match self.first_card_from(owner, middle)? {
                 Some(card) if card.created_at < moment => low = card.sequence + 1,
                 Some(_) | None => high = middle,
             }
         }
         Ok(low)
+    }
+
+    /// The first card at a position or later that can be read.
+    fn first_card_from(&self, owner: &Owner, mut from: u64) -> Result<Option<Card>> {
+        loop {
+            let (blocks, _) =
+                self.access.cells(owner.clone(), Kind::Block.at_or_after(from, 1), MAX_BLOCK_BYTES)?;
+            let Some(block) = Self::blocks(owner, blocks).pop() else { return Ok(None) };
+            match block.content {
+                Ok((_, cards)) => return Ok(cards.into_iter().find(|card| card.sequence >= from)),
+                // A damaged block cannot tell; the one behind it can.
+                Err(_) => from = block.last + 1,
+            }
+        }
     }
 
     /// The next entry of a run.

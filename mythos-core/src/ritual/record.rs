@@ -377,6 +377,20 @@ impl RitualHead {
         }
     }
 
+    /// Adds an entry to what is counted, but for a whole payload that does not stay.
+    pub(crate) fn count(&mut self, card: &Card) {
+        if self.entries == 0 {
+            self.first_at = card.created_at;
+        }
+        self.entries += 1;
+        self.raw_bytes = self.raw_bytes.saturating_add(card.raw_bytes);
+        let whole = card.whole.filter(|whole| whole.stays);
+        let stored =
+            whole.map_or(0, |whole| whole.stored_bytes) + card.patch.as_ref().map_or(0, Patch::stored_bytes);
+        self.stored_bytes = self.stored_bytes.saturating_add(stored);
+        self.dictionaries.extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
+    }
+
     /// Checks that the newest card is the one that the head was written for.
     pub(crate) fn check_newest(&self, card: &Card) -> Result<()> {
         let found: String = card.signature.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -68,7 +68,10 @@ pub(crate) fn apply(context: &mut DCtx<'_>, base: &[u8], patch: &[u8], raw_bytes
     target.extend_from_slice(&base[..start]);
     match kind {
         0 if body.len() == middle => target.extend_from_slice(body),
-        1 => target.extend_from_slice(&decompress(context, base, body, middle)?),
+        1 => {
+            target.resize(start + middle, 0);
+            decompress(context, base, body, &mut target[start..])?;
+        }
         _ => return Err(damaged("its middle has another length")),
     }
     target.extend_from_slice(&base[base.len() - end..]);
@@ -112,18 +115,18 @@ fn window_log(bytes: usize) -> u32 {
     (usize::BITS - bytes.leading_zeros()).clamp(10, MAX_WINDOW_LOG)
 }
 
-fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], raw_bytes: usize) -> Result<Vec<u8>> {
-    super::frame::check_zstd_frame(body, raw_bytes as u64)?;
-    let mut middle = Vec::with_capacity(raw_bytes);
-    if base.starts_with(&DICTIONARY_MAGIC) {
+/// Decompresses a frame that must fill `middle`.
+fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], middle: &mut [u8]) -> Result<()> {
+    super::frame::check_zstd_frame(body, middle.len() as u64)?;
+    let decompressed = if base.starts_with(&DICTIONARY_MAGIC) {
         let mut context =
             DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
-        context.ref_prefix(base).and_then(|_| context.decompress(&mut middle, body))
+        context.ref_prefix(base).and_then(|_| context.decompress(middle, body))
     } else {
-        context.decompress_using_dict(&mut middle, body, base)
+        context.decompress_using_dict(middle, body, base)
     }
     .map_err(|code| Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code))))?;
-    if middle.len() == raw_bytes { Ok(middle) } else { Err(damaged("its middle has another length")) }
+    if decompressed == middle.len() { Ok(()) } else { Err(damaged("its middle has another length")) }
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
