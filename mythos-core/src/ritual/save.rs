@@ -541,15 +541,14 @@ impl RitualCompressionCache {
         patch: Option<(Vec<u8>, Option<Salt>)>,
         key: Option<&NamedKey>,
     ) -> Result<()> {
-        /// An entry that stays whole gets a patch as its second way back only if that is cheap.
-        const MIN_GAIN_OF_SPARE: u64 = 8;
+        /// An entry that stays whole gets a patch as its second way back only if it is at most so many sixteenths of it.
+        const MAX_SPARE: u64 = 2;
+        /// A patch that is longer saves too little to make an entry depend on another.
+        const MAX_PATCH: u64 = 15;
         let Some(whole) = &mut card.whole else { return Ok(()) };
         let is_keyframe = card.sequence % KEYFRAME_INTERVAL == 0;
-        let whole_bytes = whole.stored_bytes;
-        let patch = patch.filter(|(patch, _)| {
-            let gain = if is_keyframe { MIN_GAIN_OF_SPARE } else { 1 };
-            (patch.len() as u64).saturating_mul(gain) < whole_bytes
-        });
+        let most = whole.stored_bytes * if is_keyframe { MAX_SPARE } else { MAX_PATCH } / 16;
+        let patch = patch.filter(|(patch, _)| patch.len() as u64 <= most);
         whole.stays = is_keyframe || patch.is_none();
         let Some((patch, salt)) = patch else { return Ok(()) };
         card.patch = Some(self.stored_patch(batch, head, owner, card, (&patch, salt), key, revision)?);

@@ -12,7 +12,7 @@ use super::{SqliteOptions, Synchronous};
 use crate::store::StoreError;
 
 /// The page cache of the writing connection, in KiB; it fills only as far as pages are used.
-const WRITER_CACHE_KIB: i64 = 64 << 10;
+const WRITER_CACHE_KIB: i64 = 32 << 10;
 
 /// The page cache of each reading connection, in KiB.
 const READER_CACHE_KIB: i64 = 8 << 10;
