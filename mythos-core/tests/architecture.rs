@@ -28,10 +28,17 @@ const PURE: &[&str] = &[
     "seal/mod.rs",
     "seal/provider.rs",
     "seal/ring.rs",
+    "ritual/card.rs",
+    "ritual/dictionary.rs",
     "ritual/entropy.rs",
+    "ritual/formats.rs",
     "ritual/frame.rs",
+    "ritual/intent.rs",
     "ritual/novelty.rs",
+    "ritual/splice.rs",
     "ritual/stall.rs",
+    "ritual/training.rs",
+    "ritual/training/candidates.rs",
     "codex/derive.rs",
     "codex/state.rs",
     "restart/machine.rs",
@@ -39,6 +46,9 @@ const PURE: &[&str] = &[
     "restart/policy.rs",
     "restart/window.rs",
 ];
+
+/// Files that say what cells hold and are called: they name the store's values, and reach neither it nor a clock.
+const PURE_ON_STORED_VALUES: &[&str] = &["ritual/cell.rs", "ritual/record.rs"];
 
 /// The longest source file, in lines: past it, a file wants to be two.
 const MAX_LINES: usize = 800;
@@ -125,10 +135,12 @@ fn the_table_of_modules_has_no_circle() {
 #[test]
 fn policies_touch_neither_the_store_nor_a_clock() {
     let sources = sources();
-    for file in PURE {
+    let effects = ["Runtime", "Clock", "Instant", "SystemTime", "Access", "access::", "dyn Store"];
+    let files = PURE.iter().map(|file| (file, &["crate::store"][..]));
+    for (file, forbidden) in files.chain(PURE_ON_STORED_VALUES.iter().map(|file| (file, &[][..]))) {
         let source = sources.get(*file).unwrap_or_else(|| panic!("{file} is gone: mend PURE"));
         let code = source.split("#[cfg(test)]").next().unwrap();
-        for forbidden in ["crate::store", "Runtime", "Clock", "Instant", "SystemTime", "Access"] {
+        for forbidden in effects.iter().chain(forbidden) {
             assert!(!code.contains(forbidden), "{file} is a policy and uses {forbidden}");
         }
     }

@@ -7,7 +7,7 @@ mod damage;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use damage::{cells, in_memory, overwrite_cell, owner, records, tamper};
+use damage::{BLOCK, WHOLE, cell_at, cells_of, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
     Action, AlignmentPolicy, Backoff, Decision, DeployAssistant, Deployment, DeploymentFilter,
@@ -89,7 +89,7 @@ fn history(mythos: &Mythos) -> Vec<DeploymentRestart> {
 fn damage_newest(store: &MemoryStore) {
     let head = records(store, RitualHead::TABLE).remove(0);
     let owner = owner(RitualHead::TABLE, &head);
-    let mut newest = cells(store, &owner).pop().unwrap();
+    let mut newest = cells_of(store, &owner, WHOLE).pop().unwrap();
     newest.bytes.reverse();
     overwrite_cell(store, &owner, &newest);
 }
@@ -664,9 +664,10 @@ fn an_unknown_outcome_names_the_operation_to_repeat() {
 fn an_unreadable_entry_gives_way_to_an_older_one() {
     let (store, mythos) = in_memory();
     let entries = ["step 1", "step 2", "step 3"].map(|payload| save(&mythos, payload));
-    let all = records(&*store, CompressedRitual::TABLE);
-    let newest = all.iter().find(|record| record.body["sequence"] == entries[2].sequence).unwrap();
-    tamper(&*store, CompressedRitual::TABLE, newest, |body| body["payload_commitment"] = "broken".into());
+    let owner = owner(RitualHead::TABLE, &records(&*store, RitualHead::TABLE)[0]);
+    let mut card = cell_at(&*store, &owner, BLOCK, entries[2].sequence);
+    card.bytes.reverse();
+    overwrite_cell(&*store, &owner, &card);
     damage_newest(&store);
     let supervisor = deployed(&mythos, spec(at_once()));
     fail(&supervisor);

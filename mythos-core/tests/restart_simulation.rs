@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use damage::{cells, overwrite_cell, owner, records};
+use damage::{WHOLE, cell_at, cells, overwrite_cell, owner, records};
 
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
@@ -63,7 +63,7 @@ impl Scripted {
 struct Scenario {
     seed: u64,
     script: Vec<Scripted>,
-    /// How many of the newest entries of each assistant are damaged.
+    /// How many of the newest entries of each assistant are damaged, at most two.
     damaged: BTreeMap<AssistantId, usize>,
     /// How many of a hundred launches fail.
     failing_percent: u64,
@@ -177,15 +177,15 @@ impl World {
         }
     }
 
-    /// Replaces the stored frame of an entry by other bytes.
+    /// Replaces the stored frame of one of the two newest entries by other bytes. Without either, no older one is left.
     fn damage(&self, entry: &CompressedRitual) {
         let head = records(&self.store, RitualHead::TABLE).into_iter().find(|record| {
             let head = RitualHead::from_record(record).unwrap();
             head.assistant == entry.assistant && head.ritual == entry.ritual
         });
         let owner = owner(RitualHead::TABLE, &head.unwrap());
-        let cell = entry.compressed_ritual_data.cell;
-        overwrite_cell(&self.store, &owner, &Cell { name: cell, bytes: b"damaged".to_vec() });
+        let name = cell_at(&self.store, &owner, WHOLE, entry.sequence).name;
+        overwrite_cell(&self.store, &owner, &Cell { name, bytes: b"damaged".to_vec() });
     }
 
     /// The same world, with a store of its own.
@@ -514,7 +514,7 @@ fn random(seed: u64) -> Scenario {
         if pick("codex", 3) == 0 {
             spec.codex = None;
         }
-        damaged.insert(assistant.clone(), usize::try_from(pick("damaged", 5)).unwrap());
+        damaged.insert(assistant.clone(), usize::try_from(pick("damaged", 3)).unwrap());
         let deployed = Happening::Deploy(spec.clone());
         script.push(Scripted { at_ms: 0, assistant: assistant.clone(), happening: deployed });
         for number in 0..pick("happenings", 8) {

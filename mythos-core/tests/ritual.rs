@@ -7,13 +7,15 @@ mod damage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
-use mythos_core::ritual::{
-    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, ParentExpectation, RitualFilter, RitualHead, SaveRitual,
-    SymbolicIntent,
+use damage::{
+    BLOCK, WHOLE, cell_at, cells, cells_of, delete_cell, in_memory, overwrite_cell, owner, records, tamper,
 };
-use mythos_core::store::{Cell, Model};
-use mythos_core::types::{AssistantId, Digest, EntryId, OperationId, RitualId, Timestamp};
+use mythos_core::ritual::{
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, ParentExpectation, RestoredRitual, RitualFilter,
+    RitualHead, SaveRitual, SymbolicIntent,
+};
+use mythos_core::store::{Cell, MemoryStore, Model, Owner};
+use mythos_core::types::{AssistantId, Digest, EntryId, OperationId, RitualId, Score, Timestamp};
 use mythos_core::{ErrorKind, Mythos};
 use proptest::prelude::*;
 
@@ -50,13 +52,16 @@ fn ritual_cache_hashes_match_compressed_data_and_symbolic_intent() {
     assert!(rituals.verify(entry.entry).unwrap().verified);
 
     // Any part of the place, the payload or the intent changes the signature.
-    let changes: [fn(&mut CompressedRitual); 13] = [
+    let changes: [fn(&mut CompressedRitual); 16] = [
         |e| e.tenant = "other".parse().unwrap(),
         |e| e.assistant = "bob".parse().unwrap(),
         |e| e.ritual = "return".parse().unwrap(),
         |e| e.sequence += 1,
         |e| e.parent = Some(e.entry),
-        |e| e.entry = EntryId::from(OperationId::from_name("another")),
+        |e| e.entry = EntryId::from_uuid(OperationId::from_name("another").as_uuid()),
+        |e| e.payload_commitment = "77".repeat(32).parse().unwrap(),
+        |e| e.entropy_score = Score::new(0.123).unwrap(),
+        |e| e.novelty_score = Score::new(0.123).unwrap(),
         |e| e.labels.clear(),
         |e| e.procedure = None,
         |e| e.payload_format = None,
@@ -98,7 +103,10 @@ fn entries_form_one_line_and_the_newest_is_restored() {
         }
     }
     listed.reverse();
-    assert_eq!(listed, entries);
+    let identities = |entries: &[CompressedRitual]| -> Vec<_> {
+        entries.iter().map(|entry| (entry.entry, entry.symbolic_signature_hash, entry.created_at)).collect()
+    };
+    assert_eq!(identities(&listed), identities(&entries));
 }
 
 #[test]
@@ -142,7 +150,7 @@ fn a_save_behind_another_entry_is_refused_and_the_loser_is_told() {
 
 #[test]
 fn repeating_an_operation_saves_once_and_reusing_its_id_is_refused() {
-    let (store, mythos) = in_memory();
+    let (_, mythos) = in_memory();
     let rituals = mythos.rituals();
     let operation = Some(OperationId::from_name("step 1"));
     let parent = ParentExpectation::Absent;
@@ -150,15 +158,22 @@ fn repeating_an_operation_saves_once_and_reusing_its_id_is_refused() {
     let entry = rituals.save(&request, b"state").unwrap();
     rituals.save(&here(), b"later").unwrap();
     // Also after others have saved, and although the parent is no longer the newest.
-    assert_eq!(rituals.save(&request, b"state").unwrap(), entry);
-    assert_eq!(records(&store, CompressedRitual::TABLE).len(), 2);
+    let again = rituals.save(&request, b"state").unwrap();
+    assert_eq!((again.entry, again.symbolic_signature_hash), (entry.entry, entry.symbolic_signature_hash));
+    assert_eq!(rituals.list(&RitualFilter::default(), None, 10).unwrap().items.len(), 2);
     let behind = SaveRitual { parent: ParentExpectation::Entry(entry.entry), ..request.clone() };
     assert_eq!(rituals.save(&behind, b"state").unwrap_err().field(), Some("operation"));
     let error = rituals.save(&request, b"other").unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
-    let error =
-        rituals.save(&SaveRitual { ritual: "return".parse().unwrap(), ..request }, b"state").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let labelled = SymbolicIntent { labels: ["other".to_owned()].into(), ..SymbolicIntent::default() };
+    let error = rituals.save(&SaveRitual { intent: labelled, ..request.clone() }, b"state").unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")));
+    // An operation is one of its ritual; in another the id is free.
+    let elsewhere = SaveRitual { ritual: "return".parse().unwrap(), ..request };
+    let other = rituals.save(&elsewhere, b"state").unwrap();
+    assert_eq!((other.sequence, &rituals.save(&elsewhere, b"state").unwrap()), (1, &other));
+    assert_ne!(other.entry, entry.entry);
+    assert_eq!(rituals.list(&RitualFilter::default(), None, 10).unwrap().items.len(), 3);
 }
 
 #[test]
@@ -218,20 +233,55 @@ fn bounds_are_enforced_and_change_nothing() {
     assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"");
 }
 
-/// A ritual of three entries, whose stored parts the damage tests work on.
-fn three() -> (Arc<mythos_core::store::MemoryStore>, Mythos, Vec<CompressedRitual>) {
+/// A ritual of three entries with their payloads, whose stored parts the damage tests work on. The newest two are whole,
+/// the older two have patches.
+fn three() -> (Arc<MemoryStore>, Mythos, Vec<(CompressedRitual, Vec<u8>)>) {
     let (store, mythos) = in_memory();
     let rituals = mythos.rituals();
-    let entries = (0..3_u8).map(|step| rituals.save(&here(), &[b'a' + step; 64]).unwrap()).collect();
+    let payloads = (0..3_u8).map(|step| vec![b'a' + step; 64]);
+    let entries: Vec<_> =
+        payloads.map(|payload| (rituals.save(&here(), &payload).unwrap().entry, payload)).collect();
+    // How an entry is stored changes with the saves behind it.
+    let entries =
+        entries.into_iter().map(|(entry, payload)| (rituals.entry(entry).unwrap(), payload)).collect();
     (store, mythos, entries)
 }
 
+/// The owner of the cells of the only ritual.
+fn ritual_owner(store: &MemoryStore) -> Owner {
+    owner(RitualHead::TABLE, &records(store, RitualHead::TABLE)[0])
+}
+
+/// What a restore of an entry without a format gives.
+fn restored_of(entry: &CompressedRitual, payload: &[u8]) -> RestoredRitual {
+    RestoredRitual { entry: entry.clone(), payload: payload.to_vec(), format: None }
+}
+
+/// What is left of the three entries when `kind` of one of them cannot be read.
+fn left_of_three(kind: u8, sequence: u64) -> Vec<u64> {
+    match (kind, sequence) {
+        // Without its card an entry is lost, and what was to be made out of it; the two newest are whole.
+        (BLOCK, 1) => vec![2, 3],
+        (BLOCK, 2) => vec![3],
+        (BLOCK, 3) => vec![1, 2],
+        // A patch beside each whole payload makes up for it, but for the newest.
+        (WHOLE, 2) => vec![1, 2, 3],
+        (WHOLE, 3) => vec![1, 2],
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn every_flipped_bit_and_every_truncation_of_a_frame_is_detected() {
+fn every_flipped_bit_and_every_truncation_of_a_cell_is_detected() {
     let (store, mythos, entries) = three();
-    let head = records(&store, RitualHead::TABLE).remove(0);
-    let owner = owner(RitualHead::TABLE, &head);
-    for (cell, entry) in cells(&store, &owner).iter().zip(&entries) {
+    let owner = ritual_owner(&store);
+    let rituals = mythos.rituals();
+    let stored = cells(&*store, &owner);
+    assert_eq!(stored.len(), 5, "three cards and two whole payloads");
+    for cell in &stored {
+        let name = cell.name.as_bytes();
+        let sequence = u64::from_be_bytes(name[1..9].try_into().unwrap());
+        let left = left_of_three(name[0], sequence);
         let bits = (0..8 * cell.bytes.len()).map(|bit| {
             let mut bytes = cell.bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -239,134 +289,220 @@ fn every_flipped_bit_and_every_truncation_of_a_frame_is_detected() {
         });
         let truncations = (0..cell.bytes.len()).map(|length| cell.bytes[..length].to_vec());
         for bytes in bits.chain(truncations) {
-            overwrite_cell(&store, &owner, &Cell { name: cell.name, bytes });
-            assert_eq!(mythos.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::Corrupt);
-            let verification = mythos.rituals().verify(entry.entry).unwrap();
-            assert!(!verification.verified && verification.finding.is_some());
-        }
-        overwrite_cell(&store, &owner, cell);
-        assert!(mythos.rituals().verify(entry.entry).unwrap().verified);
-    }
-}
-
-#[test]
-fn swapped_and_missing_frames_are_detected() {
-    let (store, mythos, entries) = three();
-    let head = records(&store, RitualHead::TABLE).remove(0);
-    let owner = owner(RitualHead::TABLE, &head);
-    let stored = cells(&store, &owner);
-    overwrite_cell(&store, &owner, &Cell { name: stored[0].name, bytes: stored[1].bytes.clone() });
-    overwrite_cell(&store, &owner, &Cell { name: stored[1].name, bytes: stored[0].bytes.clone() });
-    delete_cell(&store, &owner, &stored[2]);
-    for entry in &entries {
-        assert_eq!(mythos.rituals().restore(entry.entry).unwrap_err().kind(), ErrorKind::Corrupt);
-    }
-    assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
-}
-
-#[test]
-fn any_change_to_the_record_is_detected() {
-    let (store, mythos, entries) = three();
-    let original = records(&store, CompressedRitual::TABLE);
-    let record = original.iter().find(|record| record.body["sequence"] == 2).unwrap();
-    for (field, value) in &record.body {
-        let forged = match value {
-            serde_json::Value::Null => serde_json::json!("forged"),
-            serde_json::Value::Number(_) if field == "entropy_score" => serde_json::json!(0.5),
-            serde_json::Value::Number(number) => serde_json::json!(number.as_u64().unwrap() + 1),
-            serde_json::Value::Array(_) => serde_json::json!(["forged"]),
-            serde_json::Value::Object(frame) => {
-                for (part, forged) in
-                    [("encoding", "zstd".into()), ("raw_bytes", 1.into()), ("stored_bytes", 1.into())]
-                {
-                    let mut frame = frame.clone();
-                    let before: Option<serde_json::Value> = frame.insert(part.to_owned(), forged);
-                    if before.as_ref() == frame.get(part) {
-                        frame.insert(part.to_owned(), "raw".into());
-                    }
-                    let frame = serde_json::Value::Object(frame);
-                    tamper(&*store, CompressedRitual::TABLE, record, |body| {
-                        drop(body.insert(field.clone(), frame))
-                    });
-                    let error = mythos.rituals().restore(entries[1].entry).unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::Corrupt, "{part}");
+            overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
+            for (entry, payload) in &entries {
+                let restored = rituals.restore(entry.entry);
+                if left.contains(&entry.sequence) {
+                    assert_eq!(restored.unwrap(), restored_of(entry, payload));
+                } else {
+                    assert_eq!(restored.unwrap_err().kind(), ErrorKind::Corrupt);
+                    let verification = rituals.verify(entry.entry).unwrap();
+                    assert!(!verification.verified && verification.finding.is_some());
                 }
-                continue;
+            }
+            if !left.contains(&3) {
+                assert_eq!(rituals.latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+            }
+            // No single cell puts the newest state that is left more than one entry back.
+            let found = rituals.latest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+            assert_eq!(Some(&found.restored.entry.sequence), left.last());
+            assert_eq!(found.skipped.len(), 3 - *left.last().unwrap() as usize);
+        }
+        overwrite_cell(&*store, &owner, cell);
+        assert!(entries.iter().all(|(entry, _)| rituals.verify(entry.entry).unwrap().verified));
+    }
+}
+
+#[test]
+fn swapped_and_missing_cells_are_detected() {
+    let (store, mythos, entries) = three();
+    let rituals = mythos.rituals();
+    let owner = ritual_owner(&store);
+    let stored = cells(&*store, &owner);
+    let swap = |a: &Cell, b: &Cell| {
+        overwrite_cell(&*store, &owner, &Cell { name: a.name, bytes: b.bytes.clone() });
+        overwrite_cell(&*store, &owner, &Cell { name: b.name, bytes: a.bytes.clone() });
+    };
+    for (index, one) in stored.iter().enumerate() {
+        for other in &stored[..index] {
+            swap(one, other);
+            for (entry, payload) in &entries {
+                match rituals.restore(entry.entry) {
+                    Ok(restored) => assert_eq!(restored, restored_of(entry, payload)),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}"),
+                }
+            }
+            overwrite_cell(&*store, &owner, one);
+            overwrite_cell(&*store, &owner, other);
+        }
+        delete_cell(&*store, &owner, one);
+        let name = one.name.as_bytes();
+        let left = left_of_three(name[0], u64::from_be_bytes(name[1..9].try_into().unwrap()));
+        for (entry, payload) in &entries {
+            match rituals.restore(entry.entry) {
+                // A patch of a few bytes may fit another newer state as well.
+                Ok(restored) => assert_eq!(restored, restored_of(entry, payload)),
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound), "{error}");
+                    assert!(!left.contains(&entry.sequence));
+                }
+            }
+        }
+        overwrite_cell(&*store, &owner, one);
+    }
+    assert_eq!(cells(&*store, &owner), stored);
+}
+
+#[test]
+fn cells_of_another_ritual_are_detected() {
+    let (store, mythos, entries) = three();
+    let rituals = mythos.rituals();
+    let mine = ritual_owner(&store);
+    for (_, payload) in &entries {
+        rituals.save(&SaveRitual::new("bob".parse().unwrap(), refund()), payload).unwrap();
+    }
+    let owners = records(&*store, RitualHead::TABLE).into_iter().map(|head| owner(RitualHead::TABLE, &head));
+    let theirs = owners.into_iter().find(|owner| *owner != mine).unwrap();
+    for cell in cells(&*store, &theirs) {
+        overwrite_cell(&*store, &mine, &cell);
+    }
+    for (entry, _) in &entries {
+        assert_eq!(rituals.restore(entry.entry).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    assert_eq!(rituals.latest_verifiable(&ana(), &refund(), None).unwrap(), None);
+}
+
+#[test]
+fn any_change_to_the_head_is_detected_or_does_no_harm() {
+    let (store, mythos, entries) = three();
+    let rituals = mythos.rituals();
+    let head = records(&*store, RitualHead::TABLE).remove(0);
+    // What counts and what is listed says nothing about a payload.
+    let harmless = ["entries", "raw_bytes", "stored_bytes", "first_at", "updated_at", "sequence"];
+    for (field, value) in &head.body {
+        let forged = match value {
+            serde_json::Value::Number(number) => serde_json::json!(number.as_u64().unwrap() + 1),
+            serde_json::Value::Array(_) => serde_json::json!([1]),
+            serde_json::Value::String(_) if field.ends_with("_at") => {
+                serde_json::json!(Timestamp::UNIX_EPOCH)
             }
             serde_json::Value::String(text) => {
-                // Another digit keeps digests, ids and times well-formed.
+                // Another digit keeps digests and ids well-formed.
                 let swapped = text.replace(['0', '1'], "2");
                 serde_json::json!(if swapped == *text { "forged".to_owned() } else { swapped })
             }
-            serde_json::Value::Bool(_) => unreachable!(),
+            other => panic!("{field}: {other}"),
         };
-        tamper(&*store, CompressedRitual::TABLE, record, |body| {
-            drop(body.insert(field.clone(), forged.clone()))
-        });
-        let error = mythos.rituals().restore(entries[1].entry).unwrap_err();
-        let expected = if field == "tenant" { ErrorKind::NotFound } else { ErrorKind::Corrupt };
-        assert_eq!(error.kind(), expected, "{field} = {forged}: {error}");
+        tamper(&*store, RitualHead::TABLE, &head, |body| drop(body.insert(field.clone(), forged.clone())));
+        let latest = rituals.latest(&ana(), &refund());
+        if harmless.contains(&field.as_str()) {
+            assert_eq!(latest.unwrap().unwrap().payload, entries[2].1, "{field} = {forged}");
+        } else {
+            let error = latest.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{field} = {forged}: {error}");
+        }
+        // Whatever the head says, the newest state is found, and the loss is told.
+        let found = rituals.latest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+        assert_eq!(found.restored.payload, entries[2].1, "{field} = {forged}");
+        assert_eq!(found.skipped.is_empty(), harmless.contains(&field.as_str()), "{field} = {forged}");
     }
+    assert!(head.body.len() > harmless.len());
 }
 
 #[test]
 fn the_newest_verifiable_entry_is_found_behind_damaged_ones() {
     let (store, mythos, entries) = three();
-    let head = records(&store, RitualHead::TABLE).remove(0);
-    let owner = owner(RitualHead::TABLE, &head);
-    let stored = cells(&store, &owner);
-    let newest = |before| mythos.rituals().newest_verifiable(&ana(), &refund(), before).unwrap();
-    assert_eq!(newest(None).unwrap().restored.entry, entries[2]);
-    assert_eq!(newest(Some(3)).unwrap().restored.entry, entries[1]);
-    delete_cell(&store, &owner, &stored[2]);
-    overwrite_cell(&store, &owner, &Cell { name: stored[1].name, bytes: b"noise".to_vec() });
+    let owner = ritual_owner(&store);
+    let newest = |before| mythos.rituals().latest_verifiable(&ana(), &refund(), before).unwrap();
+    assert_eq!(newest(None).unwrap().restored.entry, entries[2].0);
+    assert_eq!(newest(Some(3)).unwrap().restored.entry.entry, entries[1].0.entry);
+    delete_cell(&*store, &owner, &cell_at(&*store, &owner, WHOLE, 3));
     let found = newest(None).unwrap();
-    assert_eq!(found.restored.payload, [b'a'; 64]);
+    assert_eq!(found.restored.payload, entries[1].1);
     let skipped: Vec<_> = found.skipped.iter().map(|skipped| skipped.sequence).collect();
-    assert_eq!(skipped, [Some(3), Some(2)]);
-    delete_cell(&store, &owner, &stored[0]);
-    assert_eq!(newest(None), None);
+    assert_eq!(skipped, [Some(3)]);
+    let name = cell_at(&*store, &owner, WHOLE, 2).name;
+    overwrite_cell(&*store, &owner, &Cell { name, bytes: b"noise".to_vec() });
+    assert_eq!(newest(None), None, "nothing is left that the oldest can be made from");
 }
 
 #[test]
-fn an_unreadable_record_is_one_more_damaged_entry() {
+fn the_entries_of_each_group_survive_the_loss_of_all_newer_ones() {
+    let (store, mythos) = in_memory();
+    let rituals = mythos.rituals();
+    let payload = |step: u64| format!("state {step}").into_bytes();
+    let entries: Vec<_> =
+        (1..=140).map(|step| rituals.save(&here(), &payload(step)).unwrap().entry).collect();
+    let owner = ritual_owner(&store);
+    let wholes = cells_of(&*store, &owner, WHOLE);
+    let places = wholes.iter().map(|cell| u64::from_be_bytes(cell.name.as_bytes()[1..9].try_into().unwrap()));
+    assert_eq!(places.collect::<Vec<_>>(), [64, 128, 139, 140]);
+    for cell in &wholes[2..] {
+        delete_cell(&*store, &owner, cell);
+    }
+    let found = rituals.latest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+    assert_eq!((found.restored.entry.sequence, found.restored.payload), (128, payload(128)));
+    let skipped: Vec<_> = found.skipped.iter().filter_map(|skipped| skipped.sequence).collect();
+    assert_eq!(skipped, (129..=140).rev().collect::<Vec<_>>(), "the loss is told exactly");
+    for (index, entry) in entries[..128].iter().enumerate() {
+        assert_eq!(rituals.restore(*entry).unwrap().payload, payload(index as u64 + 1));
+    }
+}
+
+#[test]
+fn an_unreadable_card_is_one_more_damaged_entry() {
     let (store, mythos, entries) = three();
+    let owner = ritual_owner(&store);
+    delete_cell(&*store, &owner, &cell_at(&*store, &owner, WHOLE, 3));
+    let name = cell_at(&*store, &owner, BLOCK, 3).name;
+    overwrite_cell(&*store, &owner, &Cell { name, bytes: b"x".to_vec() });
+    // Also past any position that there can be.
+    for before in [None, Some(u64::MAX)] {
+        let found = mythos.rituals().latest_verifiable(&ana(), &refund(), before).unwrap().unwrap();
+        assert_eq!(found.restored.payload, entries[1].1);
+        assert_eq!(found.skipped.last().map(|skipped| skipped.sequence), Some(Some(3)));
+    }
+}
+
+#[test]
+fn the_loss_of_the_newest_card_is_told() {
+    let (store, mythos, entries) = three();
+    let owner = ritual_owner(&store);
+    delete_cell(&*store, &owner, &cell_at(&*store, &owner, BLOCK, 3));
+    assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+    let found = mythos.rituals().latest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+    assert_eq!(found.restored.payload, entries[1].1);
+    assert_eq!(found.skipped.len(), 1);
+}
+
+#[test]
+fn the_newest_entry_is_found_when_the_head_is_gone_and_saving_goes_on() {
+    let (store, mythos, entries) = three();
+    let rituals = mythos.rituals();
     let head = records(&*store, RitualHead::TABLE).remove(0);
-    let owner = owner(RitualHead::TABLE, &head);
-    delete_cell(&*store, &owner, &cells(&*store, &owner)[2]);
-    let newest =
-        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 3).unwrap();
-    tamper(&*store, CompressedRitual::TABLE, &newest, |body| {
-        drop(body.insert("payload_commitment".into(), "x".into()))
-    });
-    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
-    assert_eq!(found.restored.entry, entries[1]);
-    assert_eq!(found.skipped.last().map(|skipped| skipped.sequence), Some(Some(3)));
-    // Past any position that there can be.
-    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), Some(u64::MAX)).unwrap().unwrap();
-    assert_eq!(found.restored.entry, entries[1]);
-}
-
-#[test]
-fn the_newest_entry_is_found_when_its_record_is_gone() {
-    let (store, mythos, entries) = three();
-    let newest =
-        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 3).unwrap();
     let mut batch = mythos_core::store::Batch::new();
-    batch.delete(CompressedRitual::TABLE, newest.id, newest.version);
+    batch.delete(RitualHead::TABLE, head.id, head.version);
     mythos_core::store::Store::commit(&*store, &batch).unwrap();
-    let found = mythos.rituals().newest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
-    assert_eq!(found.restored.entry, entries[2]);
+    assert_eq!(rituals.latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
+    let found = rituals.latest_verifiable(&ana(), &refund(), None).unwrap().unwrap();
+    assert_eq!(found.restored.entry, entries[2].0);
+    assert_eq!(found.skipped.len(), 1, "the loss of the head is told");
+    let entry = rituals.save(&here(), b"next").unwrap();
+    assert_eq!((entry.sequence, entry.parent), (4, Some(entries[2].0.entry)));
+    for (entry, payload) in &entries {
+        assert_eq!(rituals.restore(entry.entry).unwrap().payload, *payload);
+    }
 }
 
 #[test]
 fn saving_goes_on_behind_a_damaged_head() {
     type Damage = fn(&mut serde_json::Map<String, serde_json::Value>);
-    let damages: [Damage; 4] = [
-        |body| drop(body.insert("latest".into(), "unreadable".into())),
+    let damages: [Damage; 5] = [
+        |body| drop(body.insert("newest".into(), "unreadable".into())),
         |body| drop(body.insert("format".into(), 2.into())),
-        |body| body["latest"]["sequence"] = 41.into(),
-        |body| body["latest"]["ritual"] = "return".into(),
+        |body| body["newest"][0] = 41.into(),
+        |body| body["ritual"] = "return".into(),
+        |body| body["signature"] = "00".into(),
     ];
     for damage in damages {
         let (store, mythos, entries) = three();
@@ -375,21 +511,27 @@ fn saving_goes_on_behind_a_damaged_head() {
         let rituals = mythos.rituals();
         assert_eq!(rituals.latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
         let entry = rituals.save(&here(), b"next").unwrap();
-        assert_eq!((entry.sequence, entry.parent), (4, Some(entries[2].entry)));
+        assert_eq!((entry.sequence, entry.parent), (4, Some(entries[2].0.entry)));
         assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"next");
+        for (entry, payload) in &entries {
+            assert_eq!(rituals.restore(entry.entry).unwrap().payload, *payload);
+        }
     }
 }
 
 #[test]
 fn a_rolled_back_head_is_damage_and_no_race() {
     let (store, mythos, entries) = three();
+    let older = records(&*store, RitualHead::TABLE).remove(0).body;
+    let last = mythos.rituals().save(&here(), b"last").unwrap();
     let head = records(&*store, RitualHead::TABLE).remove(0);
-    let older =
-        records(&*store, CompressedRitual::TABLE).into_iter().find(|r| r.body["sequence"] == 2).unwrap();
-    tamper(&*store, RitualHead::TABLE, &head, |body| drop(body.insert("latest".into(), older.body.into())));
+    tamper(&*store, RitualHead::TABLE, &head, |body| *body = older);
     assert_eq!(mythos.rituals().save(&here(), b"x").unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(mythos.rituals().latest(&ana(), &refund()).unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(mythos.rituals().restore(entries[2].entry).unwrap().payload, [b'c'; 64]);
+    assert_eq!(mythos.rituals().restore(last.entry).unwrap().payload, b"last");
+    for (entry, payload) in &entries {
+        assert_eq!(mythos.rituals().restore(entry.entry).unwrap().payload, *payload);
+    }
 }
 
 #[test]

@@ -6,20 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Each service, and the file that implements it.
+/// Each service, and the directory or file that implements it.
 const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
-    ("RitualCompressionCache", "ritual/cache.rs"),
-    ("CodexProofOfSymbolEngine", "codex/engine.rs"),
-    ("AssistantDeploymentAutoRestarter", "restart/service.rs"),
-    ("Supervisor", "restart/supervisor.rs"),
-    ("SqliteStore", "store/sqlite/mod.rs"),
-    ("SqliteStore", "store/sqlite/backup.rs"),
+    ("RitualCompressionCache", "ritual"),
+    ("CodexProofOfSymbolEngine", "codex"),
+    ("AssistantDeploymentAutoRestarter", "restart"),
+    ("Supervisor", "restart"),
+    ("SqliteStore", "store/sqlite"),
 ];
 
 /// Methods that other languages spell another way.
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
+    ("Mythos", "with_rituals", "the options are arguments of `open`"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];
 
@@ -30,28 +30,47 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The sources at a path: a file, or all of a directory.
+fn sources(path: &Path) -> Vec<String> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        return entries.flat_map(|path| sources(&path)).collect();
+    }
+    vec![std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))]
+}
+
 /// The public methods of the services, from their `impl` blocks.
 fn core_methods() -> Methods {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut methods = Methods::new();
-    for (service, file) in SERVICES {
-        let source = syn::parse_file(&read(&format!("mythos-core/src/{file}"))).unwrap();
-        for item in source.items {
-            let syn::Item::Impl(block) = item else { continue };
-            let syn::Type::Path(of) = &*block.self_ty else { continue };
-            if block.trait_.is_some() || !of.path.is_ident(service) {
-                continue;
-            }
-            for item in block.items {
-                if let syn::ImplItem::Fn(function) = item
-                    && matches!(function.vis, syn::Visibility::Public(_))
-                {
-                    methods.entry((*service).to_owned()).or_default().insert(function.sig.ident.to_string());
-                }
-            }
+    for (service, place) in SERVICES {
+        for source in sources(&root.join(place)) {
+            let found = public_methods(service, &source);
+            methods.entry((*service).to_owned()).or_default().extend(found);
         }
     }
     for (service, method, _) in SPELLED_OTHERWISE {
         assert!(methods.get_mut(*service).unwrap().remove(*method), "{service}.{method} is gone");
+    }
+    methods
+}
+
+/// The public methods in the `impl` blocks of a service in one source.
+fn public_methods(service: &str, source: &str) -> Vec<String> {
+    let mut methods = Vec::new();
+    for item in syn::parse_file(source).unwrap().items {
+        let syn::Item::Impl(block) = item else { continue };
+        let syn::Type::Path(of) = &*block.self_ty else { continue };
+        if block.trait_.is_some() || !of.path.is_ident(service) {
+            continue;
+        }
+        for item in block.items {
+            if let syn::ImplItem::Fn(function) = item
+                && matches!(function.vis, syn::Visibility::Public(_))
+            {
+                methods.push(function.sig.ident.to_string());
+            }
+        }
     }
     methods
 }

@@ -400,7 +400,7 @@ mod tests {
         let (here, there) = (CodexId::new("here").unwrap(), CodexId::new("there").unwrap());
         let root = Digest::of(b"root");
         let mut entry = RestoredEntry {
-            entry: OperationId::from_name("e").into(),
+            entry: EntryId::from_uuid(OperationId::from_name("e").as_uuid()),
             ritual: RitualId::new("r").unwrap(),
             sequence: 1,
             symbolic_signature_hash: Digest::of(b"signature"),

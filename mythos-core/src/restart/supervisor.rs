@@ -14,7 +14,7 @@ use super::{
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ritual::{RestoredRitual, RitualCompressionCache, RitualFilter};
+use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
 use crate::store::{
@@ -447,7 +447,7 @@ impl Supervisor {
             Which::OlderThan { sequence } => {
                 let before = match sequence {
                     Some(sequence) => Some(sequence),
-                    None => self.newest_sequence(assistant, ritual)?,
+                    None => self.rituals.newest_sequence(assistant, ritual)?,
                 };
                 let found = self.rituals.latest_verifiable(assistant, ritual, before);
                 found.map(|found| found.map(|found| found.restored))
@@ -461,7 +461,7 @@ impl Supervisor {
             Ok(None) => (None, Reason::shortened("no verifiable entry")),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
                 let sequence = match which {
-                    Which::Latest => self.newest_sequence(assistant, ritual)?,
+                    Which::Latest => self.rituals.newest_sequence(assistant, ritual)?,
                     Which::OlderThan { .. } => None,
                 };
                 (sequence, Reason::shortened(&error.to_string()))
@@ -469,24 +469,6 @@ impl Supervisor {
             Err(error) => return Err(error),
         };
         Ok((Answer::NotRestored { sequence, reason }, None))
-    }
-
-    /// The sequence of the newest entry, also if it is damaged; `None` if not even that can be read.
-    fn newest_sequence(
-        &self,
-        assistant: &AssistantId,
-        ritual: &crate::types::RitualId,
-    ) -> Result<Option<u64>> {
-        let filter = RitualFilter {
-            assistant: Some(assistant.clone()),
-            ritual: Some(ritual.clone()),
-            ..RitualFilter::default()
-        };
-        match self.rituals.list(&filter, None, 1) {
-            Ok(page) => Ok(page.items.first().map(|entry| entry.sequence)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     fn align(&self, codex: CodexId, entry: &RestoredEntry) -> Result<Answer> {

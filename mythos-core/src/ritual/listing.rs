@@ -343,6 +343,16 @@ impl RitualCompressionCache {
         }
     }
 
+    /// The position of the newest entry, also if it is damaged: the head tells it, and so do the names of cells. `None` if
+    /// there is no trace of one.
+    pub(crate) fn newest_sequence(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<u64>> {
+        let owner = self.owner(assistant, ritual);
+        let snapshot = self.snapshot(&owner, vec![Kind::Block.before(None, 1)])?;
+        let told = snapshot.head.and_then(Result::ok).and_then(|head| head.newest.first().copied());
+        let cells = snapshot.cells.iter().flatten();
+        Ok(cells.filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).chain(told).max())
+    }
+
     /// The entries that cards tell of.
     pub(super) fn entries(&self, head: &RitualHead, cards: &[Card]) -> Result<Vec<Result<CompressedRitual>>> {
         let intents: Vec<Result<SymbolicIntent>> = self.intents(head, cards)?;

@@ -355,9 +355,13 @@ impl RitualHead {
         Salt::from_bytes(salt)
     }
 
-    /// Whether the payload of `card` is stored whole.
+    /// Whether the payload of `card` is stored whole. Entries that the head knows nothing of were, when they were saved.
     pub(crate) fn has_whole(&self, card: &Card) -> bool {
-        card.whole.is_some_and(|whole| whole.stays) || self.newest.contains(&card.sequence)
+        card.whole.is_some_and(|whole| {
+            whole.stays
+                || self.newest.contains(&card.sequence)
+                || self.newest.first().is_none_or(|newest| card.sequence > *newest)
+        })
     }
 
     /// How the payload of `card` is stored.

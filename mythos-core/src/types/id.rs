@@ -160,19 +160,6 @@ macro_rules! uuid_id {
                 Ok(Self(uuid))
             }
         }
-
-        impl $name {
-            /// The id of the record that stands for it: the UUID, and for tenants but the default one the first 8 bytes of
-            /// a hash of the tenant behind it. So time order is kept, and no tenant's ids are in another's way.
-            pub(crate) fn record_id(&self, tenant: &TenantId) -> RecordId {
-                let mut bytes = self.0.into_bytes().to_vec();
-                if *tenant != TenantId::default() {
-                    let hash = DomainHasher::new("mythos 2026 tenant v1").field(tenant.as_str().as_bytes()).finish();
-                    bytes.extend_from_slice(&hash.as_bytes()[..8]);
-                }
-                RecordId::from_short(&bytes)
-            }
-        }
     };
 }
 
@@ -234,6 +221,17 @@ impl OperationId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The id of the record that stands for it: the UUID, and for tenants but the default one the first 8 bytes of
+    /// a hash of the tenant behind it. So time order is kept, and no tenant's ids are in another's way.
+    pub(crate) fn record_id(&self, tenant: &TenantId) -> RecordId {
+        let mut bytes = self.0.into_bytes().to_vec();
+        if *tenant != TenantId::default() {
+            let hash = DomainHasher::new("mythos 2026 tenant v1").field(tenant.as_str().as_bytes()).finish();
+            bytes.extend_from_slice(&hash.as_bytes()[..8]);
+        }
+        RecordId::from_short(&bytes)
     }
 }
 

@@ -5,17 +5,46 @@
 use std::sync::Arc;
 
 use mythos_core::Mythos;
+use mythos_core::ritual::RitualOptions;
 use mythos_core::store::{
     Answer, Batch, Cell, Expect, MemoryStore, Names, Owner, Query, Read, Record, RecordOp, Store, Table,
 };
 use mythos_core::types::{Runtime, TenantId};
 use serde_json::{Map, Value};
 
-/// A store in memory and the services on it.
+/// A store in memory and the services on it, which keep no state in memory: what is damaged is read.
 pub(crate) fn in_memory() -> (Arc<MemoryStore>, Mythos) {
     let store = Arc::new(MemoryStore::new());
-    let mythos = Mythos::with_store(store.clone(), Runtime::system());
+    let mythos = without_memory(Mythos::with_store(store.clone(), Runtime::system()));
     (store, mythos)
+}
+
+/// The same services without a memory of newest states, so that every restore reads the store.
+pub(crate) fn without_memory(mythos: Mythos) -> Mythos {
+    mythos.with_rituals(RitualOptions { hot_bytes: 0, ..RitualOptions::default() })
+}
+
+/// The kinds of a ritual's cells: the first byte of their names, behind which stand 8 bytes of a position.
+pub(crate) const BLOCK: u8 = b'e';
+pub(crate) const INTENT: u8 = b'i';
+pub(crate) const OPERATION: u8 = b'o';
+pub(crate) const PATCH: u8 = b'p';
+pub(crate) const WHOLE: u8 = b'w';
+
+/// The cells of a kind, in the order of the entries.
+pub(crate) fn cells_of(store: &dyn Store, owner: &Owner, kind: u8) -> Vec<Cell> {
+    let mut cells = cells(store, owner);
+    cells.retain(|cell| cell.name.as_bytes()[0] == kind);
+    cells
+}
+
+/// The cell of a kind for the entry at a position.
+pub(crate) fn cell_at(store: &dyn Store, owner: &Owner, kind: u8, sequence: u64) -> Cell {
+    let place = sequence.to_be_bytes();
+    let mut cells = cells_of(store, owner, kind);
+    cells.retain(|cell| cell.name.as_bytes()[1..9] == place);
+    assert_eq!(cells.len(), 1, "cell {} of entry {sequence}", char::from(kind));
+    cells.remove(0)
 }
 
 /// All records of a table.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::restart::{Backoff, Jitter, RestartPolicy, RestartPolicyOptions, RestartWindow};
-use crate::types::{CodexId, Digest, RitualId};
+use crate::types::{CodexId, Digest, EntryId, RitualId};
 
 mod cases;
 mod properties;
@@ -30,7 +30,7 @@ fn options() -> RestartPolicyOptions {
 
 fn entry(sequence: u64) -> RestoredEntry {
     RestoredEntry {
-        entry: OperationId::from_name(&sequence.to_string()).into(),
+        entry: EntryId::from_uuid(OperationId::from_name(&sequence.to_string()).as_uuid()),
         ritual: RitualId::new("audit").unwrap(),
         sequence,
         symbolic_signature_hash: Digest::of(b"signature"),
