@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::MAX_PAYLOAD_BYTES;
 use crate::error::{Error, Result};
 use crate::seal::KeyId;
 use crate::types::{Commitment, EntryId, OperationId, Salt, Timestamp};
@@ -14,6 +15,9 @@ pub(crate) const MAX_CARDS: usize = 64;
 
 /// The longest patch that stands in its card; a longer one has a cell of its own, so that a listing reads little.
 pub(crate) const MAX_INLINE_PATCH: usize = 1024;
+
+/// More than is ever stored of a payload: a card that says more is damaged, and no sum of what cards say overflows.
+const MAX_STORED_BYTES: u64 = 2 * MAX_PAYLOAD_BYTES as u64;
 
 const FORMAT: u8 = 1;
 
@@ -215,6 +219,11 @@ pub(crate) fn read_block(bytes: &[u8]) -> Result<(Salt, Vec<Card>)> {
         let intent = at(card.intent)
             .map(|index| wire.intents.get(index).ok_or_else(|| damaged("an intent is missing")));
         let key = at(card.key).map(|index| wire.keys.get(index).ok_or_else(|| damaged("a key is missing")));
+        let whole_bytes = card.whole.map_or(0, |whole| whole.stored_bytes);
+        let patch_bytes = card.patch.as_ref().map_or(0, Patch::stored_bytes);
+        if card.raw_bytes > MAX_PAYLOAD_BYTES as u64 || whole_bytes.max(patch_bytes) > MAX_STORED_BYTES {
+            return Err(damaged("a payload is longer than any"));
+        }
         let millionths =
             |value: u32| if value <= 1_000_000 { Ok(value) } else { Err(damaged("a score exceeds 1")) };
         cards.push(Card {
@@ -251,13 +260,13 @@ pub(crate) mod tests {
             parent in prop_oneof![Just(Parent::Neighbour), Just(Parent::None), any::<u64>().prop_map(Parent::Sequence), any::<[u8; 16]>().prop_map(Parent::Entry)],
             bytes in any::<([u8; 8], [u8; 32], [u8; 16])>(),
             time in 0_i64..4_000_000_000_000_000,
-            numbers in (any::<u64>(), 0_u32..=1_000_000, 0_u32..=1_000_000),
+            numbers in (0..=MAX_PAYLOAD_BYTES as u64, 0_u32..=1_000_000, 0_u32..=1_000_000),
             intent in prop::option::of(prop_oneof![Just([1; 16]), Just([2; 16])]),
             key in prop::option::of(prop_oneof![Just("a"), Just("b")]),
-            whole in prop::option::of((any::<u32>(), any::<u64>(), any::<[bool; 3]>(), any::<u32>())),
+            whole in prop::option::of((any::<u32>(), 0..=MAX_STORED_BYTES, any::<[bool; 3]>(), any::<u32>())),
             patch in prop::option::of(prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..50).prop_map(Patch::Inline),
-                any::<(u32, u64)>().prop_map(|(revision, stored_bytes)| Patch::Cell { revision, stored_bytes }),
+                (any::<u32>(), 0..=MAX_STORED_BYTES).prop_map(|(revision, stored_bytes)| Patch::Cell { revision, stored_bytes }),
             ]),
         ) -> Card {
             Card {
@@ -292,8 +301,33 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_ordinary_card_takes_little_room() {
-        let card = |sequence: u64| Card {
+    fn lengths_that_no_payload_has_are_refused() {
+        let lies: [fn(&mut Card); 3] = [
+            |card| card.raw_bytes = MAX_PAYLOAD_BYTES as u64 + 1,
+            |card| card.patch = Some(Patch::Cell { revision: 1, stored_bytes: MAX_STORED_BYTES + 1 }),
+            |card| {
+                let stored_bytes = u64::MAX;
+                let (is_compressed, is_compacted, stays) = (true, false, true);
+                card.whole = Some(Whole {
+                    revision: 1,
+                    stored_bytes,
+                    is_compressed,
+                    is_compacted,
+                    dictionary: 0,
+                    stays,
+                });
+            },
+        ];
+        for lie in lies {
+            let mut card = ordinary_card(1);
+            lie(&mut card);
+            let block = write_block(&SEED, &[card]).unwrap();
+            assert_eq!(read_block(&block).unwrap_err().kind(), crate::ErrorKind::Corrupt);
+        }
+    }
+
+    fn ordinary_card(sequence: u64) -> Card {
+        Card {
             sequence,
             parent: Parent::Neighbour,
             operation: [7; 8],
@@ -308,8 +342,12 @@ pub(crate) mod tests {
             key: None,
             whole: None,
             patch: Some(Patch::Inline(vec![7; 6])),
-        };
-        let cards: Vec<Card> = (1..=64).map(card).collect();
+        }
+    }
+
+    #[test]
+    fn an_ordinary_card_takes_little_room() {
+        let cards: Vec<Card> = (1..=64).map(ordinary_card).collect();
         assert!(write_block(&SEED, &cards).unwrap().len() < 64 * 90);
     }
 }

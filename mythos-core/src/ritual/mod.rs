@@ -28,6 +28,8 @@ mod save;
 pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod training;
 

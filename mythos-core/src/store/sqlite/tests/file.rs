@@ -53,7 +53,7 @@ fn the_file_is_what_the_documentation_says() {
         ("mmap_size", 0),
         ("trusted_schema", 0),
         ("user_version", LADDER.len() as i64),
-        ("application_id", i64::from(layout::APPLICATION_ID)),
+        ("application_id", i64::from(APPLICATION_ID)),
     ] {
         assert_eq!(pragma(name), Value::Integer(value), "{name}");
     }

@@ -1,0 +1,279 @@
+//! Every stored encoding of rituals stays readable, and is still written as it was where nothing depends on zstd, whose
+//! output differs between its versions.
+//!
+//! A new encoding gets a new file, written once with `MYTHOS_WRITE_GOLDEN=1`; a file that stands is never changed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod damage;
+mod dump;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dump::{bytes, dump, golden, load};
+use mythos_core::Mythos;
+use mythos_core::ritual::{
+    CompactRituals, RitualDictionaries, RitualFilter, RitualHead, RitualOptions, SaveRitual, SymbolicIntent,
+};
+use mythos_core::seal::{KeyId, KeyRing, SecretKey};
+use mythos_core::store::{MemoryStore, Model, Record};
+use mythos_core::testing::decoders::reencode_ritual_block;
+use mythos_core::testing::simulated_runtime;
+use mythos_core::types::{Digest, OperationId, Timestamp};
+use serde_json::Value;
+
+/// The check at the end of every cell.
+const CHECK_BYTES: usize = 16;
+
+/// Rituals by assistant and name, with all of their payloads.
+type Rituals = BTreeMap<(String, String), Vec<Vec<u8>>>;
+
+/// The rituals of which no stored byte depends on zstd.
+const REPRODUCIBLE: [(&str, &str); 3] = [("ana", "raw"), ("cleo", "sealed"), ("dora", "long")];
+
+fn start() -> Timestamp {
+    "2026-11-22T08:30:00.123456Z".parse().unwrap()
+}
+
+fn key(number: u8) -> (KeyId, SecretKey) {
+    (format!("key-{number}").parse().unwrap(), SecretKey::from_bytes(&[number; 32]))
+}
+
+/// Both keys, the first of which seals.
+fn ring() -> Arc<KeyRing> {
+    let (id, secret) = key(1);
+    let ring = KeyRing::with_active(id, secret);
+    let (id, secret) = key(2);
+    ring.insert(id, secret).unwrap();
+    Arc::new(ring)
+}
+
+fn with_keys(mythos: &Mythos, ring: Arc<KeyRing>) -> Mythos {
+    mythos.clone().with_rituals(RitualOptions { keys: Some(ring), ..RitualOptions::default() })
+}
+
+/// Bytes that nothing compresses.
+fn noise(seed: usize, length: usize) -> Vec<u8> {
+    let blocks = (0..length.div_ceil(32)).map(|block| Digest::of(format!("{seed} {block}").as_bytes()));
+    let mut bytes: Vec<u8> = blocks.flat_map(|digest| *digest.as_bytes()).collect();
+    bytes.truncate(length);
+    bytes
+}
+
+fn text(step: usize) -> Vec<u8> {
+    let messages: Vec<_> =
+        (0..step).map(|number| format!(r#"{{"role":"user","content":"step {number}"}}"#)).collect();
+    format!(r#"{{"policy":"{}","messages":[{}]}}"#, "be kind; ".repeat(30), messages.join(",")).into_bytes()
+}
+
+fn ticket(number: usize) -> Vec<u8> {
+    let tail = Digest::of(number.to_string().as_bytes());
+    format!(
+        r#"{{"schema":"support.ticket/3","plan":["identify the customer","look up the order","check the policy"],"channel":"mail","language":"de","currency":"EUR","ticket":{number},"account":"{tail}"}}"#
+    )
+    .into_bytes()
+}
+
+fn save_of(assistant: &str, ritual: &str, step: usize) -> SaveRitual {
+    let intent = SymbolicIntent {
+        labels: ["golden".to_owned(), "über".to_owned()].into(),
+        procedure: Some(format!("{ritual} work")),
+        payload_format: Some("bytes".to_owned()),
+        codex: Some("rules".parse().unwrap()),
+        codex_root: Some(Digest::of(b"rules")),
+    };
+    let operation = Some(OperationId::from_name(&format!("{assistant} {ritual} {step}")));
+    let save = SaveRitual::new(assistant.parse().unwrap(), ritual.parse().unwrap());
+    SaveRitual { intent, operation, ..save }
+}
+
+/// Writes something of every encoding, and says what.
+fn write(mythos: &Mythos, advance: &dyn Fn()) -> Rituals {
+    let mut rituals = Rituals::new();
+    let mut save = |mythos: &Mythos, assistant: &str, ritual: &str, payload: Vec<u8>| {
+        advance();
+        let payloads = rituals.entry((assistant.to_owned(), ritual.to_owned())).or_default();
+        mythos.rituals().save(&save_of(assistant, ritual, payloads.len()), &payload).unwrap();
+        payloads.push(payload);
+    };
+    for (seed, length) in [(1, 200), (2, 0), (3, 3_000), (4, 3_000), (5, 300)] {
+        save(mythos, "ana", "raw", noise(seed, length));
+    }
+    (1..6).for_each(|step| save(mythos, "ana", "text", text(step)));
+    (0..40).for_each(|number| save(mythos, "bob", &format!("ticket {number}"), ticket(number)));
+    let bob = "bob".parse().unwrap();
+    assert_eq!(mythos.rituals().train(&bob).unwrap().trained, Some(1));
+    save(mythos, "bob", "ticket 40", ticket(40));
+    let ring = ring();
+    let sealing = with_keys(mythos, ring.clone());
+    (0..3).for_each(|step| save(&sealing, "cleo", "sealed", noise(step, 100)));
+    (3..5).for_each(|step| save(&sealing, "cleo", "sealed", noise(step, 2_000)));
+    ring.activate(&key(2).0).unwrap();
+    save(&sealing, "cleo", "sealed", noise(5, 100));
+    (0..70).for_each(|step| save(mythos, "dora", "long", noise(step, 24)));
+    for assistant in ["bob", "dora"] {
+        let request =
+            CompactRituals { assistant: Some(assistant.parse().unwrap()), ..CompactRituals::default() };
+        let report = mythos.rituals().compact(&request).unwrap();
+        assert!(report.skipped.is_empty() && report.next.is_none() && report.entries > 0);
+    }
+    rituals
+}
+
+fn written() -> (Value, Rituals) {
+    let store = Arc::new(MemoryStore::new());
+    let (runtime, clock) = simulated_runtime(2026, start());
+    let mythos = Mythos::with_store(store.clone(), runtime);
+    let rituals = write(&mythos, &|| {
+        clock.advance(Duration::from_secs(2));
+    });
+    (dump(&*store), rituals)
+}
+
+/// What version 1 stored.
+fn stored() -> Value {
+    golden("rituals_v1.json", || written().0)
+}
+
+/// The rows of a table in a dump.
+fn rows<'a>(dump: &'a Value, table: &str) -> &'a Vec<Value> {
+    dump[table].as_array().unwrap()
+}
+
+/// The row of one ritual.
+fn row_of<'a>(dump: &'a Value, (assistant, ritual): (&str, &str)) -> &'a Value {
+    let is_it = |row: &&Value| {
+        let body = &row["record"]["body"];
+        body["assistant"] == assistant && body["ritual"] == ritual
+    };
+    rows(dump, "ritual_heads").iter().find(is_it).unwrap()
+}
+
+/// The encoding of a stored cell, by its name and the first bytes of its frame.
+fn encoding(cell: &Value) -> &'static str {
+    const SEALED: u8 = 1;
+    let bytes = bytes(cell);
+    let frame = |raw, zstd, dictionary, sealed| match (bytes[1] & SEALED, bytes[2], bytes[3]) {
+        (SEALED, ..) => sealed,
+        (_, 0, _) => raw,
+        (_, _, 0) => zstd,
+        _ => dictionary,
+    };
+    let name = cell["name"].as_str().unwrap();
+    match u8::from_str_radix(&name[..2], 16).unwrap() {
+        b'd' => "dictionary",
+        b'e' => "block",
+        b'i' => "intent",
+        b'o' => "operation",
+        b'p' if bytes[1] & SEALED != 0 => "patch, sealed",
+        b'p' => "patch",
+        b'w' => frame("whole, raw", "whole, zstd", "whole, with dictionary", "whole, sealed"),
+        other => panic!("cell {}", char::from(other)),
+    }
+}
+
+#[test]
+fn the_golden_file_holds_every_encoding() {
+    let stored = stored();
+    let mut found = BTreeMap::<&str, usize>::new();
+    for row in rows(&stored, "ritual_heads").iter().chain(rows(&stored, "ritual_dictionaries")) {
+        for cell in row["cells"].as_array().unwrap() {
+            *found.entry(encoding(cell)).or_default() += 1;
+        }
+    }
+    let expected = [
+        "block",
+        "dictionary",
+        "intent",
+        "operation",
+        "patch",
+        "patch, sealed",
+        "whole, raw",
+        "whole, sealed",
+        "whole, with dictionary",
+        "whole, zstd",
+    ];
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected, "{found:?}");
+    assert_eq!(found["dictionary"], 2, "a dictionary is stored twice");
+    // Seventy entries, compacted, are a full block and one of six cards, in which short patches stand.
+    let long = row_of(&stored, ("dora", "long"))["cells"].as_array().unwrap();
+    assert_eq!(long.iter().filter(|cell| encoding(cell) == "block").count(), 2);
+    assert_eq!(long.iter().filter(|cell| encoding(cell) == "patch").count(), 0);
+}
+
+#[test]
+fn every_encoding_of_version_1_is_read_and_continued() {
+    let stored = stored();
+    let store = load(&stored);
+    assert_eq!(dump(&*store), stored);
+    let later = start().saturating_add(Duration::from_secs(3_600));
+    let mythos = with_keys(&Mythos::with_store(store, simulated_runtime(1, later).0), ring());
+    let rituals = mythos.rituals();
+    for ((assistant, ritual), payloads) in written().1 {
+        let filter = RitualFilter {
+            assistant: Some(assistant.parse().unwrap()),
+            ritual: Some(ritual.parse().unwrap()),
+            labels: vec!["über".to_owned()],
+            ..RitualFilter::default()
+        };
+        let mut entries = rituals.list(&filter, None, 100).unwrap().items;
+        entries.reverse();
+        assert_eq!(entries.len(), payloads.len(), "{assistant}/{ritual}");
+        for (step, (entry, payload)) in entries.iter().zip(&payloads).enumerate() {
+            assert_eq!(
+                rituals.restore(entry.entry).unwrap().payload,
+                *payload,
+                "{assistant}/{ritual} {step}"
+            );
+            // The marker of its operation is read too.
+            let again = rituals.save(&save_of(&assistant, &ritual, step), payload).unwrap();
+            assert_eq!(again.entry, entry.entry);
+        }
+        let next = rituals.save(&save_of(&assistant, &ritual, payloads.len()), b"next").unwrap();
+        assert_eq!(next.sequence, payloads.len() as u64 + 1);
+        let oldest = rituals.restore(entries[0].entry).unwrap();
+        assert_eq!(oldest.payload, payloads[0]);
+    }
+}
+
+#[test]
+fn what_does_not_depend_on_zstd_is_written_as_by_version_1() {
+    let (stored, now) = (stored(), written().0);
+    for ritual in REPRODUCIBLE {
+        assert_eq!(row_of(&now, ritual), row_of(&stored, ritual), "{ritual:?}");
+    }
+    let same_in_all = |row: &Value| -> Vec<Value> {
+        let cells = row["cells"].as_array().unwrap().iter();
+        cells.filter(|cell| matches!(encoding(cell), "intent" | "operation")).cloned().collect()
+    };
+    for (now, stored) in rows(&now, "ritual_heads").iter().zip(rows(&stored, "ritual_heads")) {
+        assert_eq!(same_in_all(now), same_in_all(stored));
+        // The signature binds the novelty score, which depends on zstd.
+        for field in ["root", "seed", "newest", "intent", "labels", "raw_bytes"] {
+            assert_eq!(now["record"]["body"][field], stored["record"]["body"][field], "{field}");
+        }
+    }
+}
+
+#[test]
+fn every_block_and_record_of_version_1_is_written_back_as_it_was_read() {
+    fn written_back<M: Model>(row: &Value) {
+        let record: Record = serde_json::from_value(row["record"].clone()).unwrap();
+        assert_eq!(M::from_record(&record).unwrap().to_body().unwrap(), record.body);
+    }
+    let stored = stored();
+    rows(&stored, "ritual_heads").iter().for_each(written_back::<RitualHead>);
+    rows(&stored, "ritual_dictionaries").iter().for_each(written_back::<RitualDictionaries>);
+    let mut blocks = 0;
+    for cell in rows(&stored, "ritual_heads").iter().flat_map(|row| row["cells"].as_array().unwrap()) {
+        if encoding(cell) == "block" {
+            let bytes = bytes(cell);
+            let body = &bytes[..bytes.len() - CHECK_BYTES];
+            assert_eq!(reencode_ritual_block(body).unwrap(), body);
+            blocks += 1;
+        }
+    }
+    assert!(blocks > 50, "{blocks}");
+}
