@@ -8,7 +8,8 @@ use super::cell::{self, Kind};
 use super::dictionaries::ActiveDictionary;
 use super::dictionary::Effort;
 use super::frame::{self, Sealing};
-use super::record::{KEYFRAME_INTERVAL, millionths};
+use super::record::millionths;
+use super::reroot::group_of;
 use super::thread::{MAX_BLOCK_BYTES, PAYLOAD, associated};
 use super::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
@@ -71,6 +72,8 @@ struct Place {
     /// The card before that, if it could be read.
     before: Option<Card>,
     dictionary: Option<ActiveDictionary>,
+    /// The entry of another ritual that a new one begins with.
+    origin: Option<EntryId>,
 }
 
 /// A payload made ready before its place is known, so that a retry does not compress again.
@@ -107,6 +110,18 @@ impl RitualCompressionCache {
     /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
+        let entry = self.save_from(save, payload, None)?;
+        self.retain_after_save(&entry);
+        Ok(entry)
+    }
+
+    /// As [`save`](Self::save); with an origin, as the first entry of a new ritual, with that as its parent.
+    pub(super) fn save_from(
+        &self,
+        save: &SaveRitual,
+        payload: &[u8],
+        origin: Option<EntryId>,
+    ) -> Result<CompressedRitual> {
         if payload.len() > MAX_PAYLOAD_BYTES {
             let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
             return Err(Error::limit("payload", message));
@@ -119,9 +134,13 @@ impl RitualCompressionCache {
         let entropy = millionths(entropy_score(payload));
         let (mut encoded, mut turn) = (None, None);
         for _ in 0..MAX_ATTEMPTS {
-            let place = self.place(save, key.as_ref().map(NamedKey::id))?;
+            let place = Place { origin, ..self.place(save, key.as_ref().map(NamedKey::id))? };
             if let Some(existing) = self.saved_before(&place, save, operation, payload)? {
                 return Ok(existing);
+            }
+            if origin.is_some() && place.expect != Expect::Absent {
+                let message = format!("ritual {} of {} is there already", save.ritual, save.assistant);
+                return Err(Error::conflict(message).with_field("ritual"));
             }
             let parent = place.newest.as_ref().and_then(|(cards, _)| cards.last());
             check_parent(save.parent, parent.map(|card| place.head.root.at(card.sequence)))?;
@@ -190,6 +209,7 @@ impl RitualCompressionCache {
             {
                 return Err(Error::corrupt("the head is not that of this ritual"));
             }
+            head.check_complete()?;
             let highest =
                 blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
             if highest.is_some_and(|highest| highest > head.sequence) {
@@ -229,7 +249,7 @@ impl RitualCompressionCache {
             cards.retain(|card| card.sequence >= first);
             (cards, revision)
         });
-        Ok(Place { owner, expect, head, newest, before, dictionary })
+        Ok(Place { owner, expect, head, newest, before, dictionary, origin: None })
     }
 
     /// The position of the first card of the block with the highest name.
@@ -261,6 +281,7 @@ impl RitualCompressionCache {
             dictionaries: std::collections::BTreeSet::new(),
             compacted: None,
             scrubbed: None,
+            copying: None,
             first_at: now,
             updated_at: now,
         })
@@ -348,11 +369,14 @@ impl RitualCompressionCache {
         encoded: Encoded,
         payload: &[u8],
     ) -> Result<Staged> {
-        let Place { owner, expect, mut head, newest, before, dictionary } = place;
+        let Place { owner, expect, mut head, newest, before, dictionary, origin } = place;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
         let parent = newest.as_ref().and_then(|(cards, _)| cards.last()).cloned();
-        let folded = self.fold(&head, parent.as_ref(), key.map(NamedKey::id), payload)?;
+        let mut folded = self.fold(&head, parent.as_ref(), key.map(NamedKey::id), payload)?;
+        if origin.is_some() {
+            folded.novelty = millionths(self.shared.meter.score(Some(payload), payload));
+        }
 
         // The new entry.
         let salt = match key {
@@ -364,7 +388,7 @@ impl RitualCompressionCache {
         let mut card = Card {
             sequence,
             parent: match &parent {
-                None => Parent::None,
+                None => origin.map_or(Parent::None, |origin| Parent::Entry(origin.as_uuid().into_bytes())),
                 Some(parent) if parent.sequence + 1 == sequence => Parent::Neighbour,
                 Some(parent) => Parent::Sequence(parent.sequence),
             },
@@ -528,7 +552,8 @@ impl RitualCompressionCache {
         /// An entry that stays whole gets a patch as its second way back only if that is cheap.
         const MIN_GAIN_OF_SPARE: u64 = 8;
         let Some(whole) = &mut card.whole else { return Ok(()) };
-        let is_keyframe = card.sequence % KEYFRAME_INTERVAL == 0;
+        // The newest of its group stays whole: no chain reaches over a group.
+        let is_keyframe = group_of(card.sequence) != group_of(head.next_sequence()?);
         let whole_bytes = whole.stored_bytes;
         let patch = patch.filter(|(patch, _)| {
             let gain = if is_keyframe { MIN_GAIN_OF_SPARE } else { 1 };
@@ -625,7 +650,8 @@ impl RitualCompressionCache {
         };
         let Some(sequence) = sequence else { return Ok(None) };
         let (entry, stored) = self.restore_with(&place.head, &place.owner, sequence)?;
-        let is_same = check_parent(save.parent, entry.parent).is_ok() && entry.intent() == save.intent;
+        let parent = place.origin.map_or(save.parent, ParentExpectation::Entry);
+        let is_same = check_parent(parent, entry.parent).is_ok() && entry.intent() == save.intent;
         if is_same && stored == payload {
             return Ok(Some(entry));
         }
