@@ -155,16 +155,22 @@ impl RitualCompressionCache {
     /// [`ErrorKind::NotFound`] if there is no such entry, or, with field `key`, if its key was destroyed;
     /// [`ErrorKind::Corrupt`] if what is stored is not what was saved.
     pub fn restore(&self, entry: EntryId) -> Result<RestoredRitual> {
-        let owner = self.place_of(entry)?;
-        let (entry, payload) = self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence()))?;
+        let (entry, payload) = self.found(entry)?;
         self.hand_out(entry, payload)
     }
 
-    /// The entry at a position, and its payload as it was saved.
-    pub(super) fn restore_at(&self, owner: &Owner, sequence: u64) -> Result<(CompressedRitual, Vec<u8>)> {
+    /// An entry, and its payload as it was saved.
+    pub(super) fn found(&self, entry: EntryId) -> Result<(CompressedRitual, Vec<u8>)> {
+        let owner = self.place_of(entry)?;
+        self.steadily_once(&owner, || self.restore_at(&owner, entry))
+    }
+
+    /// As [`found`](Self::found), in the ritual of `owner`; another may have taken its place since it was looked up.
+    pub(super) fn restore_at(&self, owner: &Owner, entry: EntryId) -> Result<(CompressedRitual, Vec<u8>)> {
+        let sequence = entry.sequence();
         let names = vec![Kind::Block.at_or_after(sequence, MAX_CHAIN), Kind::Whole.at_or_after(sequence, 1)];
         let snapshot = self.snapshot(owner, names)?;
-        let head = snapshot.head.ok_or_else(|| not_found(owner, sequence))??;
+        let head = head_for(owner, snapshot.head, entry)?;
         let [blocks, mut wholes] = two(snapshot.cells);
         let cards = self.cards_from(&head, owner, blocks, sequence)?;
         let intent = self.intents(&head, &cards[..1])?.remove(0)?;
@@ -211,7 +217,7 @@ impl RitualCompressionCache {
         self.steadily_once(&owner, || {
             let sequence = entry.sequence();
             let snapshot = self.snapshot(&owner, vec![Kind::Block.at_or_after(sequence, 1)])?;
-            let head = snapshot.head.ok_or_else(|| not_found(&owner, sequence))??;
+            let head = head_for(&owner, snapshot.head, entry)?;
             let blocks = snapshot.cells.into_iter().flatten().collect();
             let cards = self.cards_from(&head, &owner, blocks, sequence)?;
             let intent = self.intents(&head, &cards[..1])?.remove(0)?;
@@ -337,8 +343,7 @@ impl RitualCompressionCache {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such entry. Damage is not an error but a finding.
     pub fn verify(&self, entry: EntryId) -> Result<RitualVerification> {
-        let owner = self.place_of(entry)?;
-        match self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence())) {
+        match self.found(entry) {
             Ok(_) => Ok(RitualVerification { entry, verified: true, finding: None }),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 Ok(RitualVerification { entry, verified: false, finding: Some(error.to_string()) })
@@ -384,6 +389,15 @@ impl RitualCompressionCache {
 pub(super) fn is_damage(error: &Error) -> bool {
     error.kind() == ErrorKind::Corrupt
         || (error.kind() == ErrorKind::NotFound && error.field() != Some("key"))
+}
+
+/// The head of the ritual that an entry belongs to.
+fn head_for(owner: &Owner, head: Option<Result<RitualHead>>, entry: EntryId) -> Result<RitualHead> {
+    match head {
+        Some(Ok(head)) if head.root != entry.root() => Err(not_found(owner, entry.sequence())),
+        Some(head) => head,
+        None => Err(not_found(owner, entry.sequence())),
+    }
 }
 
 fn not_found(owner: &Owner, sequence: u64) -> Error {

@@ -174,6 +174,7 @@ impl RitualCompressionCache {
         let owner = self.owner(assistant, ritual);
         let head = match self.snapshot(&owner, Vec::new())?.head {
             None => return Ok(Page { items: Vec::new(), next: None }),
+            Some(Ok(head)) if head.copying.is_some() => return Ok(Page { items: Vec::new(), next: None }),
             Some(Ok(head)) => head,
             Some(Err(_)) => match self.remake_head(assistant, ritual)? {
                 Some(head) => head,
@@ -233,7 +234,8 @@ impl RitualCompressionCache {
                     let page = self.access.raw_page(query.clone())?;
                     is_last = page.next.is_none();
                     query = query.after(page.next);
-                    heads.extend(page.items.iter().filter_map(|record| RitualHead::from_record(record).ok()));
+                    let read = page.items.iter().filter_map(|record| RitualHead::from_record(record).ok());
+                    heads.extend(read.filter(|head| head.copying.is_none()));
                 }
                 let Some(head) = heads.front() else { break };
                 if runs.peek().is_some_and(|next| head.updated_at < next.key.0) {

@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::SymbolicIntent;
 use super::card::{Card, Patch, SignatureStart};
+use super::{SymbolicIntent, UnfinishedCopy};
 use crate::error::{Error, Result};
 use crate::seal::KeyId;
 use crate::store::{Field, FieldKind, Model, Owner, Schema, Table};
@@ -16,7 +16,7 @@ use crate::types::{
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// Every entry whose position is a multiple of this stays whole, so that no older one is further than so many patches
-/// from one.
+/// from one; where it was pruned, the next older one within so many positions does.
 pub const KEYFRAME_INTERVAL: u64 = 64;
 
 /// How a payload is stored.
@@ -252,6 +252,9 @@ pub struct RitualHead {
     /// What the last scrub found, if one was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrubbed: Option<Scrubbed>,
+    /// Of what it is a copy, until that is complete: until then it has no entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copying: Option<UnfinishedCopy>,
     /// When its oldest entry was saved.
     pub first_at: Timestamp,
     /// When its newest entry was saved.

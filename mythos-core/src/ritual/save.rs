@@ -8,7 +8,8 @@ use super::cell::{self, Kind};
 use super::dictionaries::ActiveDictionary;
 use super::dictionary::Effort;
 use super::frame::{self, Sealing};
-use super::record::{KEYFRAME_INTERVAL, millionths};
+use super::record::millionths;
+use super::reroot::group_of;
 use super::thread::{Block, MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
@@ -71,6 +72,8 @@ struct Place {
     /// The last position and the revision of these blocks.
     blocks: Vec<(u64, u32)>,
     dictionary: Option<ActiveDictionary>,
+    /// The entry of another ritual that a new one begins with.
+    origin: Option<EntryId>,
 }
 
 /// A payload made ready before its place is known, so that a retry does not compress again.
@@ -109,6 +112,18 @@ impl RitualCompressionCache {
     /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
+        let entry = self.save_from(save, payload, None)?;
+        self.retain_after_save(&entry);
+        Ok(entry)
+    }
+
+    /// As [`save`](Self::save); with an origin, as the first entry of a new ritual, with that as its parent.
+    pub(super) fn save_from(
+        &self,
+        save: &SaveRitual,
+        payload: &[u8],
+        origin: Option<EntryId>,
+    ) -> Result<CompressedRitual> {
         if payload.len() > MAX_PAYLOAD_BYTES {
             let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
             return Err(Error::limit("payload", message));
@@ -121,9 +136,13 @@ impl RitualCompressionCache {
         let entropy = millionths(entropy_score(payload));
         let (mut encoded, mut turn) = (None, None);
         for _ in 0..MAX_ATTEMPTS {
-            let place = self.place(save, key.as_ref().map(NamedKey::id))?;
+            let place = Place { origin, ..self.place(save, key.as_ref().map(NamedKey::id))? };
             if let Some(existing) = self.saved_before(&place, save, operation, payload)? {
                 return Ok(existing);
+            }
+            if origin.is_some() && place.expect != Expect::Absent {
+                let message = format!("ritual {} of {} is there already", save.ritual, save.assistant);
+                return Err(Error::conflict(message).with_field("ritual"));
             }
             check_parent(save.parent, place.cards.last().map(|card| place.head.root.at(card.sequence)))?;
             let number = place.dictionary.as_ref().map_or(0, |active| active.dictionary.id());
@@ -197,7 +216,8 @@ impl RitualCompressionCache {
             }
             Err(error) => return Err(error),
         };
-        let mut place = Place { owner, expect, head, cards: Vec::new(), blocks: Vec::new(), dictionary };
+        let (cards, written) = (Vec::new(), Vec::new());
+        let mut place = Place { owner, expect, head, cards, blocks: written, dictionary, origin: None };
         for block in blocks {
             match block.content {
                 Ok((_, cards)) => {
@@ -224,6 +244,7 @@ impl RitualCompressionCache {
             return if blocks.is_empty() { Ok(None) } else { Err(Error::corrupt("the head is missing")) };
         };
         let head = self.check_head(head, owner)?;
+        head.check_complete()?;
         let last = blocks.last();
         if let Some(last) = last.map(|block| block.last).filter(|last| *last > head.sequence) {
             let message = format!("an entry at position {last} is there, but its head knows nothing of it");
@@ -279,6 +300,7 @@ impl RitualCompressionCache {
             dictionaries: std::collections::BTreeSet::new(),
             compacted: None,
             scrubbed: None,
+            copying: None,
             first_at: now,
             updated_at: now,
         })
@@ -363,11 +385,14 @@ impl RitualCompressionCache {
         encoded: Encoded,
         payload: &[u8],
     ) -> Result<Staged> {
-        let Place { owner, expect, mut head, mut cards, blocks, dictionary } = place;
+        let Place { owner, expect, mut head, mut cards, blocks, dictionary, origin } = place;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
         let parent = cards.last().map(|card| (card.sequence, card.created_at));
         let mut folded = self.fold(&head, cards.last(), key.map(NamedKey::id), payload)?;
+        if origin.is_some() {
+            folded.novelty = millionths(self.shared.meter.score(Some(payload), payload));
+        }
         if parent.is_some_and(|(parent, _)| parent + 1 != sequence) {
             // What lies between may be damaged, so that nobody could tell that this entry is the next.
             folded.patch = None;
@@ -383,7 +408,7 @@ impl RitualCompressionCache {
         let mut card = Card {
             sequence,
             parent: match parent {
-                None => Parent::None,
+                None => origin.map_or(Parent::None, |origin| Parent::Entry(origin.as_uuid().into_bytes())),
                 Some((parent, _)) if parent + 1 == sequence => Parent::Neighbour,
                 Some((parent, _)) => Parent::Sequence(parent),
             },
@@ -546,7 +571,8 @@ impl RitualCompressionCache {
         /// A patch that is longer saves too little to make an entry depend on another.
         const MAX_PATCH: u64 = 15;
         let Some(whole) = &mut card.whole else { return Ok(()) };
-        let is_keyframe = card.sequence % KEYFRAME_INTERVAL == 0;
+        // The newest of its group stays whole: no chain reaches over a group.
+        let is_keyframe = group_of(card.sequence) != group_of(head.next_sequence()?);
         let most = whole.stored_bytes * if is_keyframe { MAX_SPARE } else { MAX_PATCH } / 16;
         let patch = patch.filter(|(patch, _)| patch.len() as u64 <= most);
         whole.stays = is_keyframe || patch.is_none();
@@ -653,7 +679,8 @@ impl RitualCompressionCache {
             Err(error) if is_damage(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let is_same = check_parent(save.parent, entry.parent).is_ok() && entry.intent() == save.intent;
+        let parent = place.origin.map_or(save.parent, ParentExpectation::Entry);
+        let is_same = check_parent(parent, entry.parent).is_ok() && entry.intent() == save.intent;
         if is_same && stored == payload {
             return Ok(Some(entry));
         }
