@@ -11,6 +11,7 @@
 //! further than that many patches from one. What is kept beside the payload is a card of about 80 bytes, 64 to a
 //! cell once compacted; every cell ends in a digest that binds it to its place.
 
+mod account;
 mod cache;
 pub(crate) mod card;
 mod cell;
@@ -18,23 +19,30 @@ mod compact;
 mod dictionaries;
 pub(crate) mod dictionary;
 mod entropy;
+mod examine;
+mod findings;
 mod formats;
 pub(crate) mod frame;
+mod guard;
 mod intent;
 mod listing;
 mod novelty;
 mod record;
 mod save;
+mod scrub;
 pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
 mod thread;
 mod training;
+mod verify;
+mod walk;
 
-pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
+pub use cache::{RestoredRitual, RitualCompressionCache, SkippedEntry, VerifiableRitual};
 pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
 pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary, TrainingReport};
 pub use entropy::entropy_score;
+pub use findings::{RitualPart, ScrubFinding, ScrubReport, ScrubRituals, SequenceRange};
 pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
 pub use listing::{RitualFilter, RitualHeadFilter};
@@ -46,3 +54,4 @@ pub use record::{
 pub use save::{ParentExpectation, SaveRitual};
 pub use shared::RitualOptions;
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};
+pub use verify::RitualVerification;
