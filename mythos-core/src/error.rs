@@ -95,6 +95,7 @@ struct Inner {
     message: String,
     field: Option<String>,
     operation: Option<String>,
+    digests: Option<(String, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -124,6 +125,18 @@ impl Error {
         self.0.operation.as_deref()
     }
 
+    /// The digest that was expected, for an [`ErrorKind::Corrupt`] that compared two, as text.
+    #[must_use]
+    pub fn expected(&self) -> Option<&str> {
+        self.0.digests.as_ref().map(|(expected, _)| expected.as_str())
+    }
+
+    /// The digest that was found instead of the [expected](Self::expected) one, as text.
+    #[must_use]
+    pub fn found(&self) -> Option<&str> {
+        self.0.digests.as_ref().map(|(_, found)| found.as_str())
+    }
+
     /// An [`ErrorKind::Unavailable`], for what a host supplies itself: a source of keys, or of random bytes.
     ///
     /// ```
@@ -136,7 +149,14 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), field: None, operation: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            field: None,
+            operation: None,
+            digests: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -157,6 +177,17 @@ impl Error {
 
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Corrupt, message)
+    }
+
+    /// An [`ErrorKind::Corrupt`] of two digests that should be one: `what: expected …, found …`.
+    pub(crate) fn mismatch(
+        what: impl fmt::Display,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        let mut error = Self::corrupt(format!("{what}: expected {expected}, found {found}"));
+        error.0.digests = Some((expected.to_string(), found.to_string()));
+        error
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {

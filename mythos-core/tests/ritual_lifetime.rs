@@ -571,14 +571,14 @@ fn with_keys(store: &Arc<MemoryStore>, keys: &Arc<KeyRing>) -> RitualCompression
 fn no_chain_crosses_a_key_after_pruning() {
     let store = Arc::new(MemoryStore::new());
     let keys = Arc::new(KeyRing::new());
-    keys.insert("old".parse().unwrap(), SecretKey::from_bytes([1; 32])).unwrap();
+    keys.insert("old".parse().unwrap(), SecretKey::from_bytes(&[1; 32])).unwrap();
     keys.activate(&"old".parse().unwrap()).unwrap();
     let rituals = with_keys(&store, &keys);
     let save = SaveRitual::new(ana(), refund());
     let mut model = Payloads::new();
     for step in 1..=40 {
         if step == 21 {
-            keys.insert("new".parse().unwrap(), SecretKey::from_bytes([2; 32])).unwrap();
+            keys.insert("new".parse().unwrap(), SecretKey::from_bytes(&[2; 32])).unwrap();
             keys.activate(&"new".parse().unwrap()).unwrap();
         }
         model.insert(rituals.save(&save, &state(step)).unwrap().entry, state(step));

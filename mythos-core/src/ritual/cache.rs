@@ -51,17 +51,6 @@ pub struct RestoredRitual {
     pub format: Option<String>,
 }
 
-/// What the verification of one entry found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RitualVerification {
-    /// The entry.
-    pub entry: EntryId,
-    /// Whether everything agrees: card, signature, frame, payload.
-    pub verified: bool,
-    /// What does not, with the expected and the found digest.
-    pub finding: Option<String>,
-}
-
 /// The newest entry that verifies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiableRitual {
@@ -338,20 +327,6 @@ impl RitualCompressionCache {
         Ok((entry, payload))
     }
 
-    /// Verifies one entry: its card, its signature, its frames and its payload against their digests.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such entry. Damage is not an error but a finding.
-    pub fn verify(&self, entry: EntryId) -> Result<RitualVerification> {
-        match self.found(entry) {
-            Ok(_) => Ok(RitualVerification { entry, verified: true, finding: None }),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                Ok(RitualVerification { entry, verified: false, finding: Some(error.to_string()) })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// Where the ritual of an entry is.
     pub(super) fn place_of(&self, entry: EntryId) -> Result<Owner> {
         let root = entry.root();
@@ -363,9 +338,10 @@ impl RitualCompressionCache {
         let page = self.access.raw_page(query)?;
         let missing = || Error::not_found(format!("there is no ritual entry {entry}"));
         let record = page.items.first().ok_or_else(missing)?;
-        let head = RitualHead::from_record(record)?;
-        let owner = head.cells();
-        self.shared.places.insert(key, owner.clone());
+        let owner = Owner { tenant: self.access.tenant().clone(), table: RitualHead::TABLE, id: record.id };
+        if RitualHead::from_record(record).is_ok() {
+            self.shared.places.insert(key, owner.clone());
+        }
         Ok(owner)
     }
 
@@ -377,7 +353,7 @@ impl RitualCompressionCache {
     }
 
     /// As [`steadily`](Self::steadily), but looks at the head's version only after something was found wrong.
-    fn steadily_once<T>(&self, owner: &Owner, read: impl Fn() -> Result<T>) -> Result<T> {
+    pub(super) fn steadily_once<T>(&self, owner: &Owner, read: impl Fn() -> Result<T>) -> Result<T> {
         match read() {
             Err(error) if is_damage(&error) => self.steadily(owner, read),
             result => result,
@@ -400,7 +376,7 @@ fn head_for(owner: &Owner, head: Option<Result<RitualHead>>, entry: EntryId) -> 
     }
 }
 
-fn not_found(owner: &Owner, sequence: u64) -> Error {
+pub(super) fn not_found(owner: &Owner, sequence: u64) -> Error {
     Error::not_found(format!("there is no entry {sequence} in the ritual at {owner}"))
 }
 

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::card::Card;
-use super::cell::{self, Kind};
+use super::cell::{self, Kind, hexadecimal};
 use super::compact::{MAX_TRIES, Spending, is_local};
 use super::reroot::{Descent, Form, first_of};
-use super::save::{hexadecimal, revision};
+use super::save::revision;
 use super::thread::{MAX_BLOCK_BYTES, PAYLOAD};
 use super::{
     CompressedRitual, ParentExpectation, RitualBudget, RitualCompressionCache, RitualHead, SaveRitual,
@@ -290,6 +290,7 @@ impl RitualCompressionCache {
             let salt = key.as_ref().map(|_| self.access.runtime().salt()).transpose()?;
             let mut next = Card {
                 operation: [0; 8],
+                is_marked: false,
                 key: key.as_ref().map(|key| key.id().clone()),
                 commitment: Commitment::to(
                     PAYLOAD,

@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::cell::{self, Kind};
 use super::dictionary::{self, Dictionary, DictionaryKind};
 use super::frame::{self, Sealing};
+use super::guard;
 use super::training::{self, TrainingOptions};
 use super::{CompressedRitual, RitualCompressionCache, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Associated, KeyId, NamedKey};
 use crate::store::access::{self, MAX_ATTEMPTS};
 use crate::store::{
-    Answer, Batch, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read, Schema,
-    Table,
+    Answer, Batch, Cell, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read,
+    Record, Schema, Table,
 };
 use crate::types::{AssistantId, DomainHasher, RecordId, TenantId, Timestamp, Version};
 
 /// How often a dictionary is stored: damage to one frame must not take every state along.
-const COPIES: u32 = 2;
+pub(super) const COPIES: u32 = 2;
 
 /// The most rituals whose states one training looks at, the newest.
 const MAX_SAMPLED_RITUALS: u32 = 512;
@@ -79,10 +81,18 @@ impl Model for RitualDictionaries {
         indexes: &[&["tenant", "updated_at"]],
         owns_cells: true,
     });
+
+    fn to_body(&self) -> Result<Map<String, Value>> {
+        guard::close(Self::TABLE, &Self::record_id(&self.tenant, &self.assistant), self)
+    }
+
+    fn from_record(record: &Record) -> Result<Self> {
+        guard::open(Self::TABLE, record)
+    }
 }
 
 impl RitualDictionaries {
-    fn record_id(tenant: &TenantId, assistant: &AssistantId) -> RecordId {
+    pub(super) fn record_id(tenant: &TenantId, assistant: &AssistantId) -> RecordId {
         let id: [u8; 16] = DomainHasher::new("mythos 2026 ritual dictionaries v1")
             .field(tenant.as_str().as_bytes())
             .field(assistant.as_str().as_bytes())
@@ -90,7 +100,7 @@ impl RitualDictionaries {
         RecordId::from_short(&id)
     }
 
-    fn owner(tenant: &TenantId, assistant: &AssistantId) -> Owner {
+    pub(super) fn owner(tenant: &TenantId, assistant: &AssistantId) -> Owner {
         Owner { tenant: tenant.clone(), table: Self::TABLE, id: Self::record_id(tenant, assistant) }
     }
 }
@@ -348,11 +358,7 @@ impl RitualCompressionCache {
             let (mut cells, _) =
                 self.access.cells(owner.clone(), Names::one(name), super::thread::MAX_BLOCK_BYTES)?;
             let Some(cell) = cells.pop() else { continue };
-            let opened = cell::open(&owner, &name, &cell.bytes).and_then(|body| {
-                let expected = key.as_ref().map(|key| (key, self.associated(assistant, number)));
-                let opened = frame::open(body.to_vec(), expected)?;
-                Dictionary::new(number, dictionary::unpack(opened.content())?)
-            });
+            let opened = self.open_dictionary(assistant, number, key.as_ref(), &cell);
             match opened {
                 Ok(dictionary) => {
                     let dictionary = Arc::new(dictionary);
@@ -366,6 +372,21 @@ impl RitualCompressionCache {
         Err(failed
             .unwrap_or_else(missing)
             .while_doing(format_args!("read dictionary {number} of {assistant}")))
+    }
+
+    /// Reads a copy of a dictionary from its cell.
+    pub(super) fn open_dictionary(
+        &self,
+        assistant: &AssistantId,
+        number: u32,
+        key: Option<&NamedKey>,
+        cell: &Cell,
+    ) -> Result<Dictionary> {
+        let owner = RitualDictionaries::owner(self.access.tenant(), assistant);
+        let body = cell::open(&owner, &cell.name, &cell.bytes)?;
+        let expected = key.map(|key| (key, self.associated(assistant, number)));
+        let opened = frame::open(body.to_vec(), expected)?;
+        Dictionary::new(number, dictionary::unpack(opened.content())?)
     }
 
     /// The key that new payloads are sealed under.

@@ -64,9 +64,7 @@ impl RitualHead {
     /// Whether the last recorded scrub saw the entry at `sequence` and found it sound.
     #[must_use]
     pub fn is_verified(&self, sequence: u64) -> bool {
-        self.scrubbed
-            .as_ref()
-            .is_some_and(|scrubbed| sequence <= scrubbed.sequence && !scrubbed.damaged.contains(&sequence))
+        self.scrubbed.as_ref().is_some_and(|scrubbed| scrubbed.is_sound(sequence))
     }
 }
 

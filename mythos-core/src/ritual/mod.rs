@@ -12,6 +12,7 @@
 //! a pruned entry is stored anew in the same commit. What is kept beside the payload is a card of about 80 bytes, 64 to a
 //! cell once compacted; every cell ends in a digest that binds it to its place.
 
+mod account;
 mod cache;
 pub(crate) mod card;
 mod cell;
@@ -21,8 +22,11 @@ mod delete;
 mod dictionaries;
 pub(crate) mod dictionary;
 mod entropy;
+mod examine;
+mod findings;
 mod formats;
 pub(crate) mod frame;
+mod guard;
 mod intent;
 mod listing;
 mod novelty;
@@ -32,6 +36,7 @@ mod record;
 mod reroot;
 mod retention;
 mod save;
+mod scrub;
 pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
@@ -39,13 +44,16 @@ mod stall;
 mod tests;
 mod thread;
 mod training;
+mod verify;
+mod walk;
 
-pub use cache::{RestoredRitual, RitualCompressionCache, RitualVerification, SkippedEntry, VerifiableRitual};
+pub use cache::{RestoredRitual, RitualCompressionCache, SkippedEntry, VerifiableRitual};
 pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
 pub use copy::{CopyReport, CopyRitual, ForkRitual, UnfinishedCopy};
 pub use delete::DeletionReport;
 pub use dictionaries::{MIN_TRAINING_STATES, RitualDictionaries, RitualDictionary, TrainingReport};
 pub use entropy::entropy_score;
+pub use findings::{RitualPart, ScrubFinding, ScrubReport, ScrubRituals, SequenceRange};
 pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
 pub use listing::{RitualFilter, RitualHeadFilter};
@@ -59,3 +67,4 @@ pub use retention::{RETENTION_INTERVAL, RetentionPolicy, RetentionStatus, Ritual
 pub use save::{ParentExpectation, SaveRitual};
 pub use shared::RitualOptions;
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};
+pub use verify::RitualVerification;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::is_damage;
 use super::card::{self, Card, Parent, Patch, Whole};
-use super::cell::{self, Kind};
+use super::cell::{self, Kind, hexadecimal};
 use super::dictionaries::ActiveDictionary;
 use super::dictionary::Effort;
 use super::frame::{self, Sealing};
@@ -413,6 +413,7 @@ impl RitualCompressionCache {
                 Some((parent, _)) => Parent::Sequence(parent),
             },
             operation: Card::mark(operation),
+            is_marked: save.operation.is_some(),
             created_at: parent.map_or(now, |(_, created_at)| now.max(created_at)),
             raw_bytes: payload.len() as u64,
             commitment: Commitment::to(PAYLOAD, &salt, payload),
@@ -765,10 +766,6 @@ fn salt_in(frame: &[u8], id: &KeyId) -> Result<Salt> {
     let start = 3 + id.as_str().len() + crate::seal::NONCE_BYTES;
     let bytes = frame.get(start..).and_then(|rest| rest.first_chunk());
     bytes.copied().map(Salt::from_bytes).ok_or_else(|| Error::internal("a sealed frame has no salt"))
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {

@@ -280,9 +280,8 @@ impl RitualCompressionCache {
             return Ok(());
         }
         let (entry, expected) = (head.root.at(card.sequence), card.commitment);
-        let message =
-            format!("the payload of entry {entry} is not the signed one: expected {expected}, found {found}");
-        Err(Error::corrupt(message))
+        let what = format_args!("the payload of entry {entry} is not the signed one");
+        Err(Error::mismatch(what, expected, found))
     }
 
     /// Reads and decodes a payload that is whole; not yet checked against its card.
