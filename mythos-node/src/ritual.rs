@@ -60,7 +60,7 @@ impl NativeRituals {
 
     /// Restores the newest entry that verifies.
     #[napi]
-    pub async fn newest_verifiable(
+    pub async fn latest_verifiable(
         &self,
         assistant: Argument,
         ritual: Argument,
@@ -69,7 +69,7 @@ impl NativeRituals {
         let cache = self.cache.clone();
         run(self.lane, move || {
             let (assistant, ritual) = (assistant.parse("assistant")?, ritual.parse("ritual")?);
-            Ok(cache.newest_verifiable(&assistant, &ritual, before.parse("before")?)?)
+            Ok(cache.latest_verifiable(&assistant, &ritual, before.parse("before")?)?)
         })
         .await
     }

@@ -74,13 +74,13 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await rituals.latest('ana', 'refund'), restored);
       assert.deepEqual(await rituals.restore(saved.entry), restored);
       assert.deepEqual(await rituals.entry(saved.entry), saved);
-      assert.deepEqual(await rituals.newestVerifiable('ana', 'refund'), { restored, skipped: [] });
+      assert.deepEqual(await rituals.latestVerifiable('ana', 'refund'), { restored, skipped: [] });
       assert.deepEqual(await rituals.verify(saved.entry), { entry: saved.entry, verified: true, finding: null });
     });
 
     test('what is not there is null or NotFound', async () => {
       assert.equal(await rituals.latest('ana', 'refund'), null);
-      assert.equal(await rituals.newestVerifiable('ana', 'refund'), null);
+      assert.equal(await rituals.latestVerifiable('ana', 'refund'), null);
       const nobody = randomUUID();
       for (const method of [rituals.restore, rituals.entry, rituals.verify]) {
         await assert.rejects(method(nobody), { name: 'MythosError', code: 'NotFound' });
@@ -144,10 +144,10 @@ for (const [name, make] of PLACES) {
       const { verified, finding } = await damaged.verify(newest.entry);
       assert.equal(verified, false);
       assert.match(finding ?? '', /expected .*found/);
-      const found = await damaged.newestVerifiable('ana', 'refund');
+      const found = await damaged.latestVerifiable('ana', 'refund');
       assert.deepEqual(found?.restored, { entry: older, payload: Buffer.from('1') });
       assert.deepEqual(found.skipped.map((entry) => entry.entry), [newest.entry]);
-      assert.equal(await damaged.newestVerifiable('ana', 'refund', 1), null);
+      assert.equal(await damaged.latestVerifiable('ana', 'refund', 1), null);
       assert.deepEqual(await damaged.entry(newest.entry), newest);
     });
 

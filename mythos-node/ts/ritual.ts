@@ -166,8 +166,8 @@ export class RitualCompressionCache {
   }
 
   /** Restores the newest entry that verifies, before position `before` if given; null if none does. */
-  newestVerifiable(assistant: string, ritual: string, before?: number): Promise<VerifiableRitual | null> {
-    return call(() => this.#native.newestVerifiable(assistant, ritual, before));
+  latestVerifiable(assistant: string, ritual: string, before?: number): Promise<VerifiableRitual | null> {
+    return call(() => this.#native.latestVerifiable(assistant, ritual, before));
   }
 
   /** Lists entries, newest first: by position if one ritual of one assistant is named, otherwise by time. */

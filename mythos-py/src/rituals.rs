@@ -40,7 +40,7 @@ impl RitualCompressionCache {
 
     /// Restores the newest entry of a ritual, verified; `None` if the ritual has none.
     ///
-    /// `Corrupt` if what is stored is not what was saved; see `newest_verifiable`.
+    /// `Corrupt` if what is stored is not what was saved; see `latest_verifiable`.
     fn latest<'py>(
         &self,
         py: Python<'py>,
@@ -67,7 +67,7 @@ impl RitualCompressionCache {
     /// Restores the newest entry that verifies, before position `before` if that is given, and says which newer ones
     /// do not; `None` if none does.
     #[pyo3(signature = (assistant, ritual, *, before = None))]
-    fn newest_verifiable<'py>(
+    fn latest_verifiable<'py>(
         &self,
         py: Python<'py>,
         assistant: &Bound<'py, PyAny>,
@@ -76,7 +76,7 @@ impl RitualCompressionCache {
     ) -> PyResult<Bound<'py, PyAny>> {
         let assistant: AssistantId = convert::argument("assistant", assistant)?;
         let ritual: RitualId = convert::argument("ritual", ritual)?;
-        answer(py, || self.0.newest_verifiable(&assistant, &ritual, before))
+        answer(py, || self.0.latest_verifiable(&assistant, &ritual, before))
     }
 
     /// Lists entries that pass all of the filters, newest first: by position if assistant and ritual are named,

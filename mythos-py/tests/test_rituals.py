@@ -177,10 +177,10 @@ def test_a_damaged_cell_is_never_restored(damage: Any, tmp_path: Path) -> None:
         rituals = home.rituals()
         with pytest.raises(mythos.Corrupt, match="damaged: expected [0-9a-f]{64}, found [0-9a-f]{64}"):
             rituals.latest("ana", "refund")
-        found = shaped(rituals.newest_verifiable("ana", "refund"), VerifiableRitual)
+        found = shaped(rituals.latest_verifiable("ana", "refund"), VerifiableRitual)
         assert found["restored"]["payload"] == b"first"
         assert [skipped["sequence"] for skipped in found["skipped"]] == [2]
-        assert rituals.newest_verifiable("ana", "refund", before=1) is None
+        assert rituals.latest_verifiable("ana", "refund", before=1) is None
         damaged = found["skipped"][0]["entry"]
         assert damaged is not None
         verification = rituals.verify(damaged)

@@ -126,7 +126,7 @@ class RitualCompressionCache:
     def latest(self, assistant: str, ritual: str) -> RestoredRitual | None:
         """Restores the newest entry of a ritual, verified; `None` if the ritual has none.
 
-        `Corrupt` if what is stored is not what was saved; see `newest_verifiable`.
+        `Corrupt` if what is stored is not what was saved; see `latest_verifiable`.
         """
 
     def restore(self, entry: str) -> RestoredRitual:
@@ -135,7 +135,7 @@ class RitualCompressionCache:
     def entry(self, entry: str) -> CompressedRitual:
         """The record of one entry, without its payload."""
 
-    def newest_verifiable(self, assistant: str, ritual: str, *, before: int | None = None) -> VerifiableRitual | None:
+    def latest_verifiable(self, assistant: str, ritual: str, *, before: int | None = None) -> VerifiableRitual | None:
         """Restores the newest entry that verifies, before position `before` if that is given.
 
         Says which newer ones do not verify; `None` if none does.
