@@ -91,4 +91,36 @@ impl NativeRituals {
         let cache = self.cache.clone();
         run(self.lane, move || Ok(cache.verify(entry.parse("entry")?)?)).await
     }
+
+    /// Lists rituals by their heads.
+    #[napi]
+    pub async fn rituals(&self, filter: Argument, page: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(cache.rituals(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Trains a dictionary.
+    #[napi]
+    pub async fn train(&self, assistant: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.train(&assistant.parse("assistant")?)?)).await
+    }
+
+    /// The dictionaries of an assistant.
+    #[napi]
+    pub async fn dictionaries(&self, assistant: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.dictionaries(&assistant.parse("assistant")?)?)).await
+    }
+
+    /// Makes what is stored smaller.
+    #[napi]
+    pub async fn compact(&self, request: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.compact(&request.parse("request")?)?)).await
+    }
 }
