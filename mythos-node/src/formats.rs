@@ -39,7 +39,7 @@ impl NativeFormats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn declare(&self, declare: impl FnOnce(&mut Declared) -> std::result::Result<(), Failure>) -> Outcome {
+    fn declare(&self, declare: impl FnOnce(&mut Declared) -> Result<(), Failure>) -> Outcome {
         Outcome(declare(&mut self.lock()).map(|()| Value::Null))
     }
 }

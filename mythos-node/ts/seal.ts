@@ -79,7 +79,7 @@ export class KeyRing {
 
   /** The id of the key that new payloads are sealed under; null if they are stored unsealed. */
   active(): string | null {
-    return unwrap(this.#native.active());
+    return unwrap(this.#native.active()) ?? null;
   }
 }
 
