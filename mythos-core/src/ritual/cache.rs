@@ -98,7 +98,8 @@ impl RitualCompressionCache {
         let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
         let [blocks, mut wholes] = two(snapshot.cells);
         let Some(newest) = head.newest.first().copied() else {
-            if blocks.is_empty() {
+            // An unfinished copy has none to show yet.
+            if blocks.is_empty() || head.copying.is_some() {
                 return Ok(None);
             }
             return Err(Error::corrupt(format!(
