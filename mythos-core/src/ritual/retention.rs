@@ -185,7 +185,7 @@ impl RitualCompressionCache {
     /// Runs the policy of an assistant on a ritual that was just saved to, if its turn has come. Nothing of this is the
     /// save's to report.
     pub(super) fn retain_after_save(&self, entry: &CompressedRitual) {
-        if entry.sequence % RETENTION_INTERVAL != 0 {
+        if !entry.sequence.is_multiple_of(RETENTION_INTERVAL) {
             return;
         }
         let Ok(Some(status)) = self.retention(&entry.assistant) else { return };
