@@ -14,7 +14,7 @@ use crate::store::{Batch, Expect, Model, Names, Owner, Read};
 use crate::types::{AssistantId, RitualId};
 
 /// A ritual of up to so many entries is deleted in one commit; a longer one loses its older entries before.
-const MAX_ENTRIES_OF_A_COMMIT: u64 = 16 * KEYFRAME_INTERVAL;
+const MAX_ENTRIES_OF_A_COMMIT: u64 = 4 * KEYFRAME_INTERVAL;
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -185,7 +185,7 @@ impl RitualCompressionCache {
     /// Runs the policy of an assistant on a ritual that was just saved to, if its turn has come. Nothing of this is the
     /// save's to report.
     pub(super) fn retain_after_save(&self, entry: &CompressedRitual) {
-        if entry.sequence % RETENTION_INTERVAL != 0 {
+        if !entry.sequence.is_multiple_of(RETENTION_INTERVAL) {
             return;
         }
         let Ok(Some(status)) = self.retention(&entry.assistant) else { return };
@@ -312,7 +312,8 @@ impl RitualCompressionCache {
         Ok(cutoff.min(newest))
     }
 
-    /// The position behind the fewest oldest entries that reach both bounds; `None` if damage hides some of them.
+    /// The position of the entry behind the fewest oldest ones that reach both bounds; `None` if there is none, or damage
+    /// hides some of them.
     fn end_of_oldest(&self, head: &RitualHead, excess: Bounds) -> Result<Option<u64>> {
         let (mut seen, mut from) = (Bounds::default(), 0);
         loop {
@@ -334,13 +335,14 @@ impl RitualCompressionCache {
         }
     }
 
-    /// The position of the oldest of the newest entries that the bounds let stay, of those that can be read.
+    /// The position of the oldest of the newest entries that the bounds let stay, of those that can be read; if they let
+    /// none, one behind all.
     fn start_of_newest(&self, head: &RitualHead, policy: &RetentionPolicy) -> Result<u64> {
         let max = Bounds {
             entries: policy.max_entries.unwrap_or(u64::MAX),
             bytes: policy.max_stored_bytes.unwrap_or(u64::MAX),
         };
-        let (mut seen, mut before, mut start) = (Bounds::default(), None, 0);
+        let (mut seen, mut before, mut start) = (Bounds::default(), None, u64::MAX);
         loop {
             let names = Kind::Block.before(before, MAX_CHAIN);
             let (blocks, _) = self.access.cells(head.cells(), names, MAX_BLOCK_BYTES)?;
