@@ -91,7 +91,8 @@ fn payload(step: u8) -> Vec<u8> {
 
 #[test]
 fn an_entry_whose_card_was_changed_is_refused() {
-    let changes: [(&str, fn(&mut Card, &Card)); 10] = [
+    type Change = fn(&mut Card, &Card);
+    let changes: [(&str, Change); 10] = [
         ("sequence", |card, _| card.sequence += 7),
         ("parent", |card, _| card.parent = Parent::None),
         ("another parent", |card, _| card.parent = Parent::Entry([7; 16])),
@@ -119,7 +120,8 @@ fn an_entry_whose_card_was_changed_is_refused() {
 
 #[test]
 fn a_card_that_lies_about_where_its_payload_is_yields_that_payload_or_none() {
-    let lies: [(&str, fn(&mut Card)); 7] = [
+    type Lie = fn(&mut Card);
+    let lies: [(&str, Lie); 7] = [
         ("dictionary", |card| card.whole.as_mut().unwrap().dictionary = 9),
         ("stored bytes", |card| card.whole.as_mut().unwrap().stored_bytes = u64::MAX),
         ("revision", |card| card.whole.as_mut().unwrap().revision += 1),
