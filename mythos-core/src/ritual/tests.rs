@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::card::{self, Card, Parent, Patch};
 use super::cell::{self, Kind};
+use super::shared::Shared;
 use super::{RitualCompressionCache, RitualHead, RitualOptions, SaveRitual, SymbolicIntent};
+use crate::ErrorKind;
 use crate::seal::{KeyRing, SecretKey};
+use crate::store::access::Access;
 use crate::store::{Answer, Batch, MemoryStore, Model, Names, Owner, Read, Store};
-use crate::types::{AssistantId, Commitment, RitualId, Runtime, Salt, Timestamp};
-use crate::{ErrorKind, Mythos};
+use crate::types::{AssistantId, Commitment, RitualId, Runtime, Salt, TenantId, Timestamp};
 
 fn ana() -> AssistantId {
     "ana".parse().unwrap()
@@ -33,7 +35,8 @@ impl Forgery {
             Arc::new(ring) as Arc<dyn crate::seal::KeyProvider>
         });
         let options = RitualOptions { keys, hot_bytes: 0, ..RitualOptions::default() };
-        let rituals = Mythos::with_store(store.clone(), Runtime::system()).with_rituals(options).rituals();
+        let access = Access::new(store.clone(), Runtime::system(), TenantId::default());
+        let rituals = RitualCompressionCache::new(access, Arc::new(Shared::new(options)));
         for step in 0..3_u8 {
             let labels = [format!("label {}", step % 2)].into();
             let intent = SymbolicIntent { labels, ..SymbolicIntent::default() };
