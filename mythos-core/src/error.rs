@@ -95,6 +95,7 @@ struct Inner {
     message: String,
     field: Option<String>,
     operation: Option<String>,
+    digests: Option<(String, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -124,6 +125,18 @@ impl Error {
         self.0.operation.as_deref()
     }
 
+    /// The digest that was expected, for an [`ErrorKind::Corrupt`] that compared two, as text.
+    #[must_use]
+    pub fn expected(&self) -> Option<&str> {
+        self.0.digests.as_ref().map(|(expected, _)| expected.as_str())
+    }
+
+    /// The digest that was found instead of the [expected](Self::expected) one, as text.
+    #[must_use]
+    pub fn found(&self) -> Option<&str> {
+        self.0.digests.as_ref().map(|(_, found)| found.as_str())
+    }
+
     /// An [`ErrorKind::Unavailable`], for what a host supplies itself: a source of keys, or of random bytes.
     ///
     /// ```
@@ -136,7 +149,14 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), field: None, operation: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            field: None,
+            operation: None,
+            digests: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -159,6 +179,17 @@ impl Error {
         Self::new(ErrorKind::Corrupt, message)
     }
 
+    /// An [`ErrorKind::Corrupt`] of two digests that should be one: `what: expected …, found …`.
+    pub(crate) fn mismatch(
+        what: impl fmt::Display,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        let mut error = Self::corrupt(format!("{what}: expected {expected}, found {found}"));
+        error.0.digests = Some((expected.to_string(), found.to_string()));
+        error
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -176,8 +207,12 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+    pub(crate) fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.caused_by(Box::new(source))
+    }
+
+    pub(crate) fn caused_by(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source);
         self
     }
 

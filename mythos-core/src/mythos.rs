@@ -8,7 +8,9 @@ use crate::codex::{CodexHead, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
 use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
 use crate::ritual::shared::Shared;
-use crate::ritual::{RitualCompressionCache, RitualDictionaries, RitualHead, RitualOptions};
+use crate::ritual::{
+    RitualBudget, RitualCompressionCache, RitualDictionaries, RitualHead, RitualOptions, RitualRetention,
+};
 use crate::store::access::Access;
 use crate::store::operation::Operation;
 use crate::store::{Budget, Maintained, MemoryStore, Model, Store, Table};
@@ -20,6 +22,7 @@ use crate::types::{Runtime, TenantId};
 pub const TABLES: &[Table] = &[
     RitualHead::TABLE,
     RitualDictionaries::TABLE,
+    RitualRetention::TABLE,
     SymbolProof::TABLE,
     CodexHead::TABLE,
     Deployment::TABLE,
@@ -137,11 +140,15 @@ impl Mythos {
         Ok(())
     }
 
-    /// Lets the store do housekeeping within `budget`.
+    /// Prunes what the [retention](RitualCompressionCache::set_retention) of this tenant's assistants does not keep, and
+    /// lets the store do housekeeping, each within `budget`. Repeat it until [`done`](Maintained::done).
     ///
     /// # Errors
     /// Those of the store.
     pub fn maintain(&self, budget: Budget) -> Result<Maintained> {
-        Ok(self.access.store().maintain(budget)?)
+        let pruning = RitualBudget { max_bytes: budget.max_bytes.max(1), max_milliseconds: None };
+        let is_pruned = self.rituals().retain_all(pruning)?;
+        let maintained = self.access.store().maintain(budget)?;
+        Ok(Maintained { done: maintained.done && is_pruned, ..maintained })
     }
 }

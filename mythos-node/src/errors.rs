@@ -20,7 +20,7 @@ pub(crate) struct Failure {
     message: String,
     field: Option<String>,
     operation: Option<String>,
-    /// What a host's store threw.
+    /// What a host's store, key provider or upcast threw.
     cause: Option<Box<napi::Error>>,
 }
 
@@ -78,7 +78,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The exception of a host's store that `error` comes from.
+/// The exception of a host's object that `error` comes from.
 fn thrown(error: &(dyn StdError + 'static)) -> Option<napi::Error> {
     let mut source = Some(error);
     while let Some(error) = source {

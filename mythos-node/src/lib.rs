@@ -8,7 +8,10 @@
 //! - `errors`: what a call gives back, an answer or a failure,
 //! - `calls`: where calls of the core run,
 //! - `callback`: calls into JavaScript from there,
+//! - `host`: what all objects that a host brings have in common,
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
+//! - `keys`: the same of key providers, `formats` of the formats of payloads,
+//! - `scores`: what can be told of entries by themselves,
 //! - `mythos`, `ritual`, `codex` and `restart`: the services,
 //! - `page`: which part of a listing,
 //! - `testing`: the conformance cases for stores.
@@ -21,10 +24,14 @@ mod calls;
 mod codex;
 mod convert;
 mod errors;
+mod formats;
+mod host;
+mod keys;
 mod mythos;
 mod page;
 mod restart;
 mod ritual;
+mod scores;
 mod store;
 mod testing;
 mod value;

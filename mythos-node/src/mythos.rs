@@ -1,5 +1,6 @@
 //! The entrance.
 
+use mythos_core::ritual::RitualOptions;
 use mythos_core::types::Runtime;
 use mythos_core::{Mythos, TABLES};
 use napi_derive::napi;
@@ -8,6 +9,8 @@ use crate::calls::{Lane, open, run};
 use crate::codex::NativeCodices;
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
+use crate::formats::NativeFormats;
+use crate::keys::NativeKeys;
 use crate::restart::NativeDeployments;
 use crate::ritual::NativeRituals;
 use crate::store::{NativeSqliteStore, NativeStore, SqliteOpening};
@@ -59,6 +62,28 @@ impl NativeMythos {
     pub fn tenant(&self, tenant: Argument) -> Outcome<NativeMythos> {
         let tenant = tenant.parse("tenant");
         Outcome(tenant.map(|tenant| Self { mythos: self.mythos.tenant(tenant), lane: self.lane }))
+    }
+
+    /// The same store with other options for its rituals.
+    #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
+    #[napi]
+    pub fn with_rituals(
+        &self,
+        keys: Option<&NativeKeys>,
+        formats: Option<&NativeFormats>,
+        hot_bytes: Argument,
+    ) -> Outcome<NativeMythos> {
+        let formats = formats.map(NativeFormats::declared);
+        let lanes = [keys.map(NativeKeys::lane), formats.as_ref().map(|formats| formats.lane)];
+        let lane = if lanes.contains(&Some(Lane::Hosted)) { Lane::Hosted } else { self.lane };
+        Outcome(hot_bytes.parse::<Option<u64>>("hot_bytes").map(|hot_bytes| {
+            let options = RitualOptions {
+                keys: keys.map(NativeKeys::provider),
+                formats: formats.map(|formats| formats.formats).unwrap_or_default(),
+                hot_bytes: hot_bytes.unwrap_or(RitualOptions::DEFAULT_HOT_BYTES),
+            };
+            Self { mythos: self.mythos.clone().with_rituals(options), lane }
+        }))
     }
 
     /// The checkpoints of assistants' state.

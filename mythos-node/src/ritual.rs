@@ -60,7 +60,7 @@ impl NativeRituals {
 
     /// Restores the newest entry that verifies.
     #[napi]
-    pub async fn newest_verifiable(
+    pub async fn latest_verifiable(
         &self,
         assistant: Argument,
         ritual: Argument,
@@ -69,7 +69,7 @@ impl NativeRituals {
         let cache = self.cache.clone();
         run(self.lane, move || {
             let (assistant, ritual) = (assistant.parse("assistant")?, ritual.parse("ritual")?);
-            Ok(cache.newest_verifiable(&assistant, &ritual, before.parse("before")?)?)
+            Ok(cache.latest_verifiable(&assistant, &ritual, before.parse("before")?)?)
         })
         .await
     }
@@ -90,5 +90,37 @@ impl NativeRituals {
     pub async fn verify(&self, entry: Argument) -> Outcome {
         let cache = self.cache.clone();
         run(self.lane, move || Ok(cache.verify(entry.parse("entry")?)?)).await
+    }
+
+    /// Lists rituals by their heads.
+    #[napi]
+    pub async fn rituals(&self, filter: Argument, page: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(cache.rituals(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Trains a dictionary.
+    #[napi]
+    pub async fn train(&self, assistant: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.train(&assistant.parse("assistant")?)?)).await
+    }
+
+    /// The dictionaries of an assistant.
+    #[napi]
+    pub async fn dictionaries(&self, assistant: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.dictionaries(&assistant.parse("assistant")?)?)).await
+    }
+
+    /// Makes what is stored smaller.
+    #[napi]
+    pub async fn compact(&self, request: Argument) -> Outcome {
+        let cache = self.cache.clone();
+        run(self.lane, move || Ok(cache.compact(&request.parse("request")?)?)).await
     }
 }

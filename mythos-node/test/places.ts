@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Answer, Mythos, type Read } from 'mythos';
+import { type Answer, type CompressedRitual, Mythos, type Read } from 'mythos';
 
 import { MapStore } from './map_store.js';
 
@@ -72,10 +72,16 @@ async function onHostStore(): Promise<Place> {
     mythos,
     async damaged(bytes) {
       store.damage = bytes;
-      return mythos;
+      // One that keeps no newest state in memory.
+      return Mythos.withStore(store);
     },
     async close() {},
   };
+}
+
+/** All of an entry that never changes: how it is stored does, with the saves after it. */
+export function signed(entry: CompressedRitual): object {
+  return { ...entry, compressed_ritual_data: null };
 }
 
 /** Each place by its name. */

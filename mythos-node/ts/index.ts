@@ -11,13 +11,16 @@
 export type * from './codex.js';
 export { CodexProofOfSymbolEngine } from './codex.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
-export { Mythos } from './mythos.js';
+export { PayloadFormats, type Upcast } from './formats.js';
+export { Mythos, type RitualOptions } from './mythos.js';
 export type * from './page.js';
 export type * from './protocol.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_types.js';
 export type * from './ritual.js';
 export { RitualCompressionCache } from './ritual.js';
+export { noveltyScore, type ScoredEntry, stall, type Stall, type StallPolicy } from './scores.js';
+export { type KeyProvider, KeyRing } from './seal.js';
 export {
   type AnyStore,
   type BackupProgress,

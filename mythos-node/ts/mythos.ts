@@ -1,10 +1,22 @@
 import { NativeMythos } from '../native/index.js';
 import { CodexProofOfSymbolEngine } from './codex.js';
+import { nativeFormats, type PayloadFormats } from './formats.js';
 import { bindMethods, call, unwrap } from './native.js';
 import type { Budget, Maintained } from './protocol.js';
 import { AssistantDeploymentAutoRestarter } from './restart.js';
 import { RitualCompressionCache } from './ritual.js';
+import { type KeyProvider, type KeyRing, nativeKeys } from './seal.js';
 import { type AnyStore, nativeStore, type SqliteOptions, SqliteStore } from './store.js';
+
+/** What a ritual cache is set up with. */
+export interface RitualOptions {
+  /** Where the keys come from that payloads are sealed under; without one, nothing is sealed. */
+  readonly keys?: KeyRing | KeyProvider | null | undefined;
+  /** The formats of payloads that the host knows, and how it brings old ones up to date. */
+  readonly formats?: PayloadFormats | null | undefined;
+  /** How many bytes of newest states are kept in memory; by default 32 MiB, 0 for none. */
+  readonly hot_bytes?: number | null | undefined;
+}
 
 /**
  * A store and the services on it.
@@ -39,6 +51,20 @@ export class Mythos {
   /** The same store for another tenant; what one tenant stores no other sees. */
   tenant(tenant: string): Mythos {
     return new Mythos(unwrap(this.#native.tenant(tenant)));
+  }
+
+  /**
+   * The same store with other options for its rituals. What is not given has its default, also if this was made with
+   * other options before.
+   */
+  withRituals(options: RitualOptions = {}): Mythos {
+    const { keys, formats, hot_bytes } = options;
+    const native = this.#native.withRituals(
+      keys == null ? null : nativeKeys(keys),
+      formats == null ? null : nativeFormats(formats),
+      hot_bytes,
+    );
+    return new Mythos(unwrap(native));
   }
 
   /** The checkpoints of assistants' state. */

@@ -1,4 +1,4 @@
-//! Errors in both directions: the core's as exceptions, a Python store's exceptions as the core's.
+//! Errors in both directions: the core's as exceptions, those of a host's Python objects as the core's.
 
 use std::error::Error as StdError;
 
@@ -24,7 +24,7 @@ fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     py.import("mythos")?.getattr(name)
 }
 
-/// The exception for a core error, with the exception of the Python store that caused it as its cause.
+/// The exception for a core error, with the exception of the host's Python object that caused it as its cause.
 ///
 /// What is no `Exception` (`KeyboardInterrupt`, `SystemExit`, a cancelled task) is not an error of the call but asks
 /// for its end: it is raised itself.
@@ -52,13 +52,18 @@ pub(crate) fn from_core(py: Python<'_>, error: &Error) -> PyErr {
 
 /// The store error for an exception that a Python store's `method` raised, while it was given `batch`.
 pub(crate) fn from_store(py: Python<'_>, method: &str, batch: Option<&Batch>, error: PyErr) -> StoreError {
+    from_host(py, &format!("the store's {method}"), batch, error)
+}
+
+/// The same for a `method` of any of the host's objects, such as "the key provider's active".
+pub(crate) fn from_host(py: Python<'_>, method: &str, batch: Option<&Batch>, error: PyErr) -> StoreError {
     classify(py, method, batch, &error).unwrap_or_else(|| {
-        let text = format!("the store's {method} raised {error}");
+        let text = format!("{method} raised {error}");
         StoreError::Internal { message: text, source: Some(Box::new(error)) }
     })
 }
 
-/// What a store said by raising one of the package's own exceptions; `None` if it is another, or makes no sense here.
+/// What a host said by raising one of the package's own exceptions; `None` if it is another, or makes no sense here.
 fn classify(py: Python<'_>, method: &str, batch: Option<&Batch>, error: &PyErr) -> Option<StoreError> {
     let raised = error.value(py);
     let is = |name| class(py, name).and_then(|class| raised.is_instance(&class)).unwrap_or(false);
@@ -73,7 +78,7 @@ fn classify(py: Python<'_>, method: &str, batch: Option<&Batch>, error: &PyErr) 
     }
     let name: String = raised.getattr("kind").ok()?.extract().ok()?;
     let kind = ErrorKind::ALL.into_iter().find(|kind| kind.name() == name)?;
-    let message = format!("the store's {method} failed: {raised}");
+    let message = format!("{method} failed: {raised}");
     let source = Some(Box::new(error.clone_ref(py)) as Box<dyn StdError + Send + Sync>);
     match StoreError::from_kind(kind, message) {
         StoreError::Unavailable { message, .. } => Some(StoreError::Unavailable { message, source }),

@@ -27,9 +27,13 @@ mod codices;
 mod convert;
 mod deployments;
 mod errors;
+mod formats;
+mod host;
 mod interpreter;
+mod keys;
 mod mythos;
 mod rituals;
+mod scores;
 mod selftest;
 mod sqlite;
 mod store;
@@ -46,9 +50,15 @@ mod _mythos {
     #[pymodule_export]
     use super::deployments::AssistantDeploymentAutoRestarter;
     #[pymodule_export]
+    use super::formats::PayloadFormats;
+    #[pymodule_export]
+    use super::keys::KeyRing;
+    #[pymodule_export]
     use super::mythos::Mythos;
     #[pymodule_export]
     use super::rituals::RitualCompressionCache;
+    #[pymodule_export]
+    use super::scores::{novelty_score, stall};
     #[pymodule_export]
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]

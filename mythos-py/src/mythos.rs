@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mythos_core::ritual::RitualOptions;
 use mythos_core::store::Budget;
 use mythos_core::types::{Runtime, TenantId};
 use pyo3::prelude::*;
@@ -10,9 +11,10 @@ use pyo3::prelude::*;
 use crate::call::{answer, call};
 use crate::codices::CodexProofOfSymbolEngine;
 use crate::deployments::AssistantDeploymentAutoRestarter;
+use crate::formats::PayloadFormats;
 use crate::rituals::RitualCompressionCache;
 use crate::sqlite::{self, SqliteStore};
-use crate::{convert, store};
+use crate::{convert, keys, store};
 
 /// A store and the services on it. Every method may be called from any thread.
 ///
@@ -53,6 +55,26 @@ impl Mythos {
     fn tenant(&self, tenant: &Bound<'_, PyAny>) -> PyResult<Self> {
         let tenant: TenantId = convert::argument("tenant", tenant)?;
         Ok(Self(self.0.tenant(tenant)))
+    }
+
+    /// The same store with other options for its rituals: where keys come from, the payload formats that the host reads,
+    /// and how many bytes of newest states are kept in memory, by default 32 MiB.
+    ///
+    /// `keys` is a `KeyRing` or an object with the two methods of `KeyProvider`; without it nothing is sealed. What is
+    /// not given has its default, also if this was made with other options before.
+    #[pyo3(signature = (*, keys = None, formats = None, hot_bytes = None))]
+    fn with_rituals(
+        &self,
+        keys: Option<&Bound<'_, PyAny>>,
+        formats: Option<PyRef<'_, PayloadFormats>>,
+        hot_bytes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = RitualOptions {
+            keys: keys.map(keys::from_python).transpose()?,
+            formats: formats.map(|formats| formats.declared()).unwrap_or_default(),
+            hot_bytes: convert::optional("hot_bytes", hot_bytes)?.unwrap_or(RitualOptions::DEFAULT_HOT_BYTES),
+        };
+        Ok(Self(self.0.clone().with_rituals(options)))
     }
 
     /// The checkpoints of assistants' state.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use mythos_core::TABLES;
 use mythos_core::store::{
     self as core, Answer, Batch, Budget, Capabilities, Maintained, Read, Store, StoreError,
 };
-use mythos_core::{ErrorKind, TABLES};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::answer;
-use crate::{convert, errors, interpreter};
+use crate::{convert, errors, host, interpreter};
 
 /// The store that a caller hands over: one of the built-in classes, or any object with the four methods.
 ///
@@ -35,16 +35,13 @@ impl PythonStore {
     fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
         let _inside = interpreter::come_in(py);
-        for method in ["capabilities", "read", "commit", "maintain"] {
-            if !object.getattr_opt(method)?.is_some_and(|method| method.is_callable()) {
-                let message = format!("{object:?} is no store: it has no method {method}");
-                return Err(errors::new(py, ErrorKind::Invalid, &message, Some("store")));
-            }
-        }
+        host::require(object, "store", "store", &["capabilities", "read", "commit", "maintain"])?;
         let capabilities = object
             .call_method0("capabilities")
             .map_err(|error| errors::from_store(py, "capabilities", None, error))
-            .and_then(|answer| convert::from_python(&answer).map_err(|unfit| unfit.of_store("capabilities")))
+            .and_then(|answer| {
+                convert::from_python(&answer).map_err(|unfit| unfit.of_host("the store", "capabilities"))
+            })
             .map_err(|error| errors::from_core(py, &error.into()))?;
         Ok(Self { object: object.clone().unbind(), capabilities })
     }
@@ -61,16 +58,10 @@ impl PythonStore {
             let answer = convert::to_python(py, argument)
                 .and_then(|argument| self.object.bind(py).call_method1(method_name, (argument,)))
                 .map_err(|error| errors::from_store(py, method, batch, error))?;
-            convert::from_python(&answer).map_err(|unfit| unfit.of_store(method))
+            convert::from_python(&answer).map_err(|unfit| unfit.of_host("the store", method))
         });
-        answer.unwrap_or_else(|| Err(ended(method)))
+        answer.unwrap_or_else(|| Err(host::ended(&format!("the store's {method}"))))
     }
-}
-
-/// Why a method was not called.
-pub(crate) fn ended(method: &str) -> StoreError {
-    let message = format!("the store's {method} was not called: the Python interpreter has ended");
-    StoreError::Unavailable { message, source: None }
 }
 
 impl Store for PythonStore {

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use serde::Serialize;
 
 use crate::call::call;
-use crate::{convert, errors, interpreter, store};
+use crate::{convert, errors, host, interpreter, store};
 
 /// All conformance cases, grouped by obligation.
 #[pyfunction]
@@ -67,7 +67,7 @@ impl PythonFactory {
             let made = make(py).and_then(|object| Ok((store::from_python(&object)?, object.unbind())));
             made.map_err(|error| errors::from_store(py, what, None, error))
         });
-        let (store, object) = made.unwrap_or_else(|| Err(store::ended(what)))?;
+        let (store, object) = made.unwrap_or_else(|| Err(host::ended(&format!("the store's {what}"))))?;
         *self.last() = Some(object);
         Ok(store)
     }

@@ -50,4 +50,4 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_the_tables_are_told() -> None:
     tables = {table["name"]: table for table in shaped(mythos.schemas(), list[Schema])}
     assert tables["ritual_heads"]["owns_cells"]
-    assert {"name": "labels", "kind": "tags"} in tables["compressed_rituals"]["fields"]
+    assert {"name": "labels", "kind": "tags"} in tables["ritual_heads"]["fields"]

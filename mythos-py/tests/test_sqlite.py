@@ -112,7 +112,7 @@ def test_a_store_is_copied_to_any_other(tmp_path: Path) -> None:
         entry, source = fill(mine), opened(mine)
         ours = DictStore()
         report = shaped(mythos.copy_store(source, ours), CopyReport)
-        assert report["records"] > 3 and report["cell_bytes"] > 0
+        assert report["records"] >= 3 and report["cell_bytes"] > 0
         assert_filled(mythos.Mythos.with_store(ours), entry)
     back = mythos.SqliteStore(tmp_path / "back.db")
     assert mythos.copy_store(ours, back) == report

@@ -48,6 +48,16 @@ class HostStore:
         return {"freed_bytes": min(0, budget["max_bytes"]), "done": True}
 
 
+class HostKeys:
+    """Any object with the two methods is a key provider."""
+
+    def active(self) -> str | None:
+        return "one"
+
+    def key(self, id: str) -> bytes | None:
+        return bytes(32) if id == "one" else None
+
+
 class Forgetful:
     """No store: it has no `commit`, and a checker says so."""
 
@@ -82,6 +92,18 @@ def check_services(home: mythos.Mythos) -> None:
     page = rituals.list(assistant="ana", since=datetime.now())
     assert_type(page["items"], list[CompressedRitual])
     rituals.list(after=page["next"])
+    if (after := rituals.compact(assistant="ana", budget={"max_bytes": 1})["next"]) is not None:
+        rituals.compact(after=after)
+    assert_type(rituals.rituals()["items"][0]["entries"], int)
+    if (found := mythos.stall(page["items"])) is not None:
+        assert_type(found["since_sequence"], int)
+    mythos.stall([{"sequence": 1, "novelty_score": 0.5}], threshold=0.2)
+    formats = mythos.PayloadFormats().current("v2").upcast("v1", "v2", lambda payload: payload[1:])
+    home.with_rituals(keys=mythos.KeyRing.with_active("one", bytes(32)), formats=formats, hot_bytes=0)
+    home.with_rituals(keys=HostKeys())
+    home.with_rituals(keys=Forgetful())  # type: ignore[arg-type]
+    formats.upcast("v1", "v2", len)  # type: ignore[arg-type]
+    rituals.compact(budget={"bytes": 1})  # type: ignore[arg-type]
     rituals.save("ana", "refund", "text")  # type: ignore[arg-type]
     rituals.save("ana", "refund", b"", intent={"lables": []})  # type: ignore[arg-type]
 

@@ -51,17 +51,6 @@ pub struct RestoredRitual {
     pub format: Option<String>,
 }
 
-/// What the verification of one entry found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RitualVerification {
-    /// The entry.
-    pub entry: EntryId,
-    /// Whether everything agrees: card, signature, frame, payload.
-    pub verified: bool,
-    /// What does not, with the expected and the found digest.
-    pub finding: Option<String>,
-}
-
 /// The newest entry that verifies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiableRitual {
@@ -107,8 +96,17 @@ impl RitualCompressionCache {
         }
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
-        let Some(newest) = head.newest.first().copied() else { return Ok(None) };
         let [blocks, mut wholes] = two(snapshot.cells);
+        let Some(newest) = head.newest.first().copied() else {
+            // An unfinished copy has none to show yet.
+            if blocks.is_empty() || head.copying.is_some() {
+                return Ok(None);
+            }
+            return Err(Error::corrupt(format!(
+                "the head of ritual {} names none of its entries",
+                head.ritual
+            )));
+        };
         let mut cards = Self::cards(owner, blocks);
         if let Some((_, error)) = cards.damaged.pop() {
             return Err(error.while_doing(format_args!("restore entry {}", head.root.at(newest))));
@@ -121,6 +119,10 @@ impl RitualCompressionCache {
         head.check_newest(&card)?;
         let intent = self.intents(&head, std::slice::from_ref(&card))?.remove(0)?;
         let entry = self.entry_of(&head, &card, intent)?;
+        if let Some(id) = &card.key {
+            // A destroyed key takes along what is in memory.
+            self.key(id)?;
+        }
         if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature) {
             return Ok(Some((entry, state.payload.to_vec())));
         }
@@ -143,16 +145,22 @@ impl RitualCompressionCache {
     /// [`ErrorKind::NotFound`] if there is no such entry, or, with field `key`, if its key was destroyed;
     /// [`ErrorKind::Corrupt`] if what is stored is not what was saved.
     pub fn restore(&self, entry: EntryId) -> Result<RestoredRitual> {
-        let owner = self.place_of(entry)?;
-        let (entry, payload) = self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence()))?;
+        let (entry, payload) = self.found(entry)?;
         self.hand_out(entry, payload)
     }
 
-    /// The entry at a position, and its payload as it was saved.
-    pub(super) fn restore_at(&self, owner: &Owner, sequence: u64) -> Result<(CompressedRitual, Vec<u8>)> {
+    /// An entry, and its payload as it was saved.
+    pub(super) fn found(&self, entry: EntryId) -> Result<(CompressedRitual, Vec<u8>)> {
+        let owner = self.place_of(entry)?;
+        self.steadily_once(&owner, || self.restore_at(&owner, entry))
+    }
+
+    /// As [`found`](Self::found), in the ritual of `owner`; another may have taken its place since it was looked up.
+    pub(super) fn restore_at(&self, owner: &Owner, entry: EntryId) -> Result<(CompressedRitual, Vec<u8>)> {
+        let sequence = entry.sequence();
         let names = vec![Kind::Block.at_or_after(sequence, MAX_CHAIN), Kind::Whole.at_or_after(sequence, 1)];
         let snapshot = self.snapshot(owner, names)?;
-        let head = snapshot.head.ok_or_else(|| not_found(owner, sequence))??;
+        let head = head_for(owner, snapshot.head, entry)?;
         let [blocks, mut wholes] = two(snapshot.cells);
         let cards = self.cards_from(&head, owner, blocks, sequence)?;
         let intent = self.intents(&head, &cards[..1])?.remove(0)?;
@@ -199,7 +207,7 @@ impl RitualCompressionCache {
         self.steadily_once(&owner, || {
             let sequence = entry.sequence();
             let snapshot = self.snapshot(&owner, vec![Kind::Block.at_or_after(sequence, 1)])?;
-            let head = snapshot.head.ok_or_else(|| not_found(&owner, sequence))??;
+            let head = head_for(&owner, snapshot.head, entry)?;
             let blocks = snapshot.cells.into_iter().flatten().collect();
             let cards = self.cards_from(&head, &owner, blocks, sequence)?;
             let intent = self.intents(&head, &cards[..1])?.remove(0)?;
@@ -320,21 +328,6 @@ impl RitualCompressionCache {
         Ok((entry, payload))
     }
 
-    /// Verifies one entry: its card, its signature, its frames and its payload against their digests.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such entry. Damage is not an error but a finding.
-    pub fn verify(&self, entry: EntryId) -> Result<RitualVerification> {
-        let owner = self.place_of(entry)?;
-        match self.steadily_once(&owner, || self.restore_at(&owner, entry.sequence())) {
-            Ok(_) => Ok(RitualVerification { entry, verified: true, finding: None }),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                Ok(RitualVerification { entry, verified: false, finding: Some(error.to_string()) })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// Where the ritual of an entry is.
     pub(super) fn place_of(&self, entry: EntryId) -> Result<Owner> {
         let root = entry.root();
@@ -346,9 +339,10 @@ impl RitualCompressionCache {
         let page = self.access.raw_page(query)?;
         let missing = || Error::not_found(format!("there is no ritual entry {entry}"));
         let record = page.items.first().ok_or_else(missing)?;
-        let head = RitualHead::from_record(record)?;
-        let owner = head.cells();
-        self.shared.places.insert(key, owner.clone());
+        let owner = Owner { tenant: self.access.tenant().clone(), table: RitualHead::TABLE, id: record.id };
+        if RitualHead::from_record(record).is_ok() {
+            self.shared.places.insert(key, owner.clone());
+        }
         Ok(owner)
     }
 
@@ -360,7 +354,7 @@ impl RitualCompressionCache {
     }
 
     /// As [`steadily`](Self::steadily), but looks at the head's version only after something was found wrong.
-    fn steadily_once<T>(&self, owner: &Owner, read: impl Fn() -> Result<T>) -> Result<T> {
+    pub(super) fn steadily_once<T>(&self, owner: &Owner, read: impl Fn() -> Result<T>) -> Result<T> {
         match read() {
             Err(error) if is_damage(&error) => self.steadily(owner, read),
             result => result,
@@ -374,7 +368,16 @@ pub(super) fn is_damage(error: &Error) -> bool {
         || (error.kind() == ErrorKind::NotFound && error.field() != Some("key"))
 }
 
-fn not_found(owner: &Owner, sequence: u64) -> Error {
+/// The head of the ritual that an entry belongs to.
+fn head_for(owner: &Owner, head: Option<Result<RitualHead>>, entry: EntryId) -> Result<RitualHead> {
+    match head {
+        Some(Ok(head)) if head.root != entry.root() => Err(not_found(owner, entry.sequence())),
+        Some(head) => head,
+        None => Err(not_found(owner, entry.sequence())),
+    }
+}
+
+pub(super) fn not_found(owner: &Owner, sequence: u64) -> Error {
     Error::not_found(format!("there is no entry {sequence} in the ritual at {owner}"))
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Card {
     pub(crate) sequence: u64,
     pub(crate) parent: Parent,
     pub(crate) operation: OperationMark,
+    /// Whether the operation was named by the caller, so that a cell tells the position of its entry.
+    pub(crate) is_marked: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) raw_bytes: u64,
     pub(crate) commitment: Commitment,
@@ -134,6 +136,8 @@ impl Card {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     seed: [u8; 16],
+    /// Which operations have a cell: one bit for each card, the lowest for the first.
+    marked: u64,
     intents: Vec<IntentDigest>,
     keys: Vec<KeyId>,
     cards: Vec<WireCard>,
@@ -163,9 +167,10 @@ struct WireCard {
 /// Puts cards, oldest first, of the ritual with `seed` into a block.
 pub(crate) fn write_block(seed: &Salt, cards: &[Card]) -> Result<Vec<u8>> {
     let (mut intents, mut keys) = (Vec::new(), Vec::new());
-    let (mut sequence, mut created_at) = (0, 0);
+    let (mut sequence, mut created_at, mut marked) = (0, 0, 0_u64);
     let mut wire = Vec::with_capacity(cards.len());
-    for card in cards {
+    for (index, card) in cards.iter().enumerate() {
+        marked |= u64::from(card.is_marked) << (index % MAX_CARDS);
         wire.push(WireCard {
             sequence: card.sequence.wrapping_sub(sequence),
             created_at: card.created_at.as_microseconds().wrapping_sub(created_at),
@@ -183,7 +188,7 @@ pub(crate) fn write_block(seed: &Salt, cards: &[Card]) -> Result<Vec<u8>> {
         });
         (sequence, created_at) = (card.sequence, card.created_at.as_microseconds());
     }
-    postcard::to_extend(&Wire { seed: *seed.as_bytes(), intents, keys, cards: wire }, vec![FORMAT])
+    postcard::to_extend(&Wire { seed: *seed.as_bytes(), marked, intents, keys, cards: wire }, vec![FORMAT])
         .map_err(|error| Error::internal(format!("a block has no stored form: {error}")))
 }
 
@@ -209,7 +214,7 @@ pub(crate) fn read_block(bytes: &[u8]) -> Result<(Salt, Vec<Card>)> {
         return Err(damaged("its length is not that of 1 to 64 entries"));
     }
     let (mut cards, mut sequence, mut created_at) = (Vec::with_capacity(wire.cards.len()), 0_u64, 0_i64);
-    for card in wire.cards {
+    for (index, card) in wire.cards.into_iter().enumerate() {
         sequence = match sequence.checked_add(card.sequence) {
             Some(next) if card.sequence > 0 && next <= EntryId::MAX_SEQUENCE => next,
             _ => return Err(damaged("its entries are not in order")),
@@ -230,6 +235,7 @@ pub(crate) fn read_block(bytes: &[u8]) -> Result<(Salt, Vec<Card>)> {
             sequence,
             parent: card.parent,
             operation: card.operation,
+            is_marked: wire.marked >> index & 1 == 1,
             created_at: Timestamp::from_microseconds(created_at)
                 .map_err(|_| damaged("a time is out of range"))?,
             raw_bytes: card.raw_bytes,
@@ -263,6 +269,7 @@ pub(crate) mod tests {
             numbers in (0..=MAX_PAYLOAD_BYTES as u64, 0_u32..=1_000_000, 0_u32..=1_000_000),
             intent in prop::option::of(prop_oneof![Just([1; 16]), Just([2; 16])]),
             key in prop::option::of(prop_oneof![Just("a"), Just("b")]),
+            is_marked in any::<bool>(),
             whole in prop::option::of((any::<u32>(), 0..=MAX_STORED_BYTES, any::<[bool; 3]>(), any::<u32>())),
             patch in prop::option::of(prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..50).prop_map(Patch::Inline),
@@ -270,7 +277,7 @@ pub(crate) mod tests {
             ]),
         ) -> Card {
             Card {
-                sequence, parent, operation: bytes.0, created_at: Timestamp::from_microseconds(time).unwrap(), raw_bytes: numbers.0,
+                sequence, parent, operation: bytes.0, is_marked, created_at: Timestamp::from_microseconds(time).unwrap(), raw_bytes: numbers.0,
                 commitment: Commitment::from_bytes(bytes.1), signature: bytes.2, entropy: numbers.1, novelty: numbers.2, intent,
                 key: key.map(|key| key.parse().unwrap()),
                 whole: whole.map(|(revision, stored_bytes, [is_compressed, is_compacted, stays], dictionary)| Whole { revision, stored_bytes, is_compressed, is_compacted, dictionary, stays }),
@@ -331,6 +338,7 @@ pub(crate) mod tests {
             sequence,
             parent: Parent::Neighbour,
             operation: [7; 8],
+            is_marked: true,
             created_at: Timestamp::from_microseconds(1_760_000_000_000_000 + sequence as i64 * 3_000_000)
                 .unwrap(),
             raw_bytes: 13_000,

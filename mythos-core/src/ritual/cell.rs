@@ -87,7 +87,7 @@ pub(crate) fn open<'a>(owner: &Owner, name: &CellName, bytes: &'a [u8]) -> Resul
         return Ok(body);
     }
     let (expected, found) = (hexadecimal(&expected), hexadecimal(found));
-    Err(Error::corrupt(format!("cell {name} is damaged or misplaced: expected {expected}, found {found}")))
+    Err(Error::mismatch(format_args!("cell {name} is damaged or misplaced"), expected, found))
 }
 
 /// BLAKE3 in key derivation mode, context `mythos 2026 ritual cell v1`, over tenant, owner, name and body, each behind
@@ -101,7 +101,7 @@ fn check(owner: &Owner, name: &CellName, body: &[u8]) -> [u8; CHECK_BYTES] {
         .finish_extended()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::card::{self, Card, IntentDigest};
 use super::cell::{self, Kind};
 use super::dictionary::Effort;
-use super::record::KEYFRAME_INTERVAL;
+use super::reroot::{first_of, group_of};
 use super::save::{NewWhole, revision};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{Compacted, RitualCompressionCache, RitualDictionaries, RitualHead};
@@ -35,6 +35,7 @@ impl Default for RitualBudget {
 }
 
 /// A budget being spent.
+#[derive(Clone)]
 pub(super) struct Spending {
     budget: RitualBudget,
     since: Timestamp,
@@ -48,6 +49,11 @@ impl Spending {
 
     pub(super) fn spend(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// How many bytes were worked on.
+    pub(super) fn spent(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn is_spent(&self, now: Timestamp) -> bool {
@@ -134,10 +140,10 @@ impl Target {
 }
 
 /// How often a group that writers keep changing is tried before it is left for the next compaction.
-const MAX_TRIES: usize = 8;
+pub(super) const MAX_TRIES: usize = 8;
 
 /// Rituals read at once.
-const HEADS: u32 = 100;
+pub(super) const HEADS: u32 = 100;
 
 impl RitualCompressionCache {
     /// Packs what is kept of entries, compresses whole payloads as hard as zstd can, with the assistant's present
@@ -243,8 +249,11 @@ impl RitualCompressionCache {
             return Ok(None);
         }
         // Groups that were compacted with the same means are as they should be, but for the one that went on growing.
-        let mut group = from.max(already.unwrap_or(0).saturating_sub(1)) / KEYFRAME_INTERVAL;
-        while group * KEYFRAME_INTERVAL <= head.sequence {
+        let mut position = from.max(first_of(group_of(already.unwrap_or(0))));
+        while let Some(group) = self.next_group(&owner, position)? {
+            if position > from && spending.is_spent(self.access.now()) {
+                return Ok(Some(position));
+            }
             match self.compact_group(&owner, group, &target, spending, report) {
                 Ok(()) => {}
                 Err(error) if is_local(&error) => {
@@ -252,10 +261,7 @@ impl RitualCompressionCache {
                 }
                 Err(error) => return Err(error),
             }
-            group += 1;
-            if group * KEYFRAME_INTERVAL <= head.sequence && spending.is_spent(self.access.now()) {
-                return Ok(Some(group * KEYFRAME_INTERVAL));
-            }
+            position = first_of(group + 1);
         }
         match self.finish_ritual(&owner, &reached) {
             Ok(()) => Ok(None),
@@ -498,8 +504,7 @@ impl RitualCompressionCache {
 /// The blocks of the entries at positions above `group` times the keyframe interval, up to the next multiple: no block
 /// reaches over that.
 pub(super) fn group_names(group: u64) -> Names {
-    let first = group * KEYFRAME_INTERVAL + 1;
-    let (from, until) = (Kind::Block.name(first, 0), Kind::Block.name(first + KEYFRAME_INTERVAL, 0));
+    let (from, until) = (Kind::Block.name(first_of(group), 0), Kind::Block.name(first_of(group + 1), 0));
     Names::Range { from: Some(from), until: Some(until), limit: u32::MAX, reverse: false }
 }
 

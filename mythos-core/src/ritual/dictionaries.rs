@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::cell::{self, Kind};
 use super::dictionary::{self, Dictionary, DictionaryKind};
 use super::frame::{self, Sealing};
+use super::guard;
 use super::training::{self, TrainingOptions};
 use super::{CompressedRitual, RitualCompressionCache, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Associated, KeyId, NamedKey};
 use crate::store::access::{self, MAX_ATTEMPTS};
 use crate::store::{
-    Answer, Batch, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read, Schema,
-    Table,
+    Answer, Batch, Cell, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read,
+    Record, Schema, Table,
 };
 use crate::types::{AssistantId, DomainHasher, RecordId, TenantId, Timestamp, Version};
 
 /// How often a dictionary is stored: damage to one frame must not take every state along.
-const COPIES: u32 = 2;
+pub(super) const COPIES: u32 = 2;
 
 /// The most rituals whose states one training looks at, the newest.
 const MAX_SAMPLED_RITUALS: u32 = 512;
@@ -52,7 +54,7 @@ pub struct RitualDictionaries {
 /// One dictionary of an assistant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RitualDictionary {
-    /// Its number, from 1; never given again.
+    /// Its number; never given again.
     pub number: u32,
     /// Whether it was trained by zstd, rather than put together from whole states.
     pub is_trained_by_zstd: bool,
@@ -79,10 +81,18 @@ impl Model for RitualDictionaries {
         indexes: &[&["tenant", "updated_at"]],
         owns_cells: true,
     });
+
+    fn to_body(&self) -> Result<Map<String, Value>> {
+        guard::close(Self::TABLE, &Self::record_id(&self.tenant, &self.assistant), self)
+    }
+
+    fn from_record(record: &Record) -> Result<Self> {
+        guard::open(Self::TABLE, record)
+    }
 }
 
 impl RitualDictionaries {
-    fn record_id(tenant: &TenantId, assistant: &AssistantId) -> RecordId {
+    pub(super) fn record_id(tenant: &TenantId, assistant: &AssistantId) -> RecordId {
         let id: [u8; 16] = DomainHasher::new("mythos 2026 ritual dictionaries v1")
             .field(tenant.as_str().as_bytes())
             .field(assistant.as_str().as_bytes())
@@ -90,7 +100,7 @@ impl RitualDictionaries {
         RecordId::from_short(&id)
     }
 
-    fn owner(tenant: &TenantId, assistant: &AssistantId) -> Owner {
+    pub(super) fn owner(tenant: &TenantId, assistant: &AssistantId) -> Owner {
         Owner { tenant: tenant.clone(), table: Self::TABLE, id: Self::record_id(tenant, assistant) }
     }
 }
@@ -161,7 +171,7 @@ impl RitualCompressionCache {
             let now = self.access.now();
             let (expect, mut record) = match stored {
                 Some(stored) => (Expect::At(stored.version), stored.model),
-                None => (Expect::Absent, self.no_dictionaries(assistant, now)),
+                None => (Expect::Absent, self.no_dictionaries(assistant, now)?),
             };
             let active = record.active.and_then(|number| {
                 let same_key = record.dictionaries.iter().any(|dictionary| {
@@ -208,16 +218,20 @@ impl RitualCompressionCache {
         Err(Error::conflict(format!("other trainings for {assistant} were faster {MAX_ATTEMPTS} times")))
     }
 
-    fn no_dictionaries(&self, assistant: &AssistantId, now: Timestamp) -> RitualDictionaries {
-        RitualDictionaries {
+    /// The record of an assistant that has none. Numbers begin at a random one: those of an assistant of the same name
+    /// that was deleted must not come back, since another process may still hold its dictionaries.
+    fn no_dictionaries(&self, assistant: &AssistantId, now: Timestamp) -> Result<RitualDictionaries> {
+        let random = self.access.runtime().salt()?;
+        let [low, middle, high, ..] = *random.as_bytes();
+        Ok(RitualDictionaries {
             format: CompressedRitual::FORMAT,
             tenant: self.access.tenant().clone(),
             assistant: assistant.clone(),
-            highest: 0,
+            highest: u32::from_le_bytes([low, middle, high & 0x0f, 0]),
             active: None,
             dictionaries: Vec::new(),
             updated_at: now,
-        }
+        })
     }
 
     /// Newest states under `key`, and how many whole payloads the assistant holds. Damaged ones are left out.
@@ -241,7 +255,9 @@ impl RitualCompressionCache {
             for head in &heads {
                 let Some(newest) = head.newest.first() else { continue };
                 let sequence = ((*newest as f64 * share).ceil() as u64).max(1);
-                let Ok((entry, payload)) = self.restore_at(&head.cells(), sequence) else { continue };
+                let Ok((entry, payload)) = self.restore_at(&head.cells(), head.root.at(sequence)) else {
+                    continue;
+                };
                 if entry.compressed_ritual_data.key.as_ref() == key
                     && bytes + payload.len() <= MAX_SAMPLED_BYTES
                 {
@@ -342,11 +358,7 @@ impl RitualCompressionCache {
             let (mut cells, _) =
                 self.access.cells(owner.clone(), Names::one(name), super::thread::MAX_BLOCK_BYTES)?;
             let Some(cell) = cells.pop() else { continue };
-            let opened = cell::open(&owner, &name, &cell.bytes).and_then(|body| {
-                let expected = key.as_ref().map(|key| (key, self.associated(assistant, number)));
-                let opened = frame::open(body.to_vec(), expected)?;
-                Dictionary::new(number, dictionary::unpack(opened.content())?)
-            });
+            let opened = self.open_dictionary(assistant, number, key.as_ref(), &cell);
             match opened {
                 Ok(dictionary) => {
                     let dictionary = Arc::new(dictionary);
@@ -360,6 +372,21 @@ impl RitualCompressionCache {
         Err(failed
             .unwrap_or_else(missing)
             .while_doing(format_args!("read dictionary {number} of {assistant}")))
+    }
+
+    /// Reads a copy of a dictionary from its cell.
+    pub(super) fn open_dictionary(
+        &self,
+        assistant: &AssistantId,
+        number: u32,
+        key: Option<&NamedKey>,
+        cell: &Cell,
+    ) -> Result<Dictionary> {
+        let owner = RitualDictionaries::owner(self.access.tenant(), assistant);
+        let body = cell::open(&owner, &cell.name, &cell.bytes)?;
+        let expected = key.map(|key| (key, self.associated(assistant, number)));
+        let opened = frame::open(body.to_vec(), expected)?;
+        Dictionary::new(number, dictionary::unpack(opened.content())?)
     }
 
     /// The key that new payloads are sealed under.
@@ -378,6 +405,44 @@ impl RitualCompressionCache {
                 let message = format!("key {id} is not known: this program has no key provider");
                 Err(Error::not_found(message).with_field("key"))
             }
+        }
+    }
+
+    /// Deletes all dictionaries of an assistant without rituals, and says how many, and whether they are gone.
+    pub(super) fn delete_dictionaries(&self, assistant: &AssistantId) -> Result<(u64, bool)> {
+        let owner = RitualDictionaries::owner(self.access.tenant(), assistant);
+        let [answer] = self.access.read([self.read_dictionaries(assistant)])?;
+        let Some((mut version, record)) = access::decoded::<RitualDictionaries>(answer)? else {
+            return Ok((0, true));
+        };
+        let count = record.as_ref().map_or(0, |record| record.dictionaries.len() as u64);
+        if let Ok(mut record) = record {
+            // A save that is under way may be about to use it. From here on none can, so that what uses it can be seen.
+            (record.active, record.updated_at) = (None, self.access.now());
+            let mut batch = Batch::new();
+            batch.put(owner.id, Expect::At(version), &record)?;
+            if !self.committed(&batch)? {
+                return Ok((0, false));
+            }
+            version = version.next()?;
+        }
+        if !self.heads_from(Some(assistant), None)?.is_empty() {
+            return Ok((0, false));
+        }
+        let mut batch = Batch::new();
+        batch.delete(owner.table, owner.id, version);
+        batch.delete_cells(owner.clone(), Names::all());
+        let is_gone = self.committed(&batch)?;
+        self.shared.dictionaries.retain(|(known, _), _| *known != owner);
+        Ok((if is_gone { count } else { 0 }, is_gone))
+    }
+
+    /// Commits, and says whether no other writer was faster.
+    pub(super) fn committed(&self, batch: &Batch) -> Result<bool> {
+        match self.access.commit(batch) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -419,11 +484,7 @@ impl RitualCompressionCache {
         for number in &idle {
             batch.delete_cells(owner.clone(), Names::These { names: names(number) });
         }
-        match self.access.commit(&batch) {
-            Ok(()) => Ok(idle.len() as u64),
-            // A training was faster; the next compaction comes by again.
-            Err(error) if error.kind() == ErrorKind::Conflict => Ok(0),
-            Err(error) => Err(error),
-        }
+        // If a training was faster, the next compaction comes by again.
+        Ok(if self.committed(&batch)? { idle.len() as u64 } else { 0 })
     }
 }

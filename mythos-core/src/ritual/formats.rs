@@ -119,7 +119,7 @@ impl PayloadFormats {
                     payload = (step.upcast)(payload).map_err(|error| {
                         let message =
                             format!("a payload of format {format} cannot become {}: {error}", step.to);
-                        Error::invalid("payload", message)
+                        Error::invalid("payload", message).caused_by(error)
                     })?;
                     format.clone_from(&step.to);
                 }

@@ -64,9 +64,7 @@ impl RitualHead {
     /// Whether the last recorded scrub saw the entry at `sequence` and found it sound.
     #[must_use]
     pub fn is_verified(&self, sequence: u64) -> bool {
-        self.scrubbed
-            .as_ref()
-            .is_some_and(|scrubbed| sequence <= scrubbed.sequence && !scrubbed.damaged.contains(&sequence))
+        self.scrubbed.as_ref().is_some_and(|scrubbed| scrubbed.is_sound(sequence))
     }
 }
 
@@ -174,6 +172,7 @@ impl RitualCompressionCache {
         let owner = self.owner(assistant, ritual);
         let head = match self.snapshot(&owner, Vec::new())?.head {
             None => return Ok(Page { items: Vec::new(), next: None }),
+            Some(Ok(head)) if head.copying.is_some() => return Ok(Page { items: Vec::new(), next: None }),
             Some(Ok(head)) => head,
             Some(Err(_)) => match self.remake_head(assistant, ritual)? {
                 Some(head) => head,
@@ -233,7 +232,8 @@ impl RitualCompressionCache {
                     let page = self.access.raw_page(query.clone())?;
                     is_last = page.next.is_none();
                     query = query.after(page.next);
-                    heads.extend(page.items.iter().filter_map(|record| RitualHead::from_record(record).ok()));
+                    let read = page.items.iter().filter_map(|record| RitualHead::from_record(record).ok());
+                    heads.extend(read.filter(|head| head.copying.is_none()));
                 }
                 let Some(head) = heads.front() else { break };
                 if runs.peek().is_some_and(|next| head.updated_at < next.key.0) {
@@ -291,16 +291,26 @@ impl RitualCompressionCache {
         let (mut low, mut high) = (1, head.sequence + 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            let names = Kind::Block.at_or_after(middle, 1);
-            let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
-            let cards = Self::cards(owner, blocks).cards;
-            // A block that is damaged or missing cannot tell; the entries behind it can.
-            match cards.iter().find(|card| card.sequence >= middle) {
+            match self.first_card_from(owner, middle)? {
                 Some(card) if card.created_at < moment => low = card.sequence + 1,
                 Some(_) | None => high = middle,
             }
         }
         Ok(low)
+    }
+
+    /// The first card at a position or later that can be read.
+    fn first_card_from(&self, owner: &Owner, mut from: u64) -> Result<Option<Card>> {
+        loop {
+            let (blocks, _) =
+                self.access.cells(owner.clone(), Kind::Block.at_or_after(from, 1), MAX_BLOCK_BYTES)?;
+            let Some(block) = Self::blocks(owner, blocks).pop() else { return Ok(None) };
+            match block.content {
+                Ok((_, cards)) => return Ok(cards.into_iter().find(|card| card.sequence >= from)),
+                // A damaged block cannot tell; the one behind it can.
+                Err(_) => from = block.last + 1,
+            }
+        }
     }
 
     /// The next entry of a run.

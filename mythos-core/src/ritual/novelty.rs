@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use zstd_safe::CCtx;
 
+use super::splice::{common_prefix, common_suffix};
 use crate::types::Score;
 
 /// The novel bytes that make a score of one half.
@@ -178,25 +179,6 @@ fn moved_block(old: &[u8], new: &[u8]) -> Option<Range<usize>> {
         .map(|(at, _)| at - common_suffix(old, &new[..at])..at)
         .max_by_key(Range::len)
         .filter(|block| block.len() >= MIN_MOVED_BYTES)
-}
-
-/// Bytes compared at a time: equal blocks compile to a `memcmp`.
-const BLOCK_BYTES: usize = 256;
-
-/// How many bytes stand at the beginning of both.
-fn common_prefix(left: &[u8], right: &[u8]) -> usize {
-    let blocks = left.chunks_exact(BLOCK_BYTES).zip(right.chunks_exact(BLOCK_BYTES));
-    let skipped = BLOCK_BYTES * blocks.take_while(|(left, right)| left == right).count();
-    let rest = left[skipped..].iter().zip(&right[skipped..]);
-    skipped + rest.take_while(|(left, right)| left == right).count()
-}
-
-/// How many bytes stand at the end of both.
-fn common_suffix(left: &[u8], right: &[u8]) -> usize {
-    let blocks = left.rchunks_exact(BLOCK_BYTES).zip(right.rchunks_exact(BLOCK_BYTES));
-    let skipped = BLOCK_BYTES * blocks.take_while(|(left, right)| left == right).count();
-    let rest = left[..left.len() - skipped].iter().rev().zip(right[..right.len() - skipped].iter().rev());
-    skipped + rest.take_while(|(left, right)| left == right).count()
 }
 
 #[cfg(test)]

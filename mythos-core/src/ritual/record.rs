@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::SymbolicIntent;
 use super::card::{Card, Patch, SignatureStart};
+use super::cell::hexadecimal;
+use super::{SymbolicIntent, UnfinishedCopy, guard};
 use crate::error::{Error, Result};
 use crate::seal::KeyId;
-use crate::store::{Field, FieldKind, Model, Owner, Schema, Table};
+use crate::store::{Field, FieldKind, Model, Owner, Record, Schema, Table};
 use crate::types::{
     AssistantId, CodexId, Commitment, Digest, DomainHasher, EntryId, RecordId, RitualId, Salt, Score,
     TenantId, Timestamp,
@@ -16,7 +18,7 @@ use crate::types::{
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// Every entry whose position is a multiple of this stays whole, so that no older one is further than so many patches
-/// from one.
+/// from one; where it was pruned, the next older one within so many positions does.
 pub const KEYFRAME_INTERVAL: u64 = 64;
 
 /// How a payload is stored.
@@ -190,12 +192,12 @@ impl CompressedRitual {
         if found == card.signature {
             return Ok(());
         }
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let (expected, found) = (hex(&card.signature), hex(&found));
-        let entry = self.entry;
-        Err(Error::corrupt(format!(
-            "entry {entry} does not match its signature: expected {expected}…, found {found}…"
-        )))
+        let (expected, found) = (hexadecimal(&card.signature), hexadecimal(&found));
+        let what = format_args!(
+            "entry {} does not match its signature, of which a card keeps the start",
+            self.entry
+        );
+        Err(Error::mismatch(what, expected, found))
     }
 }
 
@@ -252,6 +254,9 @@ pub struct RitualHead {
     /// What the last scrub found, if one was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrubbed: Option<Scrubbed>,
+    /// Of what it is a copy, until that is complete: until then it has no entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copying: Option<UnfinishedCopy>,
     /// When its oldest entry was saved.
     pub first_at: Timestamp,
     /// When its newest entry was saved.
@@ -276,13 +281,23 @@ pub struct Scrubbed {
     pub at: Timestamp,
     /// The highest position then: newer entries were not looked at.
     pub sequence: u64,
-    /// The positions of damaged entries, at most [`Scrubbed::MAX_DAMAGED`] of them.
+    /// Nothing is told of entries at this position and below, where the scrub has not come yet, or found more than fits
+    /// here; 0 if it tells of all.
+    pub above: u64,
+    /// The positions of entries that did not verify, newest first, at most [`Scrubbed::MAX_DAMAGED`] of them: what is
+    /// damaged, and what is sealed under a key that is not known.
     pub damaged: Vec<u64>,
 }
 
 impl Scrubbed {
     /// The most positions that are kept.
     pub const MAX_DAMAGED: usize = 100;
+
+    /// Whether it tells of the entry at `sequence` that it verified.
+    #[must_use]
+    pub fn is_sound(&self, sequence: u64) -> bool {
+        sequence > self.above && sequence <= self.sequence && !self.damaged.contains(&sequence)
+    }
 }
 
 impl Model for RitualHead {
@@ -303,6 +318,14 @@ impl Model for RitualHead {
         indexes: &[&["tenant", "assistant", "updated_at"], &["tenant", "updated_at"], &["tenant", "root"]],
         owns_cells: true,
     });
+
+    fn to_body(&self) -> Result<Map<String, Value>> {
+        guard::close(Self::TABLE, &self.cells().id, self)
+    }
+
+    fn from_record(record: &Record) -> Result<Self> {
+        guard::open(Self::TABLE, record)
+    }
 }
 
 impl RitualHead {
@@ -381,17 +404,29 @@ impl RitualHead {
         }
     }
 
+    /// Adds an entry to what is counted, but for a whole payload that does not stay.
+    pub(crate) fn count(&mut self, card: &Card) {
+        if self.entries == 0 {
+            self.first_at = card.created_at;
+        }
+        self.entries += 1;
+        self.raw_bytes = self.raw_bytes.saturating_add(card.raw_bytes);
+        let whole = card.whole.filter(|whole| whole.stays);
+        let stored =
+            whole.map_or(0, |whole| whole.stored_bytes) + card.patch.as_ref().map_or(0, Patch::stored_bytes);
+        self.stored_bytes = self.stored_bytes.saturating_add(stored);
+        self.dictionaries.extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
+    }
+
     /// Checks that the newest card is the one that the head was written for.
     pub(crate) fn check_newest(&self, card: &Card) -> Result<()> {
-        let found: String = card.signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hexadecimal(&card.signature);
         if found == self.signature {
             return Ok(());
         }
-        let (entry, expected) = (self.root.at(card.sequence), &self.signature);
-        Err(Error::corrupt(format!(
-            "entry {entry} is not the one that the head of ritual {} names: expected {expected}, found {found}",
-            self.ritual
-        )))
+        let (entry, ritual) = (self.root.at(card.sequence), &self.ritual);
+        let what = format_args!("entry {entry} is not the one that the head of ritual {ritual} names");
+        Err(Error::mismatch(what, &self.signature, found))
     }
 
     /// Adds the labels of an entry.

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::is_damage;
 use super::card::{self, Card, Parent, Patch, Whole};
-use super::cell::{self, Kind};
+use super::cell::{self, Kind, hexadecimal};
 use super::dictionaries::ActiveDictionary;
 use super::dictionary::Effort;
 use super::frame::{self, Sealing};
-use super::record::{KEYFRAME_INTERVAL, millionths};
-use super::thread::{MAX_BLOCK_BYTES, PAYLOAD, associated};
+use super::record::millionths;
+use super::reroot::group_of;
+use super::thread::{Block, MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
     entropy_score, splice,
@@ -17,7 +18,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{KeyId, NamedKey};
 use crate::store::access::{self, MAX_ATTEMPTS};
-use crate::store::{Batch, Cell, CellOp, Expect, Model, Names, Owner, Read};
+use crate::store::{Batch, CellName, CellOp, Expect, MAX_CELL_BYTES, Model, Names, Owner, Read};
 use crate::types::{AssistantId, Commitment, EntryId, OperationId, RitualId, Salt, Timestamp};
 
 /// Where to save a payload, what it is for, and under which conditions.
@@ -66,11 +67,13 @@ struct Place {
     owner: Owner,
     expect: Expect,
     head: RitualHead,
-    /// The newest card, and the block of cards that it ends.
-    newest: Option<(Vec<Card>, u32)>,
-    /// The card before that, if it could be read.
-    before: Option<Card>,
+    /// The cards of the blocks of the two newest entries, oldest first; none if the ritual has no entry.
+    cards: Vec<Card>,
+    /// The last position and the revision of these blocks.
+    blocks: Vec<(u64, u32)>,
     dictionary: Option<ActiveDictionary>,
+    /// The entry of another ritual that a new one begins with.
+    origin: Option<EntryId>,
 }
 
 /// A payload made ready before its place is known, so that a retry does not compress again.
@@ -86,6 +89,8 @@ struct Folded {
     /// The salt of the older payload, if its frame holds one.
     salt: Option<Salt>,
     novelty: u32,
+    /// Whether the older payload cannot be read, so that nothing can be made out of it either.
+    is_lost: bool,
 }
 
 impl RitualCompressionCache {
@@ -107,6 +112,18 @@ impl RitualCompressionCache {
     /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
+        let entry = self.save_from(save, payload, None)?;
+        self.retain_after_save(&entry);
+        Ok(entry)
+    }
+
+    /// As [`save`](Self::save); with an origin, as the first entry of a new ritual, with that as its parent.
+    pub(super) fn save_from(
+        &self,
+        save: &SaveRitual,
+        payload: &[u8],
+        origin: Option<EntryId>,
+    ) -> Result<CompressedRitual> {
         if payload.len() > MAX_PAYLOAD_BYTES {
             let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
             return Err(Error::limit("payload", message));
@@ -119,12 +136,15 @@ impl RitualCompressionCache {
         let entropy = millionths(entropy_score(payload));
         let (mut encoded, mut turn) = (None, None);
         for _ in 0..MAX_ATTEMPTS {
-            let place = self.place(save, key.as_ref().map(NamedKey::id))?;
+            let place = Place { origin, ..self.place(save, key.as_ref().map(NamedKey::id))? };
             if let Some(existing) = self.saved_before(&place, save, operation, payload)? {
                 return Ok(existing);
             }
-            let parent = place.newest.as_ref().and_then(|(cards, _)| cards.last());
-            check_parent(save.parent, parent.map(|card| place.head.root.at(card.sequence)))?;
+            if origin.is_some() && place.expect != Expect::Absent {
+                let message = format!("ritual {} of {} is there already", save.ritual, save.assistant);
+                return Err(Error::conflict(message).with_field("ritual"));
+            }
+            check_parent(save.parent, place.cards.last().map(|card| place.head.root.at(card.sequence)))?;
             let number = place.dictionary.as_ref().map_or(0, |active| active.dictionary.id());
             let ready = match encoded.take().filter(|encoded: &Encoded| encoded.dictionary == number) {
                 Some(encoded) => encoded,
@@ -164,79 +184,98 @@ impl RitualCompressionCache {
     /// Where the next entry goes.
     fn place(&self, save: &SaveRitual, key: Option<&KeyId>) -> Result<Place> {
         let owner = self.owner(&save.assistant, &save.ritual);
-        let blocks = Read::Cells {
-            owner: owner.clone(),
-            names: Kind::Block.before(None, 2),
-            max_bytes: MAX_BLOCK_BYTES,
-        };
+        let (names, max_bytes) = (Kind::Block.before(None, 2), MAX_BLOCK_BYTES);
         let [head, dictionaries, blocks] = self.access.read([
             Read::Record { table: RitualHead::TABLE, id: owner.id },
             self.read_dictionaries(&save.assistant),
-            blocks,
+            Read::Cells { owner: owner.clone(), names, max_bytes },
         ])?;
         let dictionary = self.active_dictionary(&save.assistant, dictionaries, key)?;
-        let (blocks, _) = access::cells(blocks)?;
-        let (expect, head) = match access::decoded::<RitualHead>(head)? {
-            None if blocks.is_empty() => (Expect::Absent, Ok(None)),
-            None => (Expect::Absent, Err(Error::corrupt("the head is missing"))),
-            Some((version, head)) => (Expect::At(version), head.map(Some)),
+        let mut blocks = Self::blocks(&owner, access::cells(blocks)?.0);
+        let (expect, stored) = match access::decoded::<RitualHead>(head)? {
+            None => (Expect::Absent, None),
+            Some((version, head)) => (Expect::At(version), Some(head)),
         };
-        let checked = head.and_then(|head| {
-            let Some(head) = head else { return Ok(None) };
-            let read = Self::cards(&owner, blocks.clone());
-            if head.format != CompressedRitual::FORMAT
-                || head.cells() != owner
-                || head.root != RitualHead::root_of(&head.seed)
-            {
-                return Err(Error::corrupt("the head is not that of this ritual"));
-            }
-            let highest =
-                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
-            if highest.is_some_and(|highest| highest > head.sequence) {
-                let message =
-                    format!("an entry at position {highest:?} is there, but its head knows nothing of it");
-                return Err(Error::corrupt(message).with_field("head"));
-            }
-            if let Some(newest) = head.newest.first() {
-                let card = read.cards.last().filter(|card| card.sequence == *newest);
-                head.check_newest(card.ok_or_else(|| Error::corrupt("the newest entry cannot be read"))?)?;
-            }
-            Ok(Some((head, read.cards)))
-        });
-        let (head, cards) = match checked {
-            Ok(Some(found)) => found,
-            Ok(None) => (self.new_head(&save.assistant, &save.ritual)?, Vec::new()),
+        let claimed = match &stored {
+            Some(Ok(head)) if head.cells() == owner => head.sequence,
+            _ => 0,
+        };
+        let head = match self.usable_head(&owner, stored, &blocks) {
+            Ok(Some(head)) => head,
+            Ok(None) => self.new_head(&save.assistant, &save.ritual)?,
             Err(error) if error.kind() == ErrorKind::Corrupt && error.field() != Some("head") => {
-                // Nothing is built on a head that is not what was saved.
-                let head = match self.remake_head(&save.assistant, &save.ritual)? {
-                    Some(head) => head,
-                    None => self.new_head(&save.assistant, &save.ritual)?,
+                let head = self.mended_head(save, &owner, claimed)?;
+                blocks = match head.newest.first() {
+                    Some(newest) => {
+                        let names = Kind::Block.before(Some(newest + 1), 2);
+                        Self::blocks(&owner, self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?.0)
+                    }
+                    None => Vec::new(),
                 };
-                (head, Self::cards(&owner, blocks.clone()).cards)
+                head
             }
             Err(error) => return Err(error),
         };
-        let newest = head.newest.first().copied();
-        let revision = blocks
-            .iter()
-            .filter_map(|cell| Kind::Block.place(&cell.name))
-            .find_map(|(last, revision)| (Some(last) == newest).then_some(revision));
-        let mut cards: Vec<Card> = cards.into_iter().filter(|card| Some(card.sequence) <= newest).collect();
-        let before = cards.len().checked_sub(2).map(|index| cards[index].clone());
-        let before = before.filter(|card| head.newest.get(1) == Some(&card.sequence));
-        let newest = revision.filter(|_| !cards.is_empty()).map(|revision| {
-            let first = self.first_of_last_block(&owner, &blocks);
-            cards.retain(|card| card.sequence >= first);
-            (cards, revision)
-        });
-        Ok(Place { owner, expect, head, newest, before, dictionary })
+        let (cards, written) = (Vec::new(), Vec::new());
+        let mut place = Place { owner, expect, head, cards, blocks: written, dictionary, origin: None };
+        for block in blocks {
+            match block.content {
+                Ok((_, cards)) => {
+                    place.cards.extend(cards);
+                    place.blocks.push((block.last, block.revision));
+                }
+                Err(_) => {
+                    place.cards.clear();
+                    place.blocks.clear();
+                }
+            }
+        }
+        Ok(place)
     }
 
-    /// The position of the first card of the block with the highest name.
-    fn first_of_last_block(&self, owner: &Owner, blocks: &[Cell]) -> u64 {
-        let last = blocks.iter().max_by_key(|cell| cell.name).cloned();
-        let cards = Self::cards(owner, last.into_iter().collect()).cards;
-        cards.first().map_or(0, |card| card.sequence)
+    /// The head, if there is one and it agrees with the newest blocks.
+    fn usable_head(
+        &self,
+        owner: &Owner,
+        stored: Option<Result<RitualHead>>,
+        blocks: &[Block],
+    ) -> Result<Option<RitualHead>> {
+        let Some(head) = stored.transpose()? else {
+            return if blocks.is_empty() { Ok(None) } else { Err(Error::corrupt("the head is missing")) };
+        };
+        let head = self.check_head(head, owner)?;
+        head.check_complete()?;
+        let last = blocks.last();
+        if let Some(last) = last.map(|block| block.last).filter(|last| *last > head.sequence) {
+            let message = format!("an entry at position {last} is there, but its head knows nothing of it");
+            return Err(Error::corrupt(message).with_field("head"));
+        }
+        let newest = last
+            .and_then(|block| block.content.as_ref().ok())
+            .and_then(|(_, cards)| cards.last())
+            .filter(|card| head.newest.first() == Some(&card.sequence));
+        match newest {
+            Some(card) => head.check_newest(card)?,
+            None if last.is_none() && head.newest.is_empty() => {}
+            None => return Err(Error::corrupt("the newest entry cannot be read")),
+        }
+        Ok(Some(head))
+    }
+
+    /// A head to go on with after damage: nothing is built on one that is not what was saved, and no position is given
+    /// twice.
+    fn mended_head(&self, save: &SaveRitual, owner: &Owner, claimed: u64) -> Result<RitualHead> {
+        let mut head = match self.remake_head(&save.assistant, &save.ritual)? {
+            Some(head) => head,
+            None => self.new_head(&save.assistant, &save.ritual)?,
+        };
+        head.sequence = head.sequence.max(claimed);
+        for kind in [Kind::Block, Kind::Patch, Kind::Whole] {
+            let (cells, _) = self.access.cells(owner.clone(), kind.before(None, 1), MAX_CELL_BYTES as u64)?;
+            let named = cells.first().and_then(|cell| kind.place(&cell.name)).map_or(0, |(named, _)| named);
+            head.sequence = head.sequence.max(named);
+        }
+        Ok(head)
     }
 
     /// A head without entries.
@@ -261,6 +300,7 @@ impl RitualCompressionCache {
             dictionaries: std::collections::BTreeSet::new(),
             compacted: None,
             scrubbed: None,
+            copying: None,
             first_at: now,
             updated_at: now,
         })
@@ -274,53 +314,50 @@ impl RitualCompressionCache {
     ) -> Result<Option<RitualHead>> {
         let owner = self.owner(assistant, ritual);
         let mut head = self.new_head(assistant, ritual)?;
-        let (mut highest, mut from, mut last_card): (u64, u64, Option<Card>) = (0, 0, None);
-        let mut newest = Vec::new();
-        let mut is_seeded = false;
-        let mut cards_seen = Vec::new();
+        let (mut seed, mut newest, mut from) = (None, None, 0);
+        // The two highest positions, of which only those that can be read have cards.
+        let mut highest: Vec<(u64, Option<Card>)> = Vec::new();
         loop {
-            let names = Kind::Block.at_or_after(from, super::thread::MAX_CHAIN);
-            let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
-            let Some(last) =
-                blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max()
-            else {
-                break;
-            };
-            highest = highest.max(last);
-            from = last + 1;
-            let read = Self::cards(&owner, blocks);
-            if let (Some(seed), false) = (read.seed, is_seeded) {
-                (head.seed, head.root, is_seeded) = (seed, RitualHead::root_of(&seed), true);
-            }
-            newest.extend(read.damaged.iter().map(|(last, _)| *last));
-            cards_seen.extend(read.cards);
-        }
-        if !is_seeded {
-            return Ok(None);
-        }
-        let _ = newest;
-        head.newest = cards_seen.iter().rev().take(2).map(|card| card.sequence).collect();
-        for card in &cards_seen {
-            head.entries += 1;
-            head.raw_bytes = head.raw_bytes.saturating_add(card.raw_bytes);
-            head.stored_bytes = head.stored_bytes.saturating_add(head.stored(card).stored_bytes);
-            head.dictionaries.extend(card.whole.map(|whole| whole.dictionary).filter(|number| *number != 0));
-            last_card = Some(card.clone());
-        }
-        let intents = self.intents(&head, &cards_seen)?;
-        for intent in intents.iter().flatten() {
-            head.add_labels(&intent.labels);
-        }
-        head.sequence = highest;
-        if let Some(card) = last_card {
-            head.signature = hexadecimal(&card.signature);
-            head.updated_at = card.created_at;
-            if let Some(Ok(intent)) = intents.last() {
-                head.intent = intent.clone();
+            let names = Kind::Block.at_or_after(from, MAX_CHAIN);
+            let (cells, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+            let blocks = Self::blocks(&owner, cells);
+            let Some(last) = blocks.last().map(|block| block.last) else { break };
+            (head.sequence, from) = (last, last + 1);
+            for block in blocks {
+                match block.content {
+                    Ok((its_seed, cards)) => {
+                        seed.get_or_insert(its_seed);
+                        for intent in self.intents(&head, &cards)?.iter().flatten() {
+                            head.add_labels(&intent.labels);
+                        }
+                        for card in cards {
+                            head.count(&card);
+                            newest = Some(card.clone());
+                            highest.push((card.sequence, Some(card)));
+                        }
+                    }
+                    Err(_) => highest.push((block.last, None)),
+                }
+                highest.drain(..highest.len().saturating_sub(2));
             }
         }
-        if let Some(card) = cards_seen.first() {
-            head.first_at = card.created_at;
+        let (Some(seed), Some(newest)) = (seed, newest) else { return Ok(None) };
+        (head.seed, head.root) = (seed, RitualHead::root_of(&seed));
+        head.signature = hexadecimal(&newest.signature);
+        head.updated_at = newest.created_at;
+        if let Some(Ok(intent)) = self.intents(&head, std::slice::from_ref(&newest))?.pop() {
+            head.intent = intent;
+        }
+        // Whole payloads that do not stay are those of the two highest positions.
+        let wholes: Vec<Card> = highest.into_iter().rev().filter_map(|(_, card)| card).collect();
+        head.stored_bytes += wholes
+            .iter()
+            .filter_map(|card| card.whole.filter(|whole| !whole.stays))
+            .map(|whole| whole.stored_bytes)
+            .sum::<u64>();
+        head.newest = wholes.iter().map(|card| card.sequence).collect();
+        if head.newest.is_empty() {
+            head.newest.push(newest.sequence);
         }
         Ok(Some(head))
     }
@@ -348,11 +385,18 @@ impl RitualCompressionCache {
         encoded: Encoded,
         payload: &[u8],
     ) -> Result<Staged> {
-        let Place { owner, expect, mut head, newest, before, dictionary } = place;
+        let Place { owner, expect, mut head, mut cards, blocks, dictionary, origin } = place;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
-        let parent = newest.as_ref().and_then(|(cards, _)| cards.last()).cloned();
-        let folded = self.fold(&head, parent.as_ref(), key.map(NamedKey::id), payload)?;
+        let parent = cards.last().map(|card| (card.sequence, card.created_at));
+        let mut folded = self.fold(&head, cards.last(), key.map(NamedKey::id), payload)?;
+        if origin.is_some() {
+            folded.novelty = millionths(self.shared.meter.score(Some(payload), payload));
+        }
+        if parent.is_some_and(|(parent, _)| parent + 1 != sequence) {
+            // What lies between may be damaged, so that nobody could tell that this entry is the next.
+            folded.patch = None;
+        }
 
         // The new entry.
         let salt = match key {
@@ -363,13 +407,14 @@ impl RitualCompressionCache {
         let uses_dictionary = encoded.dictionary != 0 && encoded.encoding == Encoding::Zstd;
         let mut card = Card {
             sequence,
-            parent: match &parent {
-                None => Parent::None,
-                Some(parent) if parent.sequence + 1 == sequence => Parent::Neighbour,
-                Some(parent) => Parent::Sequence(parent.sequence),
+            parent: match parent {
+                None => origin.map_or(Parent::None, |origin| Parent::Entry(origin.as_uuid().into_bytes())),
+                Some((parent, _)) if parent + 1 == sequence => Parent::Neighbour,
+                Some((parent, _)) => Parent::Sequence(parent),
             },
             operation: Card::mark(operation),
-            created_at: parent.as_ref().map_or(now, |parent| now.max(parent.created_at)),
+            is_marked: save.operation.is_some(),
+            created_at: parent.map_or(now, |(_, created_at)| now.max(created_at)),
             raw_bytes: payload.len() as u64,
             commitment: Commitment::to(PAYLOAD, &salt, payload),
             signature: [0; 16],
@@ -392,50 +437,46 @@ impl RitualCompressionCache {
 
         // The head, and what the older entries give up.
         let known = head.intent.stored()?.map(|(digest, _)| digest);
-        let before_bytes = |head: &RitualHead, cards: [Option<&Card>; 2]| -> u64 {
-            cards.into_iter().flatten().map(|card| head.stored(card).stored_bytes).sum()
+        let last_two = cards.len().saturating_sub(2);
+        let stored = |head: &RitualHead, cards: &[Card]| -> u64 {
+            cards[last_two..].iter().map(|card| head.stored(card).stored_bytes).sum()
         };
-        let older = before.as_ref().filter(|card| card.whole.is_some_and(|whole| !whole.stays));
-        let stored_before = before_bytes(&head, [parent.as_ref(), older]);
-        head.newest =
-            [Some(sequence), parent.as_ref().map(|card| card.sequence)].into_iter().flatten().collect();
-        if let Some((mut cards, old)) = newest
-            && let Some(parent) = cards.last_mut()
-        {
-            self.put_patch(
-                batch,
-                revision,
-                &head,
-                &owner,
-                parent,
-                folded.patch.map(|patch| (patch, folded.salt)),
-                key,
-            )?;
-            let last = parent.sequence;
-            batch.delete_cells(owner.clone(), Names::one(Kind::Block.name(last, old)));
-            let name = Kind::Block.name(last, revision);
-            let stored = head.stored(parent).stored_bytes;
-            batch.put_cell(
-                owner.clone(),
-                name,
-                cell::close(&owner, &name, card::write_block(&head.seed, &cards)?),
-            );
-            head.stored_bytes = head.stored_bytes.saturating_add(stored);
-        }
-        if let Some(older) = older {
-            if let Some(whole) = older.whole {
-                batch.delete_cells(
-                    owner.clone(),
-                    Names::one(Kind::Whole.name(older.sequence, whole.revision)),
-                );
+        let stored_before = stored(&head, &cards);
+        let second = head.newest.get(1).copied();
+        head.newest = std::iter::once(sequence).chain(parent.map(|(parent, _)| parent)).collect();
+        if let Some((parent, earlier)) = cards.split_last_mut() {
+            let patch = folded.patch.map(|patch| (patch, folded.salt));
+            self.put_patch(batch, revision, &head, &owner, parent, patch, key)?;
+            let mut first_changed = parent.sequence;
+            if let Some(older) = earlier.last_mut().filter(|card| Some(card.sequence) == second)
+                && let Some(whole) = older.whole.as_mut().filter(|whole| !whole.stays)
+            {
+                if folded.is_lost {
+                    // Its patch leads to a payload that is lost.
+                    whole.stays = true;
+                    first_changed = older.sequence;
+                } else {
+                    let name = Kind::Whole.name(older.sequence, whole.revision);
+                    batch.delete_cells(owner.clone(), Names::one(name));
+                }
             }
-            head.stored_bytes = head.stored_bytes.saturating_add(head.stored(older).stored_bytes);
+            let mut rest = &cards[..];
+            for (last, old) in blocks {
+                let (block, behind) = rest.split_at(rest.partition_point(|card| card.sequence <= last));
+                if last >= first_changed {
+                    batch.delete_cells(owner.clone(), Names::one(Kind::Block.name(last, old)));
+                    self.put_block(batch, &head, block, revision)?;
+                }
+                rest = behind;
+            }
         }
+        let stored_after = stored(&head, &cards);
         let entry = CompressedRitual::of(&head, &card, save.intent.clone());
         card.signature = entry.signature_start();
         head.stored_bytes = head
             .stored_bytes
             .saturating_sub(stored_before)
+            .saturating_add(stored_after)
             .saturating_add(entry.compressed_ritual_data.stored_bytes);
         head.raw_bytes = head.raw_bytes.saturating_add(card.raw_bytes);
         head.entries += 1;
@@ -447,30 +488,31 @@ impl RitualCompressionCache {
             head.dictionaries.insert(encoded.dictionary);
         }
         head.updated_at = card.created_at;
-        if parent.is_none() && head.entries == 1 {
+        if head.entries == 1 {
             head.first_at = card.created_at;
         }
         batch.put(owner.id, expect, &head)?;
         if let Some(active) = dictionary.filter(|_| uses_dictionary) {
             batch.check(active.table(), active.record, Expect::At(active.version));
         }
+        // What an earlier entry, or a ritual whose head is lost, left under a name gives way.
+        let put = |batch: &mut Batch, name: CellName, body: Vec<u8>, is_new: bool| {
+            if !is_new {
+                batch.delete_cells(owner.clone(), Names::one(name));
+            }
+            batch.put_cell(owner.clone(), name, cell::close(&owner, &name, body));
+        };
         if let Some((digest, bytes)) = intent.filter(|(digest, _)| known != Some(*digest)) {
-            let name = Kind::Intent.named_after(&digest);
-            batch.put_cell(owner.clone(), name, cell::close(&owner, &name, bytes));
+            put(batch, Kind::Intent.named_after(&digest), bytes, false);
         }
         if save.operation.is_some() {
-            let name = Kind::Operation.named_after(&card.operation);
-            batch.put_cell(owner.clone(), name, cell::close(&owner, &name, sequence.to_be_bytes().to_vec()));
+            let position = sequence.to_be_bytes().to_vec();
+            put(batch, Kind::Operation.named_after(&card.operation), position, false);
         }
-        let block = Kind::Block.name(sequence, revision);
-        let cards = std::slice::from_ref(&card);
-        batch.put_cell(
-            owner.clone(),
-            block,
-            cell::close(&owner, &block, card::write_block(&head.seed, cards)?),
-        );
-        let name = Kind::Whole.name(sequence, revision);
-        batch.put_cell(owner.clone(), name, cell::close(&owner, &name, frame));
+        let is_new = expect != Expect::Absent;
+        let block = card::write_block(&head.seed, std::slice::from_ref(&card))?;
+        put(batch, Kind::Block.name(sequence, revision), block, is_new);
+        put(batch, Kind::Whole.name(sequence, revision), frame, is_new);
         let (dictionary, encoding) = (encoded.dictionary, encoded.encoding);
         Ok(Staged { owner, entry, signature: card.signature, salt: key.map(|_| salt), dictionary, encoding })
     }
@@ -485,7 +527,7 @@ impl RitualCompressionCache {
     ) -> Result<Folded> {
         let meter = |previous| millionths(self.shared.meter.score(previous, payload));
         let Some(parent) = parent else {
-            return Ok(Folded { patch: None, salt: None, novelty: meter(None) });
+            return Ok(Folded { patch: None, salt: None, novelty: meter(None), is_lost: false });
         };
         let owner = head.cells();
         let hot = self.shared.hot(&owner, head.root.at(parent.sequence), &parent.signature);
@@ -499,7 +541,7 @@ impl RitualCompressionCache {
                 }
                 // A predecessor that cannot be read stays as it is; the new state is what has to survive.
                 Err(error) if is_damage(&error) || error.kind() == ErrorKind::NotFound => {
-                    return Ok(Folded { patch: None, salt: None, novelty: meter(None) });
+                    return Ok(Folded { patch: None, salt: None, novelty: meter(None), is_lost: true });
                 }
                 Err(error) => return Err(error),
             },
@@ -507,10 +549,10 @@ impl RitualCompressionCache {
         let novelty = meter(Some(previous));
         // No chain crosses a key: a destroyed key must take its own entries along, and no others.
         if parent.key.as_ref() != key {
-            return Ok(Folded { patch: None, salt, novelty });
+            return Ok(Folded { patch: None, salt, novelty, is_lost: false });
         }
         let patch = splice::diff(payload, previous)?;
-        Ok(Folded { patch: Some(patch), salt, novelty })
+        Ok(Folded { patch: Some(patch), salt, novelty, is_lost: false })
     }
 
     /// Gives the newest entry the patch that makes it out of its successor, or lets it stay whole.
@@ -525,15 +567,15 @@ impl RitualCompressionCache {
         patch: Option<(Vec<u8>, Option<Salt>)>,
         key: Option<&NamedKey>,
     ) -> Result<()> {
-        /// An entry that stays whole gets a patch as its second way back only if that is cheap.
-        const MIN_GAIN_OF_SPARE: u64 = 8;
+        /// An entry that stays whole gets a patch as its second way back only if it is at most so many sixteenths of it.
+        const MAX_SPARE: u64 = 2;
+        /// A patch that is longer saves too little to make an entry depend on another.
+        const MAX_PATCH: u64 = 15;
         let Some(whole) = &mut card.whole else { return Ok(()) };
-        let is_keyframe = card.sequence % KEYFRAME_INTERVAL == 0;
-        let whole_bytes = whole.stored_bytes;
-        let patch = patch.filter(|(patch, _)| {
-            let gain = if is_keyframe { MIN_GAIN_OF_SPARE } else { 1 };
-            (patch.len() as u64).saturating_mul(gain) < whole_bytes
-        });
+        // The newest of its group stays whole: no chain reaches over a group.
+        let is_keyframe = group_of(card.sequence) != group_of(head.next_sequence()?);
+        let most = whole.stored_bytes * if is_keyframe { MAX_SPARE } else { MAX_PATCH } / 16;
+        let patch = patch.filter(|(patch, _)| patch.len() as u64 <= most);
         whole.stays = is_keyframe || patch.is_none();
         let Some((patch, salt)) = patch else { return Ok(()) };
         card.patch = Some(self.stored_patch(batch, head, owner, card, (&patch, salt), key, revision)?);
@@ -574,7 +616,15 @@ impl RitualCompressionCache {
             .map(|_| head.payload_salt(card.sequence))
             .map_or(salt, |derived| Some(salt.unwrap_or(derived)));
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
-        let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, effort)?;
+        let spare = dictionary.filter(|_| effort == Effort::Compacted).map(|_| begun.clone());
+        let (mut encoding, mut frame) = self.shared.codec.encode(begun, payload, dictionary, effort)?;
+        let mut dictionary = dictionary.filter(|_| encoding == Encoding::Zstd);
+        if let Some(spare) = spare {
+            let (plain_encoding, plain) = self.shared.codec.encode(spare, payload, None, effort)?;
+            if plain.len() <= frame.len() {
+                (encoding, frame, dictionary) = (plain_encoding, plain, None);
+            }
+        }
         let frame = self.finish_frame(head, card, key, frame)?;
         let (owner, name) = (head.cells(), Kind::Whole.name(card.sequence, revision));
         let bytes = cell::close(&owner, &name, frame);
@@ -586,7 +636,7 @@ impl RitualCompressionCache {
             stored_bytes,
             is_compressed,
             is_compacted: effort == Effort::Compacted,
-            dictionary: dictionary.filter(|_| is_compressed).map_or(0, super::dictionary::Dictionary::id),
+            dictionary: dictionary.map_or(0, super::dictionary::Dictionary::id),
             stays: card.whole.is_some_and(|whole| whole.stays),
         })
     }
@@ -618,14 +668,20 @@ impl RitualCompressionCache {
         let (cells, _) = self.access.cells(place.owner.clone(), Names::one(name), MAX_BLOCK_BYTES)?;
         let sequence = match cells.first() {
             Some(cell) => {
-                let body = cell::open(&place.owner, &name, &cell.bytes)?;
-                body.try_into().ok().map(u64::from_be_bytes)
+                let body = cell::open(&place.owner, &name, &cell.bytes).ok();
+                body.and_then(|body| body.try_into().ok()).map(u64::from_be_bytes)
             }
             None => self.made_since(place, operation, &mark)?,
         };
         let Some(sequence) = sequence else { return Ok(None) };
-        let (entry, stored) = self.restore_with(&place.head, &place.owner, sequence)?;
-        let is_same = check_parent(save.parent, entry.parent).is_ok() && entry.intent() == save.intent;
+        let (entry, stored) = match self.restore_with(&place.head, &place.owner, sequence) {
+            Ok(found) => found,
+            // An entry that is damaged or pruned does not stand in the way of saving the state again.
+            Err(error) if is_damage(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let parent = place.origin.map_or(save.parent, ParentExpectation::Entry);
+        let is_same = check_parent(parent, entry.parent).is_ok() && entry.intent() == save.intent;
         if is_same && stored == payload {
             return Ok(Some(entry));
         }
@@ -651,7 +707,7 @@ impl RitualCompressionCache {
         let made_at = milliseconds.saturating_mul(1000);
         let mut before = None;
         loop {
-            let names = Kind::Block.before(before, super::thread::MAX_CHAIN);
+            let names = Kind::Block.before(before, MAX_CHAIN);
             let (blocks, _) = self.access.cells(place.owner.clone(), names, MAX_BLOCK_BYTES)?;
             let lowest =
                 blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).min();
@@ -710,10 +766,6 @@ fn salt_in(frame: &[u8], id: &KeyId) -> Result<Salt> {
     let start = 3 + id.as_str().len() + crate::seal::NONCE_BYTES;
     let bytes = frame.get(start..).and_then(|rest| rest.first_chunk());
     bytes.copied().map(Salt::from_bytes).ok_or_else(|| Error::internal("a sealed frame has no salt"))
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_parent(expected: ParentExpectation, newest: Option<EntryId>) -> Result<()> {

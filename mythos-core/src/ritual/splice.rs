@@ -11,6 +11,7 @@
 //! | 1 | middle: 0 as it is, 1 one zstd frame whose prefix is the base |
 //! | rest | the middle |
 
+use zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use crate::error::{Error, Result};
@@ -27,6 +28,9 @@ const LONG_DISTANCE_BYTES: usize = 1 << 20;
 /// The largest window that every zstd decoder allows (RFC 8878 recommends 8 MiB, zstd's own limit is 2^27).
 const MAX_WINDOW_LOG: u32 = 27;
 
+/// What zstd says when the output does not fit: the negated number of the error.
+const OUT_OF_ROOM: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
+
 /// zstd would take a base that begins with this for a dictionary with tables (RFC 8878 §5).
 const DICTIONARY_MAGIC: [u8; 4] = 0xEC30_A437_u32.to_le_bytes();
 
@@ -39,8 +43,7 @@ pub(crate) fn diff(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
     put_varint(&mut patch, start as u64);
     put_varint(&mut patch, end as u64);
     if middle.len() >= MIN_COMPRESSED_MIDDLE {
-        let compressed = compress(base, middle)?;
-        if compressed.len() < middle.len() {
+        if let Some(compressed) = compress(base, middle)? {
             patch.push(1);
             patch.extend_from_slice(&compressed);
             return Ok(patch);
@@ -68,7 +71,10 @@ pub(crate) fn apply(context: &mut DCtx<'_>, base: &[u8], patch: &[u8], raw_bytes
     target.extend_from_slice(&base[..start]);
     match kind {
         0 if body.len() == middle => target.extend_from_slice(body),
-        1 => target.extend_from_slice(&decompress(context, base, body, middle)?),
+        1 => {
+            target.resize(start + middle, 0);
+            decompress(context, base, body, &mut target[start..])?;
+        }
         _ => return Err(damaged("its middle has another length")),
     }
     target.extend_from_slice(&base[base.len() - end..]);
@@ -85,7 +91,8 @@ fn damaged(what: &str) -> Error {
     Error::corrupt(format!("the patch does not fit what it is based on: {what}"))
 }
 
-fn compress(base: &[u8], middle: &[u8]) -> Result<Vec<u8>> {
+/// Compresses `middle` behind `base`; `None` if that does not make it shorter.
+fn compress(base: &[u8], middle: &[u8]) -> Result<Option<Vec<u8>>> {
     let failed = |code| Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)));
     // A prefix is borrowed by its context, so that this one cannot be kept for the next patch.
     let mut context =
@@ -101,9 +108,13 @@ fn compress(base: &[u8], middle: &[u8]) -> Result<Vec<u8>> {
         context.set_parameter(parameter).map_err(failed)?;
     }
     context.ref_prefix(base).map_err(failed)?;
-    let mut compressed = Vec::with_capacity(zstd_safe::compress_bound(middle.len()));
-    context.compress2(&mut compressed, middle).map_err(failed)?;
-    Ok(compressed)
+    // What is not shorter finds no room.
+    let mut compressed = Vec::with_capacity(middle.len() - 1);
+    match context.compress2(&mut compressed, middle) {
+        Ok(_) => Ok(Some(compressed)),
+        Err(OUT_OF_ROOM) => Ok(None),
+        Err(code) => Err(failed(code)),
+    }
 }
 
 /// The window that reaches from the end of `bytes` to their start.
@@ -112,32 +123,34 @@ fn window_log(bytes: usize) -> u32 {
     (usize::BITS - bytes.leading_zeros()).clamp(10, MAX_WINDOW_LOG)
 }
 
-fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], raw_bytes: usize) -> Result<Vec<u8>> {
-    super::frame::check_zstd_frame(body, raw_bytes as u64)?;
-    let mut middle = Vec::with_capacity(raw_bytes);
-    if base.starts_with(&DICTIONARY_MAGIC) {
+/// Decompresses a frame that must fill `middle`.
+fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], middle: &mut [u8]) -> Result<()> {
+    super::frame::check_zstd_frame(body, middle.len() as u64)?;
+    let decompressed = if base.starts_with(&DICTIONARY_MAGIC) {
         let mut context =
             DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
-        context.ref_prefix(base).and_then(|_| context.decompress(&mut middle, body))
+        context.ref_prefix(base).and_then(|_| context.decompress(middle, body))
     } else {
-        context.decompress_using_dict(&mut middle, body, base)
+        context.decompress_using_dict(middle, body, base)
     }
     .map_err(|code| Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code))))?;
-    if middle.len() == raw_bytes { Ok(middle) } else { Err(damaged("its middle has another length")) }
+    if decompressed == middle.len() { Ok(()) } else { Err(damaged("its middle has another length")) }
 }
 
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    /// Compared at once, so that the comparison runs at the speed of memory.
-    const BLOCK: usize = 64;
-    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)).take_while(|(a, b)| a == b).count();
-    let start = blocks * BLOCK;
+/// Compared at once: equal blocks compile to a comparison of memory.
+const COMPARED_BYTES: usize = 256;
+
+/// How many bytes both begin with.
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.chunks_exact(COMPARED_BYTES).zip(b.chunks_exact(COMPARED_BYTES));
+    let start = blocks.take_while(|(a, b)| a == b).count() * COMPARED_BYTES;
     start + a[start..].iter().zip(&b[start..]).take_while(|(a, b)| a == b).count()
 }
 
-fn common_suffix(a: &[u8], b: &[u8]) -> usize {
-    const BLOCK: usize = 64;
-    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK)).take_while(|(a, b)| a == b).count();
-    let end = blocks * BLOCK;
+/// How many bytes both end with.
+pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.rchunks_exact(COMPARED_BYTES).zip(b.rchunks_exact(COMPARED_BYTES));
+    let end = blocks.take_while(|(a, b)| a == b).count() * COMPARED_BYTES;
     let (a, b) = (&a[..a.len() - end], &b[..b.len() - end]);
     end + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }

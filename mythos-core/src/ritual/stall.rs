@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::types::Score;
 
@@ -71,16 +73,17 @@ impl Default for StallPolicy {
 }
 
 /// An entry of a ritual, as far as stalls go.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ScoredEntry {
     /// The entry's place in its ritual.
     pub sequence: u64,
     /// What the entry added to the one before, see [`novelty_score`](super::novelty_score).
+    #[serde(rename = "novelty_score")]
     pub novelty: Score,
 }
 
 /// A run of entries that say hardly anything new: the assistant is probably going round in circles.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stall {
     /// The sequence of the run's first entry. The state before it is the last that went ahead.
     pub since_sequence: u64,

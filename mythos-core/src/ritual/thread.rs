@@ -1,5 +1,7 @@
 //! Reading a ritual: its head, its cards, and the payloads that they tell of.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::Associated;
 use crate::store::access;
@@ -20,6 +22,9 @@ pub(crate) const MAX_CHAIN: u32 = KEYFRAME_INTERVAL as u32 + 2;
 
 /// The most bytes of blocks that one read takes: more than [`MAX_CHAIN`] of the longest.
 pub(crate) const MAX_BLOCK_BYTES: u64 = 16 << 20;
+
+/// How many reads of cards one restoration takes at most: enough to pass a damaged keyframe or two.
+const MAX_DETOURS: usize = 3;
 
 /// How often a read begins anew because a writer moved what it was about to read.
 const MAX_READS: usize = 64;
@@ -43,10 +48,19 @@ impl Snapshot {
     }
 }
 
-/// Blocks taken apart.
+/// A block taken apart.
+pub(crate) struct Block {
+    /// The position of its last card, by its name.
+    pub(crate) last: u64,
+    pub(crate) revision: u32,
+    /// The ritual's seed and the cards, oldest first.
+    pub(crate) content: Result<(Salt, Vec<Card>)>,
+}
+
+/// What blocks hold together.
 #[derive(Default)]
 pub(crate) struct Cards {
-    /// The cards of the blocks that could be read, oldest first, with the revision of their block.
+    /// The cards of the blocks that could be read, oldest first.
     pub(crate) cards: Vec<Card>,
     /// The seed that the blocks repeat.
     pub(crate) seed: Option<Salt>,
@@ -72,7 +86,7 @@ impl RitualCompressionCache {
     }
 
     /// Checks that a head is the one of this place, in a layout that is known.
-    fn check_head(&self, head: RitualHead, owner: &Owner) -> Result<RitualHead> {
+    pub(super) fn check_head(&self, head: RitualHead, owner: &Owner) -> Result<RitualHead> {
         if head.format != CompressedRitual::FORMAT {
             let (ritual, format) = (&head.ritual, head.format);
             let message = format!("the head of ritual {ritual} has the format {format}, which is not known");
@@ -91,24 +105,38 @@ impl RitualCompressionCache {
     }
 
     /// Takes blocks apart; cells may come in either order.
-    pub(crate) fn cards(owner: &Owner, mut blocks: Vec<Cell>) -> Cards {
-        blocks.sort_unstable_by_key(|cell| cell.name);
+    pub(crate) fn cards(owner: &Owner, blocks: Vec<Cell>) -> Cards {
         let mut all = Cards::default();
-        for block in blocks {
-            let last = Kind::Block.place(&block.name).map_or(0, |(last, _)| last);
-            let read = cell::open(owner, &block.name, &block.bytes).and_then(card::read_block);
-            match read {
-                Ok((seed, cards)) if cards.last().is_some_and(|card| card.sequence == last) => {
+        for block in Self::blocks(owner, blocks) {
+            match block.content {
+                Ok((seed, cards)) => {
                     all.seed = Some(seed);
                     all.cards.extend(cards);
                 }
-                Ok(_) => {
-                    all.damaged.push((last, Error::corrupt("a block of entries stands in another's place")))
-                }
-                Err(error) => all.damaged.push((last, error)),
+                Err(error) => all.damaged.push((block.last, error)),
             }
         }
         all
+    }
+
+    /// Takes blocks apart and brings them in order, the oldest first.
+    pub(crate) fn blocks(owner: &Owner, mut cells: Vec<Cell>) -> Vec<Block> {
+        cells.sort_unstable_by_key(|cell| cell.name);
+        let read = |cell: &Cell, last: u64| {
+            let (seed, cards) = cell::open(owner, &cell.name, &cell.bytes).and_then(card::read_block)?;
+            if cards.last().is_some_and(|card| card.sequence == last) {
+                Ok((seed, cards))
+            } else {
+                Err(Error::corrupt("a block of entries stands in another's place"))
+            }
+        };
+        cells
+            .iter()
+            .map(|cell| {
+                let (last, revision) = Kind::Block.place(&cell.name).unwrap_or_default();
+                Block { last, revision, content: read(cell, last) }
+            })
+            .collect()
     }
 
     /// The entry that a card tells of, if it is the signed one.
@@ -162,11 +190,11 @@ impl RitualCompressionCache {
             .collect())
     }
 
-    /// Restores the payload of the first of `cards`, and the salt that its frame holds, if any. The cards go on upward at
-    /// least to one that is whole. Cells in `ready`
-    /// are used up instead of being read again.
+    /// Restores the payload of the first of `cards`, and the salt that its frame holds, if any. Further cards are read as
+    /// far as they are needed. Cells in `ready` are used up instead of being read again.
     ///
-    /// The nearest whole payload is tried first; if that way is damaged, one further up.
+    /// The nearest whole payload is tried first; if that way is damaged, one further up, as far as [`MAX_DETOURS`] reads
+    /// of cards go; at last a whole payload that should be gone.
     pub(crate) fn payload(
         &self,
         head: &RitualHead,
@@ -174,25 +202,46 @@ impl RitualCompressionCache {
         ready: &mut Vec<Cell>,
     ) -> Result<(Vec<u8>, Option<Salt>)> {
         let Some(target) = cards.first() else { return Err(Error::internal("there is no card to restore")) };
-        let mut failed = None;
-        for (index, card) in cards.iter().enumerate() {
-            if head.has_whole(card) {
-                match self.payload_over(head, &cards[..=index], ready) {
-                    Ok(payload) => return Ok(payload),
-                    Err(error) if error.kind() == ErrorKind::Corrupt => {
-                        failed.get_or_insert(error);
-                    }
-                    Err(error) => return Err(error),
+        let (mut cards, mut tried, mut failed) = (Cow::Borrowed(cards), 0, None);
+        for _ in 0..MAX_DETOURS {
+            let chain = cards.iter().position(|card| card.patch.is_none()).map_or(cards.len(), |end| end + 1);
+            for index in tried..chain {
+                if head.has_whole(&cards[index])
+                    && let Some(payload) =
+                        tolerate(self.payload_over(head, &cards[..=index], ready), &mut failed)?
+                {
+                    return Ok(payload);
                 }
             }
-            if card.patch.is_none() {
+            if chain < cards.len() || cards[chain - 1].patch.is_none() {
                 break;
             }
+            tried = chain;
+            let further = self.cards_behind(head, &cards[chain - 1])?;
+            if further.is_empty() {
+                break;
+            }
+            cards.to_mut().extend(further);
+        }
+        if target.whole.is_some()
+            && !head.has_whole(target)
+            && let Some(payload) = tolerate(self.payload_over(head, &cards[..1], ready), &mut failed)?
+        {
+            return Ok(payload);
         }
         Err(failed.unwrap_or_else(|| {
             let entry = head.root.at(target.sequence);
             Error::corrupt(format!("no whole payload is left that entry {entry} can be made from"))
         }))
+    }
+
+    /// The cards behind a card, as far as no block between them is damaged.
+    fn cards_behind(&self, head: &RitualHead, card: &Card) -> Result<Vec<Card>> {
+        let owner = head.cells();
+        let names = Kind::Block.at_or_after(card.sequence + 1, MAX_CHAIN);
+        let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+        let blocks = Self::blocks(&owner, blocks).into_iter().map_while(|block| block.content.ok());
+        Ok(blocks.flat_map(|(_, cards)| cards).filter(|other| other.sequence > card.sequence).collect())
     }
 
     /// Restores the payload of the first of `cards` from the last, which is whole.
@@ -231,9 +280,8 @@ impl RitualCompressionCache {
             return Ok(());
         }
         let (entry, expected) = (head.root.at(card.sequence), card.commitment);
-        let message =
-            format!("the payload of entry {entry} is not the signed one: expected {expected}, found {found}");
-        Err(Error::corrupt(message))
+        let what = format_args!("the payload of entry {entry} is not the signed one");
+        Err(Error::mismatch(what, expected, found))
     }
 
     /// Reads and decodes a payload that is whole; not yet checked against its card.
@@ -358,4 +406,16 @@ pub(crate) fn associated(head: &RitualHead, card: &Card) -> Associated {
         .field(head.ritual.as_str().as_bytes())
         .field(&card.sequence.to_le_bytes())
         .field(parent.as_ref().map_or(&[], |parent| &parent[..]))
+}
+
+/// Gives `None` for damage, of which the first is remembered.
+fn tolerate<T>(result: Result<T>, failed: &mut Option<Error>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            failed.get_or_insert(error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

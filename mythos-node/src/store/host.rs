@@ -1,9 +1,7 @@
 //! A store that a host implements in JavaScript, called from the binding's threads.
 
-use std::fmt;
 use std::time::Duration;
 
-use mythos_core::ErrorKind;
 use mythos_core::store::{
     Answer, Batch, Budget, Capabilities, CellOp, Maintained, Owner, Read, Store, StoreError,
 };
@@ -11,84 +9,41 @@ use mythos_core::types::MAX_SAFE_INTEGER;
 use serde::{Deserialize, Serialize};
 
 use super::answer::read_answers;
-use crate::callback::{Callback, NoReply};
+use crate::callback::Callback;
+use crate::host::{Host, Thrown, Trouble, defect};
 use crate::value::{ConversionError, Value, from_value, to_value};
 
 /// A store in JavaScript.
+#[derive(Debug)]
 pub(super) struct HostStore {
     capabilities: Capabilities,
-    timeout: Duration,
-    callback: Callback,
-}
-
-impl fmt::Debug for HostStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostStore").field("capabilities", &self.capabilities).finish_non_exhaustive()
-    }
-}
-
-/// How the core asks for a method.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Read,
-    Commit,
-    Maintain,
-}
-
-impl Method {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Commit => "commit",
-            Self::Maintain => "maintain",
-        }
-    }
+    host: Host,
 }
 
 impl HostStore {
     pub(super) const fn new(capabilities: Capabilities, timeout: Duration, callback: Callback) -> Self {
-        Self { capabilities, timeout, callback }
+        Self { capabilities, host: Host::new("the store", timeout, callback) }
     }
 
-    /// Calls a method and waits for what it returns or throws.
+    /// Calls a method and waits for what it returns or throws; a commit gives its batch.
     fn call<T: Serialize + ?Sized>(
         &self,
-        method: Method,
+        method: &'static str,
         argument: &T,
         batch: Option<&Batch>,
     ) -> Result<Value, StoreError> {
-        let name = method.name();
         let argument = to_value(argument).map_err(|error| {
-            defect(format!("the argument of the store's {name}() cannot be converted: {error}"))
+            defect(format!("the argument of {} cannot be converted: {error}", self.host.name(method)))
         })?;
-        let reply =
-            self.callback.call(name, argument, self.timeout).map_err(|none| self.no_reply(method, &none))?;
-        let mut value = reply
-            .value
-            .map_err(|error| defect(format!("what the store's {name}() returned cannot be read: {error}")))?;
-        match value.take("error") {
-            Some(error) => Err(store_error(method, error, reply.thrown, batch)),
-            None => Ok(value.take("value").unwrap_or(Value::Null)),
-        }
+        self.host.call(method, argument).map_err(|trouble| match (trouble, batch) {
+            (Trouble::Late(message), Some(_)) => StoreError::Unknown { message, source: None },
+            (Trouble::Thrown(thrown), batch) => store_error(thrown, batch),
+            (trouble, _) => trouble.into(),
+        })
     }
 
-    fn no_reply(&self, method: Method, none: &NoReply) -> StoreError {
-        let name = method.name();
-        let message = match none {
-            NoReply::WrongThread => {
-                return defect(format!("the store's {name}() was awaited on the thread that has to run it"));
-            }
-            NoReply::Ended => {
-                format!("the store's {name}() cannot be called: its JavaScript environment has ended")
-            }
-            NoReply::Late => {
-                format!("the store's {name}() did not settle within {} ms", self.timeout.as_millis())
-            }
-        };
-        match (none, method) {
-            (NoReply::Late, Method::Commit) => StoreError::Unknown { message, source: None },
-            _ => StoreError::Unavailable { message, source: None },
-        }
+    fn wrong_type(&self, method: &str, error: &ConversionError) -> StoreError {
+        defect(format!("{} returned a wrong type: {error}", self.host.name(method)))
     }
 }
 
@@ -99,15 +54,15 @@ impl Store for HostStore {
 
     fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
         let bounded: Vec<_> = reads.iter().cloned().map(within_53_bits).collect();
-        read_answers(reads, self.call(Method::Read, &bounded, None)?)
-            .map_err(|error| wrong_type("read", &error))
+        read_answers(reads, self.call("read", &bounded, None)?)
+            .map_err(|error| self.wrong_type("read", &error))
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        match self.call(Method::Commit, batch, Some(batch))? {
+        match self.call("commit", batch, Some(batch))? {
             Value::Null => Ok(()),
             // Whether such a store committed is not known, but the core would repeat an `Unknown` without end.
-            other => Err(wrong_type(
+            other => Err(self.wrong_type(
                 "commit",
                 &ConversionError::new(format!("expected nothing, not {}", other.kind())),
             )),
@@ -116,8 +71,7 @@ impl Store for HostStore {
 
     fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
         let budget = Budget { max_bytes: budget.max_bytes.min(MAX_SAFE_INTEGER) };
-        from_value(self.call(Method::Maintain, &budget, None)?)
-            .map_err(|error| wrong_type("maintain", &error))
+        from_value(self.call("maintain", &budget, None)?).map_err(|error| self.wrong_type("maintain", &error))
     }
 }
 
@@ -132,24 +86,14 @@ fn within_53_bits(mut read: Read) -> Read {
     read
 }
 
-fn defect(message: String) -> StoreError {
-    StoreError::Internal { message, source: None }
-}
-
-fn wrong_type(method: &str, error: &ConversionError) -> StoreError {
-    defect(format!("the store's {method}() returned a wrong type: {error}"))
-}
-
-/// What `ts/host_store.ts` tells about an exception.
+/// What `ts/host_store.ts` tells about a conflict.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Thrown {
+enum Conflicting {
     /// A `StoreConflict`.
     StoreConflict { table: String, id: String },
     /// A `CellConflict`.
     CellConflict { owner: ThrownOwner, name: String },
-    /// A `MythosError`, or anything else as `Internal`.
-    Failure { code: String, message: String },
 }
 
 #[derive(Deserialize)]
@@ -167,43 +111,21 @@ impl ThrownOwner {
     }
 }
 
-fn store_error(
-    method: Method,
-    error: Value,
-    exception: Option<napi::Error>,
-    batch: Option<&Batch>,
-) -> StoreError {
-    let source = exception.map(|exception| Box::new(exception) as Box<_>);
-    let name = method.name();
-    let thrown = match from_value(error) {
-        Ok(thrown) => thrown,
-        Err(error) => {
-            let message = format!("what the store's {name}() threw cannot be read: {error}");
-            return StoreError::Internal { message, source };
-        }
-    };
-    let conflict = match thrown {
-        Thrown::StoreConflict { table, id } => {
+fn store_error(thrown: Thrown, batch: Option<&Batch>) -> StoreError {
+    let conflict = match from_value(thrown.error.clone()) {
+        Ok(Conflicting::StoreConflict { table, id }) => {
             batch.and_then(|batch| conflict(batch, &table, &id)).ok_or_else(|| {
                 format!("threw a StoreConflict about record {id} of {table}, which the call does not name")
             })
         }
-        Thrown::CellConflict { owner, name } => batch
+        Ok(Conflicting::CellConflict { owner, name }) => batch
             .and_then(|batch| cell_conflict(batch, &owner, &name))
             .ok_or_else(|| format!("threw a CellConflict about cell {name}, which the call does not put")),
-        Thrown::Failure { code, message } => {
-            let kind = ErrorKind::ALL.into_iter().find(|kind| kind.name() == code);
-            return match StoreError::from_kind(kind.unwrap_or(ErrorKind::Internal), message) {
-                StoreError::Unavailable { message, .. } => StoreError::Unavailable { message, source },
-                StoreError::Unknown { message, .. } => StoreError::Unknown { message, source },
-                StoreError::Internal { message, .. } => StoreError::Internal { message, source },
-                other => other,
-            };
-        }
+        Err(_) => return thrown.into_error(),
     };
     conflict.unwrap_or_else(|what| StoreError::Internal {
-        message: format!("the store's {name}() {what}"),
-        source,
+        message: format!("{} {what}", thrown.call),
+        source: thrown.exception.map(|exception| Box::new(exception) as Box<_>),
     })
 }
 

@@ -2,7 +2,7 @@
 
 Every failure is a `MythosError` with a subclass per kind. Every call releases the interpreter lock. A store is one of
 the built-in classes or any object with the four methods of `Store`; the dicts that cross it are in `mythos.store`, and
-those that the services take and answer in `mythos.records`.
+those that the services take and answer in `mythos.records`. Keys come from a `KeyRing` or a `KeyProvider` of yours.
 """
 
 from ._errors import (
@@ -23,15 +23,20 @@ from ._mythos import (
     AssistantDeploymentAutoRestarter,
     BuiltInStore,
     CodexProofOfSymbolEngine,
+    KeyRing,
     MemoryStore,
     Mythos,
+    PayloadFormats,
     RitualCompressionCache,
     SqliteStore,
     Supervisor,
     __version__,
     copy_store,
+    novelty_score,
     schemas,
+    stall,
 )
+from .seal import KeyProvider
 from .store import Store
 
 __all__ = [
@@ -44,11 +49,14 @@ __all__ = [
     "ErrorKind",
     "Internal",
     "Invalid",
+    "KeyProvider",
+    "KeyRing",
     "Limit",
     "MemoryStore",
     "Mythos",
     "MythosError",
     "NotFound",
+    "PayloadFormats",
     "RecordConflict",
     "RitualCompressionCache",
     "SqliteStore",
@@ -58,7 +66,9 @@ __all__ = [
     "Unknown",
     "__version__",
     "copy_store",
+    "novelty_score",
     "schemas",
+    "stall",
 ]
 
 # Tracebacks and pickles name the public path.

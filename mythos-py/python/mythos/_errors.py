@@ -26,8 +26,8 @@ class MythosError(Exception):
     """What every failure of this package raises.
 
     The stored state is the same as before the call that failed; after `Unknown` it is either that or the state after
-    the whole call, never something between. `__cause__` is the exception of a store written in Python, if one caused
-    this.
+    the whole call, never something between. `__cause__` is the exception of a store, key provider or upcast written in
+    Python, if one caused this.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
@@ -37,7 +37,8 @@ class MythosError(Exception):
     """Whether the same call may succeed when made again."""
 
     field: str | None
-    """The input that was not acceptable, for `Invalid` and `Limit`, such as `"clauses[2].text"`."""
+    """The input that was not acceptable, for `Invalid` and `Limit`, such as `"clauses[2].text"`; `"key"` for the
+    `NotFound` of a key that something was sealed with."""
 
     operation: str | None
     """The operation id to repeat the call with, for `Unknown`, also when the caller gave none."""
@@ -94,7 +95,7 @@ class Limit(MythosError):
 
 
 class Internal(MythosError):
-    """A defect of this package or of a store written in Python. Report it."""
+    """A defect of this package, or of a store or key provider written in Python. Report it."""
 
     kind = ErrorKind.INTERNAL
 

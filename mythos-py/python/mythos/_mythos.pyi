@@ -16,6 +16,7 @@ from .records import (
     CodexClause,
     CodexHead,
     CodexVerification,
+    CompactionReport,
     CompressedRitual,
     CopyReport,
     Decision,
@@ -29,14 +30,22 @@ from .records import (
     Page,
     ParentExpectation,
     RestoredRitual,
+    RitualBudget,
+    RitualDictionaries,
+    RitualHead,
+    RitualProgress,
     RitualVerification,
+    ScoredEntry,
     SqliteStatistics,
+    Stall,
     StateName,
     SymbolicIntent,
     SymbolProof,
     TrailPage,
+    TrainingReport,
     VerifiableRitual,
 )
+from .seal import KeyProvider
 from .store import Answer, Cursor, Json, Maintained, Schema, Store
 from .testing import ConformanceCase
 
@@ -71,6 +80,20 @@ class Mythos:
 
     def tenant(self, tenant: str) -> Mythos:
         """The same store for another tenant; what one tenant stores no other sees."""
+
+    def with_rituals(
+        self,
+        *,
+        keys: KeyRing | KeyProvider | None = None,
+        formats: PayloadFormats | None = None,
+        hot_bytes: int | None = None,
+    ) -> Mythos:
+        """The same store with other options for its rituals.
+
+        `keys` says where the keys come from that payloads are sealed under; without it nothing is sealed. `formats` are
+        the payload formats that the host reads, `hot_bytes` how many bytes of newest states are kept in memory, by
+        default 32 MiB. What is not given has its default, also if this was made with other options before.
+        """
 
     def rituals(self) -> RitualCompressionCache:
         """The checkpoints of assistants' state."""
@@ -126,7 +149,8 @@ class RitualCompressionCache:
     def latest(self, assistant: str, ritual: str) -> RestoredRitual | None:
         """Restores the newest entry of a ritual, verified; `None` if the ritual has none.
 
-        `Corrupt` if what is stored is not what was saved; see `newest_verifiable`.
+        `Corrupt` if what is stored is not what was saved; see `latest_verifiable`. `NotFound` with the field `key` if
+        its key was destroyed.
         """
 
     def restore(self, entry: str) -> RestoredRitual:
@@ -135,7 +159,7 @@ class RitualCompressionCache:
     def entry(self, entry: str) -> CompressedRitual:
         """The record of one entry, without its payload."""
 
-    def newest_verifiable(self, assistant: str, ritual: str, *, before: int | None = None) -> VerifiableRitual | None:
+    def latest_verifiable(self, assistant: str, ritual: str, *, before: int | None = None) -> VerifiableRitual | None:
         """Restores the newest entry that verifies, before position `before` if that is given.
 
         Says which newer ones do not verify; `None` if none does.
@@ -149,19 +173,118 @@ class RitualCompressionCache:
         labels: Sequence[str] | None = None,
         since: datetime | None = None,
         before: datetime | None = None,
+        min_raw_bytes: int | None = None,
+        max_raw_bytes: int | None = None,
+        verified: bool | None = None,
         after: Cursor | None = None,
         limit: int = 100,
     ) -> Page[CompressedRitual]:
         """Lists entries that pass all of the filters, newest first.
 
         By position if assistant and ritual are named, otherwise by time. `labels` are those an entry must all have;
-        it was saved at `since` or later, and before `before`. `after` is the `next` of the page before.
+        it was saved at `since` or later, and before `before`; its payload has `min_raw_bytes` to `max_raw_bytes`.
+        `verified` are those that the last scrub found sound, or the others. `after` is the `next` of the page before.
+        """
+
+    def rituals(
+        self,
+        *,
+        assistant: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[RitualHead]:
+        """Lists rituals by their heads, the last saved to first. No entry is read.
+
+        They were last saved to at `since` or later, and before `before`. `after` is the `next` of the page before.
         """
 
     def verify(self, entry: str) -> RitualVerification:
         """Verifies one entry: its record against its signature, its frame and its payload against their digests.
 
         Damage is not an error but a finding.
+        """
+
+    def train(self, assistant: str) -> TrainingReport:
+        """Trains a dictionary from the newest states of an assistant's rituals.
+
+        New states are compressed with it if it earns its bytes. It takes seconds; no save waits for it. What is stored
+        already changes over with `compact`.
+        """
+
+    def dictionaries(self, assistant: str) -> RitualDictionaries | None:
+        """The dictionaries of an assistant; `None` if it never had one."""
+
+    def compact(
+        self,
+        *,
+        assistant: str | None = None,
+        cold_for_seconds: int | None = None,
+        budget: RitualBudget | None = None,
+        after: RitualProgress | None = None,
+    ) -> CompactionReport:
+        """Makes what is stored as small as it can be, under the present dictionary and the active key.
+
+        Deletes dictionaries that no entry needs. Restored payloads do not change. It may be interrupted at any point.
+        Call it again with the `next` of its report as `after` until that is `None`.
+        """
+
+@final
+class KeyRing:
+    """Keys held in memory, for hosts that read them from a secrets manager at their start, and for tests.
+
+    Every method may be called from any thread; a change holds from the next save or restore on.
+    """
+
+    def __new__(cls) -> KeyRing:
+        """A ring without keys, so that new payloads are stored unsealed."""
+
+    @staticmethod
+    def with_active(id: str, key: Buffer) -> KeyRing:
+        """A ring of one key of 32 bytes, under which new payloads are sealed."""
+
+    def insert(self, id: str, key: Buffer) -> None:
+        """Adds a key of 32 bytes, which opens what was sealed under it; `activate` lets it seal.
+
+        `Invalid` if the id stands for another key.
+        """
+
+    def activate(self, id: str) -> None:
+        """Seals new payloads under this key from now on. `NotFound` if it is not known."""
+
+    def deactivate(self) -> None:
+        """Stores new payloads unsealed from now on. The keys stay known."""
+
+    def destroy(self, id: str) -> bool:
+        """Forgets a key, and says whether it was known.
+
+        All that was sealed under it is lost, unless the key is kept elsewhere. If it was the active one, saves are
+        refused until another is activated, or `deactivate` is called.
+        """
+
+    def active(self) -> str | None:
+        """The id of the key that new payloads are sealed under; `None` if they are stored unsealed."""
+
+@final
+class PayloadFormats:
+    """The formats of payloads that a host can read, and the steps that lead from old ones to them.
+
+    Without any declaration every payload is handed out as it is. With one, an entry that is restored is brought up
+    step by step to a format that is declared current, and an unknown format is refused, at a save too. What is stored
+    never changes. A declaration counts for what `with_rituals` makes of it afterwards.
+    """
+
+    def __new__(cls) -> PayloadFormats:
+        """No declarations."""
+
+    def current(self, format: str) -> PayloadFormats:
+        """Declares a format that the host reads as it is. Gives itself, to declare further ones."""
+
+    def upcast(self, source: str, to: str, upcast: Callable[[bytes], Buffer]) -> PayloadFormats:
+        """Declares how a payload of the format `source` becomes one of the format `to`. Gives itself.
+
+        What the function raises is the cause of the `Invalid` of the restore.
         """
 
 @final
@@ -412,6 +535,23 @@ class SqliteStore(BuiltInStore):
 
     def close(self) -> None:
         """Waits for the calls under way and closes the file; every later call is `Unavailable`."""
+
+def novelty_score(previous: Buffer | None, payload: Buffer) -> float:
+    """How much information `payload` adds to `previous`, the payload before it.
+
+    0 for nothing, 0.5 for 256 novel bytes, 1 if there is no predecessor.
+    """
+
+def stall(
+    entries: Sequence[CompressedRitual] | Sequence[ScoredEntry],
+    *,
+    min_length: int | None = None,
+    threshold: float | None = None,
+) -> Stall | None:
+    """The stall that `entries`, of one ritual and oldest first, end in; `None` if they do not.
+
+    A stall is a run of at least `min_length` (10) successive entries whose novelty lies below `threshold` (0.3).
+    """
 
 def schemas() -> list[Schema]:
     """The tables that a store is to hold, for a store that must make them."""

@@ -81,15 +81,17 @@ pub(crate) fn request<T: DeserializeOwned>(
 
 /// The bytes of the argument `name`: of a `bytes` itself, of any other bytes-like object a copy.
 pub(crate) fn bytes<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    read_bytes(value).map_err(|unfit| unfit.within(name).of_argument(value.py()))
+}
+
+/// The bytes of a value: of a `bytes` itself, of any other bytes-like object a copy.
+pub(crate) fn read_bytes<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyBytes>, Unfit> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(bytes.clone());
     }
     let copied = PyMemoryView::from(value).and_then(|view| view.call_method0("tobytes"));
     let copied = copied.and_then(|bytes| Ok(bytes.cast_into::<PyBytes>()?));
-    copied.map_err(|error| {
-        let unfit = Unfit::new(ErrorKind::Invalid, "it is not bytes-like", Some(error));
-        unfit.within(name).of_argument(value.py())
-    })
+    copied.map_err(|error| Unfit::new(ErrorKind::Invalid, "it is not bytes-like", Some(error)))
 }
 
 /// The `datetime` of a timestamp.
@@ -127,10 +129,10 @@ impl Unfit {
         exception
     }
 
-    /// The same as the defect of a store that answered so.
-    pub(crate) fn of_store(self, method: &str) -> StoreError {
+    /// The same as the defect of the host's object, such as "the store", that answered so.
+    pub(crate) fn of_host(self, host: &str, method: &str) -> StoreError {
         let unfit = self.within(method);
-        let message = format!("the store gave a wrong answer: {unfit}");
+        let message = format!("{host} gave a wrong answer: {unfit}");
         StoreError::Internal { message, source: unfit.cause.map(|cause| cause as _) }
     }
 }

@@ -12,7 +12,7 @@ use super::{SqliteOptions, Synchronous};
 use crate::store::StoreError;
 
 /// The page cache of the writing connection, in KiB; it fills only as far as pages are used.
-const WRITER_CACHE_KIB: i64 = 64 << 10;
+const WRITER_CACHE_KIB: i64 = 32 << 10;
 
 /// The page cache of each reading connection, in KiB.
 const READER_CACHE_KIB: i64 = 8 << 10;
@@ -157,6 +157,8 @@ impl Place {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        // Otherwise a statement is prepared anew whenever a bound value might change its plan.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         // An I/O error of a mapped page is a signal that kills the process; one of a read is an error.
         connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;

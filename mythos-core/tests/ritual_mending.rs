@@ -1,0 +1,298 @@
+//! Saving on after damage: what was saved before stays as good as it was, and nothing is given twice.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::sync::Arc;
+
+use mythos_core::ritual::{
+    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualOptions, SaveRitual,
+    SymbolicIntent,
+};
+use mythos_core::seal::{KeyRing, SecretKey};
+use mythos_core::store::{
+    Answer, Batch, Cell, CellName, Expect, MemoryStore, Model, Names, Owner, Query, Read, RecordOp, Store,
+};
+use mythos_core::types::{EntryId, OperationId, Runtime};
+use mythos_core::{ErrorKind, Mythos};
+
+struct Bench {
+    store: Arc<MemoryStore>,
+    options: RitualOptions,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let options = RitualOptions { hot_bytes: 0, ..RitualOptions::default() };
+        Self { store: Arc::new(MemoryStore::new()), options }
+    }
+
+    /// A cache that remembers nothing.
+    fn rituals(&self) -> RitualCompressionCache {
+        let mythos = Mythos::with_store(self.store.clone(), Runtime::system());
+        mythos.with_rituals(self.options.clone()).rituals()
+    }
+
+    fn save(&self, step: usize) -> EntryId {
+        self.rituals().save(&request(), &state(step)).unwrap().entry
+    }
+
+    fn owner(&self) -> Owner {
+        let answers = self.store.read(&[Read::Page(Query::new(RitualHead::TABLE))]).unwrap();
+        let [Answer::Page { records }] = &answers[..] else { panic!("{answers:?}") };
+        Owner { tenant: "default".parse().unwrap(), table: RitualHead::TABLE, id: records[0].id }
+    }
+
+    /// The cells of a kind, in the order of their names.
+    fn cells(&self, kind: u8) -> Vec<Cell> {
+        let bound = |byte| CellName::new(&[byte]).unwrap();
+        let names = Names::Range {
+            from: Some(bound(kind)),
+            until: Some(bound(kind + 1)),
+            limit: 1000,
+            reverse: false,
+        };
+        let read = Read::Cells { owner: self.owner(), names, max_bytes: u64::MAX };
+        match self.store.read(&[read]).unwrap().remove(0) {
+            Answer::Cells { cells, .. } => cells,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn change(&self, cell: &Cell, bytes: Option<Vec<u8>>) {
+        let mut batch = Batch::new();
+        batch.delete_cells(self.owner(), Names::one(cell.name));
+        if let Some(bytes) = bytes {
+            batch.put_cell(self.owner(), cell.name, bytes);
+        }
+        self.store.commit(&batch).unwrap();
+    }
+
+    fn damage(&self, cell: &Cell) {
+        let mut bytes = cell.bytes.clone();
+        bytes[0] ^= 1;
+        self.change(cell, Some(bytes));
+    }
+
+    fn delete(&self, cell: &Cell) {
+        self.change(cell, None);
+    }
+
+    /// The cell of a kind for the entry at `sequence`.
+    fn cell(&self, kind: u8, sequence: u64) -> Cell {
+        let of = |cell: &Cell| cell.name.as_bytes()[1..9] == sequence.to_be_bytes();
+        self.cells(kind).into_iter().find(of).unwrap_or_else(|| panic!("no {} {sequence}", char::from(kind)))
+    }
+
+    fn head_record(&self) -> mythos_core::store::Record {
+        let read = Read::Record { table: RitualHead::TABLE, id: self.owner().id };
+        match self.store.read(&[read]).unwrap().remove(0) {
+            Answer::Record { record } => record.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn restores(&self, entry: EntryId, step: usize) {
+        let restored = self.rituals().restore(entry).unwrap_or_else(|error| panic!("entry {step}: {error}"));
+        assert!(restored.payload == state(step), "entry {step}");
+    }
+
+    fn is_lost(&self, entry: EntryId) {
+        let error = self.rituals().restore(entry).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound), "{error}");
+    }
+}
+
+fn request() -> SaveRitual {
+    SaveRitual::new("ana".parse().unwrap(), "refund".parse().unwrap())
+}
+
+fn state(step: usize) -> Vec<u8> {
+    let messages: Vec<String> =
+        (0..=step).map(|i| mythos_core::types::Digest::of(&i.to_le_bytes()).to_string()).collect();
+    messages.join(",").into_bytes()
+}
+
+#[test]
+fn the_entry_before_an_unreadable_one_keeps_its_whole_payload() {
+    let bench = Bench::new();
+    let entries: Vec<_> = (0..3).map(|step| bench.save(step)).collect();
+    bench.damage(&bench.cell(b'w', 3));
+    let after: Vec<_> = (3..8).map(|step| bench.save(step)).collect();
+    bench.is_lost(entries[2]);
+    for (step, entry) in entries.iter().take(2).chain(&after).enumerate() {
+        bench.restores(*entry, if step < 2 { step } else { step + 1 });
+    }
+    let report = bench.rituals().compact(&CompactRituals::default()).unwrap();
+    assert_eq!(report.skipped.len(), 1, "the damaged one is named");
+    bench.restores(entries[1], 1);
+    bench.restores(entries[0], 0);
+}
+
+#[test]
+fn the_entry_before_a_damaged_block_keeps_its_whole_payload() {
+    for is_deleted in [false, true] {
+        let bench = Bench::new();
+        let entries: Vec<_> = (0..3).map(|step| bench.save(step)).collect();
+        let block = bench.cell(b'e', 3);
+        if is_deleted {
+            bench.delete(&block)
+        } else {
+            bench.damage(&block)
+        }
+        let after: Vec<_> = (3..8).map(|step| bench.save(step)).collect();
+        assert!(after.iter().all(|entry| entry.sequence() > 3), "no position is given twice");
+        bench.is_lost(entries[2]);
+        for (step, entry) in entries.iter().take(2).chain(&after).enumerate() {
+            bench.restores(*entry, if step < 2 { step } else { step + 1 });
+        }
+    }
+}
+
+#[test]
+fn a_ritual_of_which_no_card_is_left_goes_on_at_a_new_position() {
+    for is_headless in [false, true] {
+        let bench = Bench::new();
+        let operation: OperationId = "3f333df6-90a4-4fda-8dd3-9485d27cee36".parse().unwrap();
+        let save = SaveRitual {
+            operation: Some(operation),
+            intent: SymbolicIntent { labels: ["a".to_owned()].into(), ..SymbolicIntent::default() },
+            ..request()
+        };
+        for step in 0..3 {
+            let save = SaveRitual { operation: (step == 1).then_some(operation), ..save.clone() };
+            bench.rituals().save(&save, &state(step)).unwrap();
+        }
+        for block in bench.cells(b'e') {
+            bench.damage(&block);
+        }
+        for cell in bench.cells(b'i').iter().chain(&bench.cells(b'o')) {
+            bench.damage(cell);
+        }
+        if is_headless {
+            let (id, version) = (bench.owner().id, bench.head_record().version);
+            // Under the cells nothing may be lost but the record.
+            let owner = bench.owner();
+            let mut batch = Batch::new();
+            batch.records.push(RecordOp::Delete { table: RitualHead::TABLE, id, version });
+            bench.store.commit(&batch).unwrap();
+            let again = bench.rituals().save(&save, &state(9)).unwrap();
+            assert_eq!(again.sequence, 4);
+            assert_eq!(bench.owner(), owner);
+        } else {
+            let again = bench.rituals().save(&save, &state(9)).unwrap();
+            assert_eq!(again.sequence, 4);
+        }
+        let latest = bench.rituals().latest(&save.assistant, &save.ritual).unwrap().unwrap();
+        assert_eq!((latest.payload, latest.entry.labels), (state(9), save.intent.labels.clone()));
+        let next = bench.save(10);
+        bench.restores(next, 10);
+        bench.restores(latest.entry.entry, 9);
+    }
+}
+
+#[test]
+fn a_head_that_names_none_of_its_entries_is_damaged() {
+    let bench = Bench::new();
+    let entry = bench.save(0);
+    let mut record = bench.head_record();
+    record.body.insert("newest".to_owned(), serde_json::json!([]));
+    let mut batch = Batch::new();
+    let expect = Expect::At(record.version);
+    batch.records.push(RecordOp::Put {
+        table: RitualHead::TABLE,
+        id: bench.owner().id,
+        expect,
+        body: record.body,
+    });
+    bench.store.commit(&batch).unwrap();
+    let (assistant, ritual) = (request().assistant, request().ritual);
+    let error = bench.rituals().latest(&assistant, &ritual).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let found = bench.rituals().latest_verifiable(&assistant, &ritual, None).unwrap().unwrap();
+    assert_eq!((found.restored.payload, found.skipped.len()), (state(0), 1));
+    let next = bench.save(1);
+    assert_eq!(next.sequence(), 2);
+    bench.restores(entry, 0);
+}
+
+#[test]
+fn a_damaged_keyframe_is_passed() {
+    let bench = Bench::new();
+    let entries: Vec<_> = (0..140).map(|step| bench.save(step)).collect();
+    bench.restores(entries[0], 0);
+    bench.damage(&bench.cell(b'w', 64));
+    for is_compacted in [false, true] {
+        if is_compacted {
+            bench.rituals().compact(&CompactRituals::default()).unwrap();
+        }
+        for step in [0, 1, 30, 62, 63, 64, 139] {
+            bench.restores(entries[step], step);
+        }
+    }
+}
+
+#[test]
+fn an_intent_that_is_damaged_is_stored_anew() {
+    let bench = Bench::new();
+    let intent = SymbolicIntent { labels: ["a".to_owned()].into(), ..SymbolicIntent::default() };
+    let save = SaveRitual { intent: intent.clone(), ..request() };
+    let first = bench.rituals().save(&save, &state(0)).unwrap();
+    bench.damage(&bench.cells(b'i')[0]);
+    bench.save(1);
+    assert_eq!(bench.rituals().restore(first.entry).unwrap_err().kind(), ErrorKind::Corrupt);
+    bench.rituals().save(&save, &state(2)).unwrap();
+    assert_eq!(bench.rituals().restore(first.entry).unwrap().entry.intent(), intent);
+}
+
+#[test]
+fn a_listing_by_time_passes_a_damaged_block() {
+    let bench = Bench::new();
+    let entries: Vec<_> = (0..9).map(|step| bench.save(step)).collect();
+    let times: Vec<_> =
+        entries.iter().map(|entry| bench.rituals().entry(*entry).unwrap().created_at).collect();
+    for damaged in 1..=9 {
+        let cell = bench.cell(b'e', damaged);
+        bench.damage(&cell);
+        for (index, before) in times.iter().enumerate() {
+            let filter = mythos_core::ritual::RitualFilter {
+                assistant: Some(request().assistant),
+                ritual: Some(request().ritual),
+                before: Some(*before),
+                ..Default::default()
+            };
+            let listed = bench.rituals().list(&filter, None, 100).unwrap().items;
+            let expected: Vec<_> = (0..index).rev().filter(|i| *i as u64 + 1 != damaged).collect();
+            let found: Vec<_> = listed.iter().map(|entry| entry.sequence as usize - 1).collect();
+            assert_eq!(found, expected, "damaged {damaged}, before {index}");
+        }
+        bench.change(&cell, Some(cell.bytes.clone()));
+    }
+}
+
+#[test]
+fn a_destroyed_key_takes_what_is_in_memory_along() {
+    let ring = Arc::new(KeyRing::with_active("k1".parse().unwrap(), SecretKey::from_bytes(&[7; 32])));
+    let options = RitualOptions { keys: Some(ring.clone()), ..RitualOptions::default() };
+    let rituals = Mythos::in_memory().with_rituals(options).rituals();
+    rituals.save(&request(), &state(0)).unwrap();
+    let (assistant, ritual) = (request().assistant, request().ritual);
+    assert_eq!(rituals.latest(&assistant, &ritual).unwrap().unwrap().payload, state(0));
+    ring.destroy(&"k1".parse().unwrap());
+    let error = rituals.latest(&assistant, &ritual).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::NotFound, Some("key")));
+}
+
+#[test]
+fn an_operation_whose_entry_is_lost_saves_again() {
+    let bench = Bench::new();
+    let operation: OperationId = "3f333df6-90a4-4fda-8dd3-9485d27cee36".parse().unwrap();
+    let save = SaveRitual { operation: Some(operation), ..request() };
+    let first = bench.rituals().save(&save, &state(0)).unwrap();
+    assert_eq!(bench.rituals().save(&save, &state(0)).unwrap(), first);
+    bench.damage(&bench.cell(b'w', 1));
+    let again = bench.rituals().save(&save, &state(0)).unwrap();
+    assert_eq!((again.sequence, again.parent), (2, Some(first.entry)));
+    assert_eq!(bench.rituals().save(&save, &state(0)).unwrap().sequence, 2);
+    let stale = SaveRitual { parent: ParentExpectation::Absent, ..request() };
+    assert_eq!(bench.rituals().save(&stale, &state(1)).unwrap_err().kind(), ErrorKind::Conflict);
+}
