@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mythos_core::codex::{CodexHead, SymbolProof};
 use mythos_core::restart::{Deployment, DeploymentRestart};
-use mythos_core::ritual::{CompressedRitual, RitualHead};
+use mythos_core::ritual::{RitualDictionaries, RitualHead};
 use mythos_core::store::{Model, Record};
 use mythos_core::types::{RecordId, Version};
 use serde_json::{Map, Value};
@@ -21,13 +21,10 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(body) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
     let id = RecordId::new(b"fuzz").expect("an id of four bytes");
     let record = Record { id, version: Version::FIRST, body };
-    round_trip::<CompressedRitual>(&record);
     round_trip::<RitualHead>(&record);
+    round_trip::<RitualDictionaries>(&record);
     round_trip::<SymbolProof>(&record);
     round_trip::<CodexHead>(&record);
     round_trip::<Deployment>(&record);
     round_trip::<DeploymentRestart>(&record);
-    if let Ok(model) = CompressedRitual::from_record(&record) {
-        let _ = model.expected_signature();
-    }
 });

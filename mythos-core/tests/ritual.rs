@@ -233,9 +233,12 @@ fn bounds_are_enforced_and_change_nothing() {
     assert_eq!(rituals.latest(&ana(), &refund()).unwrap().unwrap().payload, b"");
 }
 
+/// An entry and its payload.
+type Saved = (CompressedRitual, Vec<u8>);
+
 /// A ritual of three entries with their payloads, whose stored parts the damage tests work on. The newest two are whole,
 /// the older two have patches.
-fn three() -> (Arc<MemoryStore>, Mythos, Vec<(CompressedRitual, Vec<u8>)>) {
+fn three() -> (Arc<MemoryStore>, Mythos, Vec<Saved>) {
     let (store, mythos) = in_memory();
     let rituals = mythos.rituals();
     let payloads = (0..3_u8).map(|step| vec![b'a' + step; 64]);

@@ -147,7 +147,8 @@ fn entries(mythos: &Mythos, number: usize) -> Vec<CompressedRitual> {
 #[test]
 fn states_that_resemble_nothing_take_no_more_than_zstd_makes_of_them() {
     let sizes = [0, 1, 10, 100, 1_000, 2_000, 10_000, 100_000, 300_000, 3 << 20];
-    let kinds: [(&str, fn(&str, usize) -> Vec<u8>); 2] = [("noise", noise), ("JSON", unrelated_json)];
+    type Make = fn(&str, usize) -> Vec<u8>;
+    let kinds: [(&str, Make); 2] = [("noise", noise), ("JSON", unrelated_json)];
     let mythos = Mythos::in_memory();
     let mut number = 0;
     for (name, make) in kinds {
@@ -194,7 +195,7 @@ fn ticket(number: usize) -> Vec<u8> {
         "schema": "support.ticket/3",
         "ticket": {"id": 480_000 + number, "channel": pick("channel", &["mail", "chat", "phone"]), "priority": pick("priority", &["low", "normal", "high"]), "status": "awaiting_agent", "language": pick("language", &["de", "en", "fr"])},
         "customer": {"name": name, "account": format!("AC-{:06}", draw(&format!("{number} account"), 65_000)), "tier": pick("tier", &["basic", "plus", "business"]), "open_orders": draw(&format!("{number} orders"), 9)},
-        "order": {"number": format!("4711-{:05}", draw(&format!("{number} order"), 65_000)), "total_cents": 100 * draw(&format!("{number} total"), 900), "currency": "EUR", "shipped": number % 3 == 0},
+        "order": {"number": format!("4711-{:05}", draw(&format!("{number} order"), 65_000)), "total_cents": 100 * draw(&format!("{number} total"), 900), "currency": "EUR", "shipped": number.is_multiple_of(3)},
         "plan": ["identify the customer", "look up the order", "check the refund policy", "propose a solution", "confirm with the customer"],
         "step": pick("step", &["identify the customer", "look up the order", "check the refund policy"]),
         "tools": {"order_lookup": {"calls": draw(&format!("{number} calls"), 5), "last_error": null}, "refund": {"calls": 0, "limit_cents": 5_000}},

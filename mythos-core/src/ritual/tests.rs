@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::card::{self, Card, Parent, Patch};
 use super::cell::{self, Kind};
+use super::shared::Shared;
 use super::{RitualCompressionCache, RitualHead, RitualOptions, SaveRitual, SymbolicIntent};
+use crate::ErrorKind;
 use crate::seal::{KeyRing, SecretKey};
+use crate::store::access::Access;
 use crate::store::{Answer, Batch, MemoryStore, Model, Names, Owner, Read, Store};
-use crate::types::{AssistantId, Commitment, RitualId, Runtime, Salt, Timestamp};
-use crate::{ErrorKind, Mythos};
+use crate::types::{AssistantId, Commitment, RitualId, Runtime, Salt, TenantId, Timestamp};
 
 fn ana() -> AssistantId {
     "ana".parse().unwrap()
@@ -33,7 +35,8 @@ impl Forgery {
             Arc::new(ring) as Arc<dyn crate::seal::KeyProvider>
         });
         let options = RitualOptions { keys, hot_bytes: 0, ..RitualOptions::default() };
-        let rituals = Mythos::with_store(store.clone(), Runtime::system()).with_rituals(options).rituals();
+        let access = Access::new(store.clone(), Runtime::system(), TenantId::default());
+        let rituals = RitualCompressionCache::new(access, Arc::new(Shared::new(options)));
         for step in 0..3_u8 {
             let labels = [format!("label {}", step % 2)].into();
             let intent = SymbolicIntent { labels, ..SymbolicIntent::default() };
@@ -91,7 +94,8 @@ fn payload(step: u8) -> Vec<u8> {
 
 #[test]
 fn an_entry_whose_card_was_changed_is_refused() {
-    let changes: [(&str, fn(&mut Card, &Card)); 10] = [
+    type Change = fn(&mut Card, &Card);
+    let changes: [(&str, Change); 10] = [
         ("sequence", |card, _| card.sequence += 7),
         ("parent", |card, _| card.parent = Parent::None),
         ("another parent", |card, _| card.parent = Parent::Entry([7; 16])),
@@ -119,7 +123,8 @@ fn an_entry_whose_card_was_changed_is_refused() {
 
 #[test]
 fn a_card_that_lies_about_where_its_payload_is_yields_that_payload_or_none() {
-    let lies: [(&str, fn(&mut Card)); 7] = [
+    type Lie = fn(&mut Card);
+    let lies: [(&str, Lie); 7] = [
         ("dictionary", |card| card.whole.as_mut().unwrap().dictionary = 9),
         ("stored bytes", |card| card.whole.as_mut().unwrap().stored_bytes = u64::MAX),
         ("revision", |card| card.whole.as_mut().unwrap().revision += 1),

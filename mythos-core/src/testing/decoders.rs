@@ -2,8 +2,9 @@
 
 use crate::codex::{Event, Opening};
 use crate::error::Result;
+use crate::ritual::SymbolicIntent;
 use crate::ritual::card::{read_block, write_block};
-use crate::ritual::dictionary::Effort;
+use crate::ritual::dictionary::{self, Effort};
 use crate::ritual::frame::{self, FrameCodec};
 use crate::ritual::splice;
 
@@ -31,6 +32,31 @@ pub fn encode_ritual_frame(payload: &[u8]) -> Result<Vec<u8>> {
 pub fn reencode_ritual_block(bytes: &[u8]) -> Result<Vec<u8>> {
     let (seed, cards) = read_block(bytes)?;
     write_block(&seed, &cards)
+}
+
+/// Unpacks the stored content of a dictionary.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a sound one of at most 1 MiB.
+pub fn unpack_ritual_dictionary(packed: &[u8]) -> Result<Vec<u8>> {
+    dictionary::unpack(packed)
+}
+
+/// Packs the content of a dictionary as it is stored.
+///
+/// # Errors
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit) past 1 MiB; [`ErrorKind::Internal`](crate::ErrorKind::Internal) if zstd
+/// has no memory.
+pub fn pack_ritual_dictionary(content: &[u8]) -> Result<Vec<u8>> {
+    dictionary::pack(content)
+}
+
+/// Decodes a stored intent.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but the JSON of one.
+pub fn decode_ritual_intent(bytes: &[u8]) -> Result<SymbolicIntent> {
+    SymbolicIntent::from_stored(bytes)
 }
 
 /// Makes a payload of `raw_bytes` out of `base` and a patch.

@@ -8,13 +8,14 @@ use crate::Result;
 
 /// Flips one bit in the middle of the newest frame of the only ritual in the database at `path`.
 ///
-/// Payloads are cells of their ritual's head, named by their position in its history, so the greatest name is the newest.
+/// Payloads are cells of their ritual's head. The names of those that are stored whole begin with `w`, behind which stands
+/// their position in the ritual's history, so that the greatest is the newest.
 pub(crate) fn flip_newest_frame(path: &Path) -> Result<()> {
     let connection = Connection::open(path)?;
     let newest = connection
         .query_row(
             "SELECT cell, bytes FROM cells JOIN cell_owners USING (owner)
-             WHERE record_table = 'ritual_heads' ORDER BY name DESC LIMIT 1",
+             WHERE record_table = 'ritual_heads' AND substr(name, 1, 1) = x'77' ORDER BY name DESC LIMIT 1",
             [],
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
         )

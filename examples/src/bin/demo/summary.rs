@@ -132,10 +132,9 @@ fn sqlite_line(store: &Path) -> String {
     format!("sqlite3 '{}' \"SELECT {columns} FROM deployment_restarts\"", store.display())
 }
 
-/// Lists the newest checkpoints with nothing but Python's standard library.
+/// Lists the rituals with nothing but Python's standard library.
 fn python_line(store: &Path) -> String {
-    let query =
-        "SELECT sequence, created_at, entropy_score FROM compressed_rituals ORDER BY sequence DESC LIMIT 5";
+    let query = "SELECT assistant, ritual, entries, raw_bytes, stored_bytes, updated_at FROM ritual_heads";
     format!(
         "python3 -c \"import sqlite3; print(*sqlite3.connect('{}').execute('{query}'), sep='\\n')\"",
         store.display()
