@@ -33,6 +33,7 @@ mod scrub;
 pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
+mod statistics;
 mod thread;
 mod training;
 mod verify;
@@ -54,4 +55,5 @@ pub use record::{
 pub use save::{ParentExpectation, SaveRitual};
 pub use shared::RitualOptions;
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};
+pub use statistics::{EncodingTotals, RitualPoint, RitualTotals, TotalRituals};
 pub use verify::RitualVerification;

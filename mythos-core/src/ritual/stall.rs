@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::types::Score;
 
@@ -80,7 +82,7 @@ pub struct ScoredEntry {
 }
 
 /// A run of entries that say hardly anything new: the assistant is probably going round in circles.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stall {
     /// The sequence of the run's first entry. The state before it is the last that went ahead.
     pub since_sequence: u64,
