@@ -7,6 +7,7 @@
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
+//! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
 //! | keep everything in your own database | [`store::Store`], [`Mythos::with_store`] |
 //! | prove that your own store is right | `testing` (feature `testing`) |
@@ -62,6 +63,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod types;
+pub mod view;
 
 pub use error::{Error, ErrorKind, Result};
 pub use mythos::{Mythos, TABLES};

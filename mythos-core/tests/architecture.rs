@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ritual", &["error", "types", "seal", "canonical", "store"]),
     ("codex", &["error", "types", "canonical", "store"]),
     ("restart", &["error", "types", "canonical", "store", "ritual", "codex"]),
+    ("view", &["error", "types", "store", "ritual"]),
     ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart"]),
     ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "mythos"]),
 ];

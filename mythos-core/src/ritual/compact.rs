@@ -303,7 +303,11 @@ impl RitualCompressionCache {
                     Err(error) => return Err(error),
                 }
             }
-            if changed > 0 || names.len() > 1 {
+            let is_packed = packed(&head, &read.cards)
+                .iter()
+                .map(|block| block.last().map(|card| card.sequence))
+                .eq(names.iter().map(|name| Kind::Block.place(name).map(|(last, _)| last)));
+            if changed > 0 || !is_packed {
                 let after: u64 = read.cards.iter().map(|card| head.stored(card).stored_bytes).sum();
                 let mut next = head.clone();
                 next.stored_bytes = next.stored_bytes.saturating_sub(before).saturating_add(after);
@@ -315,7 +319,9 @@ impl RitualCompressionCache {
                     batch.check(active.table(), active.record, Expect::At(active.version));
                 }
                 batch.delete_cells(owner.clone(), Names::These { names });
-                self.put_block(&mut batch, &head, &read.cards, revision)?;
+                for block in packed(&head, &read.cards) {
+                    self.put_block(&mut batch, &head, block, revision)?;
+                }
                 match self.access.commit(&batch) {
                     Ok(()) => {
                         report.entries += read.cards.len() as u64;
@@ -499,6 +505,15 @@ impl RitualCompressionCache {
             }
         }
     }
+}
+
+/// The blocks that the cards of a group are packed into: one, but the newest entry has its own, so that damage to one
+/// cell never takes both of the newest states along.
+fn packed<'a>(head: &RitualHead, cards: &'a [Card]) -> Vec<&'a [Card]> {
+    let is_newest = |card: &Card| head.newest.first() == Some(&card.sequence);
+    let split = cards.len() - usize::from(cards.last().is_some_and(is_newest));
+    let (older, newest) = cards.split_at(split);
+    [older, newest].into_iter().filter(|block| !block.is_empty()).collect()
 }
 
 /// The blocks of the entries at positions above `group` times the keyframe interval, up to the next multiple: no block

@@ -40,6 +40,7 @@ mod scrub;
 pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -67,4 +68,5 @@ pub use retention::{RETENTION_INTERVAL, RetentionPolicy, RetentionStatus, Ritual
 pub use save::{ParentExpectation, SaveRitual};
 pub use shared::RitualOptions;
 pub use stall::{ScoredEntry, Stall, StallDetector, StallPolicy, stall};
+pub use statistics::{EncodingTotals, RitualPoint, RitualTotals, TotalRituals};
 pub use verify::RitualVerification;

@@ -81,9 +81,9 @@ impl RitualCompressionCache {
             return Ok(stopped.is_some());
         }
         loop {
-            let records = self.records_from::<RitualHead>(request, at.map(|at| at.ritual))?;
-            let is_last = records.len() < RECORDS as usize;
-            for record in records {
+            let (assistant, ritual) = (request.assistant.as_ref(), request.ritual.as_ref());
+            let records = self.records_from::<RitualHead>(assistant, ritual, at.map(|at| at.ritual))?;
+            for record in records.items {
                 let owner =
                     Owner { tenant: self.access.tenant().clone(), table: RitualHead::TABLE, id: record.id };
                 let from = at.filter(|at| at.ritual == record.id && at.sequence > 0).map(|at| at.sequence);
@@ -98,38 +98,42 @@ impl RitualCompressionCache {
                     return Ok(true);
                 }
             }
-            if is_last {
+            if records.is_last {
                 return Ok(false);
             }
         }
     }
 
-    /// Records of the tenant in the order of their ids, from one on; fewer than [`RECORDS`] if these are the last.
-    fn records_from<M: Model>(&self, request: &ScrubRituals, from: Option<RecordId>) -> Result<Vec<Record>> {
-        let is_head = M::TABLE == RitualHead::TABLE;
-        let ritual = request.ritual.as_ref().filter(|_| is_head).map(RitualId::as_str);
-        let query = Query::new(M::TABLE)
-            .limit(RECORDS)
-            .equals("assistant", request.assistant.as_ref().map(AssistantId::as_str))
-            .equals("ritual", ritual);
-        let mut records = Vec::new();
+    /// Records of the tenant in the order of their ids, from one on.
+    pub(super) fn records_from<M: Model>(
+        &self,
+        assistant: Option<&AssistantId>,
+        ritual: Option<&RitualId>,
+        from: Option<RecordId>,
+    ) -> Result<Records> {
+        let wanted = [
+            ("tenant", Some(self.access.tenant().as_str())),
+            ("assistant", assistant.map(AssistantId::as_str)),
+            ("ritual", ritual.map(RitualId::as_str)),
+        ];
+        let mut query = Query::new(M::TABLE).limit(RECORDS);
+        // A page is of the tenant anyway.
+        for (field, value) in &wanted[1..] {
+            query = query.equals(field, *value);
+        }
+        let mut items = Vec::new();
         if let Some(from) = from {
             // A cursor stands behind a record; the one it names is read by itself.
             let fits = |record: &Record| {
-                let is = |field: &str, value: Option<&str>| {
-                    value.is_none_or(|value| {
-                        record.body.get(field).and_then(|said| said.as_str()) == Some(value)
-                    })
-                };
-                is("tenant", Some(self.access.tenant().as_str()))
-                    && is("assistant", request.assistant.as_ref().map(AssistantId::as_str))
-                    && is("ritual", ritual)
+                let said = |field: &str| record.body.get(field).and_then(|said| said.as_str());
+                wanted.iter().all(|(field, value)| value.is_none_or(|value| said(field) == Some(value)))
             };
-            records.extend(self.record_at::<M>(from)?.filter(fits));
+            items.extend(self.record_at::<M>(from)?.filter(fits));
         }
         let query = query.after(from.map(|id| Cursor { value: Scalar::Null, id }));
-        records.extend(self.access.raw_page(query)?.items);
-        Ok(records)
+        let page = self.access.raw_page(query)?;
+        items.extend(page.items);
+        Ok(Records { items, is_last: page.next.is_none() })
     }
 
     fn record_at<M: Model>(&self, id: RecordId) -> Result<Option<Record>> {
@@ -238,9 +242,8 @@ impl RitualCompressionCache {
         report: &mut ScrubReport,
     ) -> Result<Option<RitualProgress>> {
         loop {
-            let records = self.records_from::<RitualDictionaries>(&ScrubRituals::default(), from)?;
-            let is_last = records.len() < RECORDS as usize;
-            for record in records {
+            let records = self.records_from::<RitualDictionaries>(None, None, from)?;
+            for record in records.items {
                 if spending.is_spent(self.access.now()) {
                     return Ok(Some(RitualProgress { ritual: record.id, sequence: DICTIONARIES }));
                 }
@@ -261,7 +264,7 @@ impl RitualCompressionCache {
                     }
                 }
             }
-            if is_last {
+            if records.is_last {
                 return Ok(None);
             }
         }
@@ -353,6 +356,13 @@ impl RitualCompressionCache {
         }
         Ok(())
     }
+}
+
+/// Some of the records of a table.
+pub(super) struct Records {
+    pub(super) items: Vec<Record>,
+    /// Whether none come after these.
+    pub(super) is_last: bool,
 }
 
 /// Adds to what was seen of a ritual.
