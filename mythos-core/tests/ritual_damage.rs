@@ -244,7 +244,7 @@ impl Cache {
 
     /// Damages the cache, holds every read to what was saved and the scrub to find the damage, and mends it again.
     fn check(&self, damage: &Damage) {
-        let places = self.touched(damage);
+        let places = self.read_places(damage);
         self.damage(damage);
         let is_of_record = matches!(damage, Damage::Body(..) | Damage::NoRecord(_));
         let is_plain = match damage {
@@ -273,25 +273,39 @@ impl Cache {
         }
         let findings: u64 = reports.iter().map(|report| report.findings).sum();
         assert!(findings > 0, "{}: the scrub found nothing", what());
-        self.check_listings(&rituals, what);
+        if !self.is_sampled_out(damage) {
+            self.check_listings(&rituals, what);
+        }
         self.mend(damage);
     }
 
-    /// Which entries of a ritual to restore: all, but of a large block of entries, which is read or refused as one, only
-    /// those at its ends for most of its many bits.
-    fn read_after(&self, place: &Place, damage: &Damage) -> BTreeSet<u64> {
+    /// Whether a damage is one of the very many that need not go with every read: of a frame or dictionary, which no
+    /// listing reads (another test holds that), or of a large block of entries, which is read or refused as one.
+    fn is_sampled_out(&self, damage: &Damage) -> bool {
         const LARGE: usize = 1_500;
         const SAMPLED: usize = 256;
-        let all: Vec<u64> = self.saved[place].iter().map(|one| one.entry.sequence).collect();
-        match damage {
-            Damage::Flipped(index, at) | Damage::Cut(index, at)
-                if self.cells[*index].1.bytes.len() > LARGE && at % SAMPLED > 0 =>
-            {
-                let last = position(&self.cells[*index].1.name).unwrap();
-                all.into_iter().filter(|sequence| *sequence <= 1 || *sequence + 1 >= last).collect()
-            }
-            _ => all.into_iter().collect(),
+        let (Damage::Flipped(index, at) | Damage::Cut(index, at)) = damage else { return false };
+        let cell = &self.cells[*index].1;
+        (b"wpd".contains(&cell.name.as_bytes()[0]) || cell.bytes.len() > LARGE) && at % SAMPLED > 0
+    }
+
+    /// Which entries of a ritual to restore: all, but mostly only those at the ends of a large block.
+    fn read_after(&self, place: &Place, damage: &Damage) -> BTreeSet<u64> {
+        const MANY: usize = 10;
+        let all = self.saved[place].iter().map(|one| one.entry.sequence);
+        if all.len() < MANY || !self.is_sampled_out(damage) {
+            return all.collect();
         }
+        let (Damage::Flipped(index, _) | Damage::Cut(index, _)) = damage else { return all.collect() };
+        let last = position(&self.cells[*index].1.name).unwrap();
+        all.filter(|sequence| *sequence == 1 || (last..=last + 1).contains(sequence)).collect()
+    }
+
+    /// The rituals to read after a damage: of a dictionary's, mostly a few of those that need it.
+    fn read_places(&self, damage: &Damage) -> BTreeSet<Place> {
+        const FEW: usize = 2;
+        let few = if self.is_sampled_out(damage) { FEW } else { usize::MAX };
+        self.touched(damage).into_iter().take(few).collect()
     }
 
     /// Reads everything of one ritual; gives the positions that do not restore.

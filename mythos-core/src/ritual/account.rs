@@ -116,8 +116,9 @@ impl RitualCompressionCache {
         for (kind, part) in parts {
             let names = kind.at_or_after(from, 1);
             let (cells, _) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
-            for cell in cells {
-                let name = cell.name;
+            // Among the blocks, what has no place was told before.
+            let is_told = |name: &CellName| kind == Kind::Block && kind.place(name).is_none();
+            for Cell { name, .. } in cells.into_iter().filter(|cell| !is_told(&cell.name)) {
                 let message = format!("cell {name} is of a newer entry than the head knows of");
                 found.add(part, kind.place(&name).map(|(sequence, _)| sequence), &Error::corrupt(message));
             }

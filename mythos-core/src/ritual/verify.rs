@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::not_found;
 use super::card::Card;
-use super::cell::Kind;
+use super::cell::{self, Kind};
 use super::examine::is_unknown_key;
 use super::findings::{Findings, Subject};
 use super::record::KEYFRAME_INTERVAL;
 use super::thread::MAX_CHAIN;
 use super::{RitualCompressionCache, RitualHead, RitualPart, ScrubFinding, SequenceRange};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Answer, Cell, Model, Names, Owner, Read};
+use crate::store::{Answer, Cell, MAX_CELL_BYTES, Model, Names, Owner, Read};
 use crate::types::{AssistantId, EntryId, RitualId, Version};
 
 /// How often an entry that writers keep changing is looked at again.
@@ -122,6 +122,8 @@ impl RitualCompressionCache {
         let mut is_told = intent.is_ok();
         if let Err(error) = &intent {
             add(found, RitualPart::Intent, error, true);
+        } else if let Err(error) = self.check_intent(head, card)? {
+            add(found, RitualPart::Intent, &error, false);
         }
         for (part, error) in self.examine_card(head, card, &intent, &operations) {
             is_told &= part != RitualPart::Card;
@@ -153,6 +155,17 @@ impl RitualCompressionCache {
             add(found, part, &error, is_lost);
         }
         Ok(is_told && !is_lost)
+    }
+
+    /// Whether the cell of a card's intent is sound, also if the head tells the same.
+    fn check_intent(&self, head: &RitualHead, card: &Card) -> Result<Result<()>> {
+        let Some(digest) = &card.intent else { return Ok(Ok(())) };
+        let (owner, name) = (head.cells(), Kind::Intent.named_after(digest));
+        let (cells, _) = self.access.cells(owner.clone(), Names::one(name), MAX_CELL_BYTES as u64)?;
+        Ok(match cells.first() {
+            Some(cell) => cell::open(&owner, &name, &cell.bytes).map(|_| ()),
+            None => Err(Error::corrupt(format!("the intent in cell {name} is missing"))),
+        })
     }
 
     /// The cards from an entry's upward, as far as no block between them is damaged.
