@@ -46,7 +46,10 @@ struct Cache {
 /// One change to what is stored.
 #[derive(Debug, Clone)]
 enum Damage {
-    Bytes(usize, Vec<u8>),
+    /// A cell, and the number of the bit that is flipped.
+    Flipped(usize, usize),
+    /// A cell, and the length it is cut to.
+    Cut(usize, usize),
     Gone(usize),
     Swapped(usize, usize),
     Body(usize, Map<String, Value>),
@@ -164,7 +167,12 @@ impl Cache {
 
     fn damage(&self, damage: &Damage) {
         match damage {
-            Damage::Bytes(index, bytes) => self.put_cell(*index, Some(bytes)),
+            Damage::Flipped(index, bit) => {
+                let mut bytes = self.cells[*index].1.bytes.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                self.put_cell(*index, Some(&bytes));
+            }
+            Damage::Cut(index, length) => self.put_cell(*index, Some(&self.cells[*index].1.bytes[..*length])),
             Damage::Gone(index) => self.put_cell(*index, None),
             Damage::Swapped(a, b) => {
                 self.put_cell(*a, Some(&self.cells[*b].1.bytes));
@@ -178,7 +186,7 @@ impl Cache {
     /// Puts back what was damaged, and the heads in which a scrub noted what it found.
     fn mend(&self, damage: &Damage) {
         match damage {
-            Damage::Bytes(index, _) | Damage::Gone(index) => {
+            Damage::Flipped(index, _) | Damage::Cut(index, _) | Damage::Gone(index) => {
                 self.put_cell(*index, Some(&self.cells[*index].1.bytes));
             }
             Damage::Swapped(a, b) => {
@@ -227,7 +235,7 @@ impl Cache {
                 .collect()
         };
         let places: Vec<Place> = match damage {
-            Damage::Bytes(index, _) | Damage::Gone(index) => of_cell(index),
+            Damage::Flipped(index, _) | Damage::Cut(index, _) | Damage::Gone(index) => of_cell(index),
             Damage::Swapped(a, b) => [of_cell(a), of_cell(b)].concat(),
             Damage::Body(index, _) | Damage::NoRecord(index) => of_record(&self.records[*index].1),
         };
@@ -240,16 +248,18 @@ impl Cache {
         self.damage(damage);
         let is_of_record = matches!(damage, Damage::Body(..) | Damage::NoRecord(_));
         let is_plain = match damage {
-            Damage::Bytes(index, _) | Damage::Gone(index) => self.cells[*index].0.table == RitualHead::TABLE,
+            Damage::Flipped(index, _) | Damage::Cut(index, _) | Damage::Gone(index) => {
+                self.cells[*index].0.table == RitualHead::TABLE
+            }
             _ => false,
         };
         // What is in memory of dictionaries and heads must not hide what became of the stored.
         let rituals = self.opened.clone().filter(|_| is_plain).unwrap_or_else(|| self.open().rituals());
-        let what = || format!("{:.200}", format!("{damage:?} of {places:?}"));
+        let what = &|| format!("{damage:?} of {places:?}");
         let reports = scrub(&rituals, &places);
         for place in &places {
             let read = self.read_after(place, damage);
-            let failed = self.check_reads(&rituals, place, &read, damage, &what());
+            let failed = self.check_reads(&rituals, place, &read, damage, what);
             let mut lost = lost(&reports, place, &self.saved[place]);
             lost.retain(|sequence| read.contains(sequence));
             // No entry is lost with a record, even if it is not found without.
@@ -263,20 +273,22 @@ impl Cache {
         }
         let findings: u64 = reports.iter().map(|report| report.findings).sum();
         assert!(findings > 0, "{}: the scrub found nothing", what());
-        self.check_listings(&rituals, &what());
+        self.check_listings(&rituals, what);
         self.mend(damage);
     }
 
     /// Which entries of a ritual to restore: all, but of a large block of entries, which is read or refused as one, only
     /// those at its ends for most of its many bits.
     fn read_after(&self, place: &Place, damage: &Damage) -> BTreeSet<u64> {
+        const LARGE: usize = 1_500;
+        const SAMPLED: usize = 256;
         let all: Vec<u64> = self.saved[place].iter().map(|one| one.entry.sequence).collect();
         match damage {
-            Damage::Bytes(index, bytes)
-                if self.cells[*index].1.bytes.len() > 1_500 && bytes.len() % 64 > 0 =>
+            Damage::Flipped(index, at) | Damage::Cut(index, at)
+                if self.cells[*index].1.bytes.len() > LARGE && at % SAMPLED > 0 =>
             {
                 let last = position(&self.cells[*index].1.name).unwrap();
-                all.iter().copied().filter(|sequence| *sequence <= 1 || *sequence + 1 >= last).collect()
+                all.into_iter().filter(|sequence| *sequence <= 1 || *sequence + 1 >= last).collect()
             }
             _ => all.into_iter().collect(),
         }
@@ -289,23 +301,27 @@ impl Cache {
         place: &Place,
         read: &BTreeSet<u64>,
         damage: &Damage,
-        what: &str,
+        what: &dyn Fn() -> String,
     ) -> BTreeSet<u64> {
         let saved = &self.saved[place];
         let newest = saved.last().unwrap();
         match rituals.latest(&place.0, &place.1) {
             Ok(Some(latest)) => {
-                assert!(latest.entry == newest.entry && latest.payload == newest.payload, "{what}: latest");
+                assert!(
+                    latest.entry == newest.entry && latest.payload == newest.payload,
+                    "{}: latest",
+                    what()
+                );
             }
-            Ok(None) => panic!("{what}: the newest entry vanished without a word"),
+            Ok(None) => panic!("{}: the newest entry vanished without a word", what()),
             Err(error) => expect_typed(&error, what),
         }
         let mut failed = BTreeSet::new();
         for one in saved.iter().filter(|one| read.contains(&one.entry.sequence)) {
             match rituals.restore(one.entry.entry) {
                 Ok(restored) => {
-                    assert!(restored.payload == one.payload, "{what}: another payload");
-                    assert_eq!(restored.entry, one.entry, "{what}: another entry");
+                    assert!(restored.payload == one.payload, "{}: another payload", what());
+                    assert_eq!(restored.entry, one.entry, "{}: another entry", what());
                 }
                 Err(error) => {
                     expect_typed(&error, what);
@@ -314,31 +330,41 @@ impl Cache {
             }
         }
         let found =
-            rituals.latest_verifiable(&place.0, &place.1, None).unwrap_or_else(|e| panic!("{what}: {e}"));
+            rituals.latest_verifiable(&place.0, &place.1, None).unwrap_or_else(|e| panic!("{}: {e}", what()));
         let found = found.map(|found| {
             let entry = found.restored.entry.entry;
             let one = saved.iter().find(|one| one.entry.entry == entry);
-            assert_eq!(one.map(|one| &one.payload), Some(&found.restored.payload), "{what}: another payload");
+            assert_eq!(
+                one.map(|one| &one.payload),
+                Some(&found.restored.payload),
+                "{}: another payload",
+                what()
+            );
             entry.sequence()
         });
-        if let Damage::Bytes(index, _) | Damage::Gone(index) = damage
+        if let Damage::Flipped(index, _) | Damage::Cut(index, _) | Damage::Gone(index) = damage
             && let Some(damaged) = position(&self.cells[*index].1.name)
         {
             let keyframe = (damaged - 1) / KEYFRAME_INTERVAL * KEYFRAME_INTERVAL;
             let is_bounded = failed.iter().all(|lost| *lost > keyframe && *lost <= damaged);
-            assert!(is_bounded, "{what}: {failed:?} are lost, not only entries down to the next keyframe");
+            assert!(
+                is_bounded,
+                "{}: {failed:?} are lost, not only entries down to the next keyframe",
+                what()
+            );
         }
         let swaps = matches!(damage, Damage::Swapped(..));
         if !swaps && saved.len() > 1 {
             assert!(
                 found.is_some_and(|found| found + 1 >= newest.entry.sequence),
-                "{what}: {found:?} is more than one entry back"
+                "{}: {found:?} is more than one entry back",
+                what()
             );
         }
         failed
     }
 
-    fn check_listings(&self, rituals: &RitualCompressionCache, what: &str) {
+    fn check_listings(&self, rituals: &RitualCompressionCache, what: &dyn Fn() -> String) {
         match rituals.list(&RitualFilter::default(), None, 1_000) {
             Ok(page) => page.items.iter().for_each(|entry| self.expect_entry(entry, what)),
             Err(error) => expect_typed(&error, what),
@@ -349,17 +375,17 @@ impl Cache {
                     let index = self.head_of(&(head.assistant.clone(), head.ritual.clone())).unwrap();
                     let original = RitualHead::from_record(&self.records[index].1).unwrap();
                     head.scrubbed.clone_from(&original.scrubbed);
-                    assert_eq!(head, original, "{what}: another head");
+                    assert_eq!(head, original, "{}: another head", what());
                 }
             }
             Err(error) => expect_typed(&error, what),
         }
     }
 
-    fn expect_entry(&self, entry: &CompressedRitual, what: &str) {
+    fn expect_entry(&self, entry: &CompressedRitual, what: &dyn Fn() -> String) {
         let saved = &self.saved[&(entry.assistant.clone(), entry.ritual.clone())];
         let one = saved.iter().find(|one| one.entry.entry == entry.entry);
-        assert_eq!(one.map(|one| &one.entry), Some(entry), "{what}: another entry is listed");
+        assert_eq!(one.map(|one| &one.entry), Some(entry), "{}: another entry is listed", what());
     }
 }
 
@@ -398,14 +424,13 @@ fn position(name: &CellName) -> Option<u64> {
     b"ewp".contains(&bytes[0]).then(|| bytes[1..9].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
-fn expect_typed(error: &Error, what: &str) {
-    assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound), "{what}: {error:?}");
+fn expect_typed(error: &Error, what: &dyn Fn() -> String) {
+    assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound), "{}: {error:?}", what());
 }
 
 /// Checks each damage, on all processors, each with a copy of its own.
 fn check_all(cache: &Cache, damages: Vec<Damage>) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let begun = std::time::Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let (mine, damages) = (cache.copied(), &damages);
@@ -414,20 +439,14 @@ fn check_all(cache: &Cache, damages: Vec<Damage>) {
             });
         }
     });
-    eprintln!("{} damages {:?}", damages.len(), begun.elapsed());
 }
 
 /// Every flipped bit, every truncation, and the loss of each cell.
 fn damages_of_cells(cache: &Cache) -> Vec<Damage> {
     let mut damages = Vec::new();
     for (index, (_, cell)) in cache.cells.iter().enumerate() {
-        for bit in 0..8 * cell.bytes.len() {
-            let mut bytes = cell.bytes.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            damages.push(Damage::Bytes(index, bytes));
-        }
-        damages
-            .extend((0..cell.bytes.len()).map(|length| Damage::Bytes(index, cell.bytes[..length].to_vec())));
+        damages.extend((0..8 * cell.bytes.len()).map(|bit| Damage::Flipped(index, bit)));
+        damages.extend((0..cell.bytes.len()).map(|length| Damage::Cut(index, length)));
         damages.push(Damage::Gone(index));
     }
     damages
@@ -595,4 +614,258 @@ fn damage_to_a_sealed_cache() {
     let (cache, _) = sealed();
     check_all(&cache, damages_of_cells(&cache));
     check_all(&cache, swaps(&cache));
+}
+
+#[test]
+fn verifying_an_entry_finds_what_another_way_makes_good() {
+    for cache in [varied(), long(), sealed().0] {
+        for (index, (owner, cell)) in cache.cells.iter().enumerate() {
+            let damage = Damage::Gone(index);
+            cache.damage(&damage);
+            let rituals = cache.open().rituals();
+            let mut is_found = false;
+            for one in cache.touched(&damage).iter().flat_map(|place| &cache.saved[place]) {
+                let found = rituals.verify(one.entry.entry).unwrap();
+                assert_eq!(found.verified, found.findings.is_empty());
+                assert_eq!(found.restorable, rituals.restore(one.entry.entry).is_ok(), "{found:?}");
+                is_found |= !found.verified;
+            }
+            assert!(is_found, "no entry misses cell {} of {owner}", cell.name);
+            cache.mend(&damage);
+        }
+    }
+    let cache = long();
+    // The one before the newest has two ways back.
+    let index =
+        cache.cells.iter().position(|(_, cell)| cell.name.as_bytes()[..9] == [b'w', 0, 0, 0, 0, 0, 0, 0, 66]);
+    cache.damage(&Damage::Gone(index.unwrap()));
+    let rituals = cache.open().rituals();
+    let entry = cache.saved.values().next().unwrap()[65].entry.entry;
+    let found = rituals.verify(entry).unwrap();
+    assert!(found.restorable && !found.verified);
+    assert_eq!((found.findings[0].part, found.findings[0].sequence), (RitualPart::Whole, Some(66)));
+    assert_eq!(found.findings[0].lost, []);
+    let pruned: EntryId = "00000000-0000-8000-8000-000000000001".parse().unwrap();
+    assert_eq!(rituals.verify(pruned).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn findings_tell_both_digests_and_stray_cells_are_found() {
+    let cache = varied();
+    let place: Place = ("ben".parse().unwrap(), "leap".parse().unwrap());
+    let index = cache.cells.iter().position(|(_, cell)| cell.name.as_bytes()[0] == b'p').unwrap();
+    cache.damage(&Damage::Flipped(index, 100));
+    let report = scrub(&cache.open().rituals(), &[place.clone()].into()).remove(0);
+    let finding = &report.damaged[0];
+    assert_eq!((finding.part, finding.sequence), (RitualPart::Patch, Some(2)));
+    assert!(finding.expected.is_some() && finding.found.is_some() && finding.expected != finding.found);
+    assert_eq!(lost(&[report], &place, &cache.saved[&place]), [1, 2].into());
+    cache.mend(&Damage::Gone(index));
+
+    let owner = cache.cells[index].0.clone();
+    let names: [&[u8]; 10] =
+        [b"e", b"e0", b"i7", b"o7", b"p\0\0\0\0\0\0\0\x02\xff\0\0\0", b"w\0", b"w\x01", b"x", b"a", b"z\0"];
+    for name in names {
+        let name = CellName::new(name).unwrap();
+        let mut batch = Batch::new();
+        batch.put_cell(owner.clone(), name, vec![1, 2, 3]);
+        cache.store.commit(&batch).unwrap();
+        let report = scrub(&cache.open().rituals(), &[place.clone()].into()).remove(0);
+        assert_eq!(report.findings, 1, "{name:?}: {report:?}");
+        assert_eq!(report.damaged[0].lost, []);
+        let mut batch = Batch::new();
+        batch.delete_cells(owner.clone(), Names::one(name));
+        cache.store.commit(&batch).unwrap();
+    }
+}
+
+#[test]
+fn a_scrub_in_small_steps_finds_the_same_and_is_noted() {
+    let cache = long();
+    let whole =
+        cache.cells.iter().position(|(_, cell)| cell.name.as_bytes()[..9] == [b'w', 0, 0, 0, 0, 0, 0, 0, 64]);
+    cache.damage(&Damage::Gone(whole.unwrap()));
+    let at_once = cache.open().rituals().scrub(&ScrubRituals::default()).unwrap();
+    let rituals = cache.open().rituals();
+    let mut request = ScrubRituals::default();
+    request.budget.max_bytes = 1;
+    let (mut found, mut entries, mut calls) = (Vec::new(), 0, 0);
+    loop {
+        let report = rituals.scrub(&request).unwrap();
+        found.extend(report.damaged);
+        (entries, calls) = (entries + report.entries, calls + 1);
+        assert!(calls < 100, "{:?}", report.next);
+        match report.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!((entries, at_once.entries), (67, 67));
+    assert!(calls > 60);
+    let place = cache.saved.keys().next().unwrap();
+    let step_by_step = ScrubReport { damaged: found, ..ScrubReport::default() };
+    let saved = &cache.saved[place];
+    let failed: BTreeSet<u64> = saved
+        .iter()
+        .filter(|one| rituals.restore(one.entry.entry).is_err())
+        .map(|one| one.entry.sequence)
+        .collect();
+    assert_eq!(lost(&[at_once], place, saved), failed);
+    assert!(lost(&[step_by_step], place, saved).is_subset(&failed));
+    let sound = RitualFilter { verified: Some(true), ..RitualFilter::default() };
+    let listed = rituals.list(&sound, None, 1_000).unwrap().items;
+    let listed: BTreeSet<u64> = listed.iter().map(|entry| entry.sequence).collect();
+    let expected: BTreeSet<u64> = (1..=67).filter(|sequence| !failed.contains(sequence)).collect();
+    assert_eq!(listed, expected);
+}
+
+/// BLAKE3 as the formats' documentation says: what someone can compute who can write to the store.
+fn keyed(context: &str, fields: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes()).update(field);
+    }
+    *hasher.finalize().as_bytes().first_chunk().unwrap()
+}
+
+/// A cell with a check that fits its content and place.
+fn closed(owner: &Owner, name: &CellName, body: &[u8]) -> Vec<u8> {
+    let fields = [owner.tenant.as_str().as_bytes(), owner.id.as_bytes(), name.as_bytes(), body];
+    [body, &keyed("mythos 2026 ritual cell v1", &fields)].concat()
+}
+
+fn body(cell: &Cell) -> &[u8] {
+    &cell.bytes[..cell.bytes.len() - 16]
+}
+
+/// The place of a ritual's head and cells.
+fn owner_of(assistant: &str, ritual: &str) -> Owner {
+    let fields = [b"default", assistant.as_bytes(), ritual.as_bytes()];
+    let id = mythos_core::types::RecordId::new(&keyed("mythos 2026 ritual head v1", &fields)).unwrap();
+    Owner { tenant: "default".parse().unwrap(), table: RitualHead::TABLE, id }
+}
+
+#[test]
+fn an_entry_replayed_elsewhere_fails_its_signature_even_with_fitting_checks() {
+    let cache = varied();
+    let rituals = cache.open().rituals();
+    let source = owner_of("ana", "grow");
+    let head = cache.records.iter().find(|(_, record)| record.id == source.id).unwrap().1.clone();
+    for (assistant, ritual) in [("ana", "copy"), ("eve", "grow")] {
+        let target = owner_of(assistant, ritual);
+        let mut body_of_head = head.body.clone();
+        body_of_head.insert("assistant".into(), assistant.into());
+        body_of_head.insert("ritual".into(), ritual.into());
+        body_of_head.remove("check");
+        let canonical = mythos_core::canonical::to_vec(&body_of_head).unwrap();
+        let check =
+            keyed("mythos 2026 ritual record v1", &[b"ritual_heads", target.id.as_bytes(), &canonical]);
+        let check: String = check.iter().map(|byte| format!("{byte:02x}")).collect();
+        body_of_head.insert("check".into(), check.into());
+        let mut batch = Batch::new();
+        let (table, expect) = (RitualHead::TABLE, Expect::Absent);
+        batch.records.push(RecordOp::Put { table, id: target.id, expect, body: body_of_head });
+        for (_, cell) in cache.cells.iter().filter(|(owner, _)| *owner == source) {
+            batch.put_cell(target.clone(), cell.name, closed(&target, &cell.name, body(cell)));
+        }
+        cache.store.commit(&batch).unwrap();
+        let place: Place = (assistant.parse().unwrap(), ritual.parse().unwrap());
+        let error = rituals.latest(&place.0, &place.1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("does not match its signature"), "{error}");
+        assert_eq!(rituals.latest_verifiable(&place.0, &place.1, None).unwrap(), None);
+        let report = scrub(&rituals, &[place].into()).remove(0);
+        let cards = report.damaged.iter().filter(|finding| finding.part == RitualPart::Card).count();
+        assert_eq!(cards, 3, "{report:?}");
+    }
+}
+
+/// Puts other bodies into cells, with checks that fit.
+fn forge(cache: &Cache, forged: &[(usize, &[u8])]) {
+    for (index, body) in forged {
+        let (owner, cell) = &cache.cells[*index];
+        cache.put_cell(*index, Some(&closed(owner, &cell.name, body)));
+    }
+}
+
+fn cell_at(cache: &Cache, owner: &Owner, kind: u8, sequence: u64) -> usize {
+    let is = |cell: &Cell| cell.name.as_bytes()[0] == kind && position(&cell.name) == Some(sequence);
+    cache.cells.iter().position(|(of, cell)| of == owner && is(cell)).unwrap()
+}
+
+#[test]
+fn an_entry_replayed_at_another_position_or_with_another_intent_fails() {
+    let cache = varied();
+    let rituals = cache.open().rituals();
+    let owner = owner_of("ana", "grow");
+    let place: Place = ("ana".parse().unwrap(), "grow".parse().unwrap());
+    let saved = &cache.saved[&place];
+    let restored = |sequence: usize| rituals.restore(saved[sequence - 1].entry.entry);
+
+    // The cards of two entries, and the frames of two others.
+    for kind in [b'e', b'w'] {
+        let (a, b) = (cell_at(&cache, &owner, kind, 2), cell_at(&cache, &owner, kind, 3));
+        let bodies = (body(&cache.cells[a].1).to_vec(), body(&cache.cells[b].1).to_vec());
+        forge(&cache, &[(a, &bodies.1), (b, &bodies.0)]);
+        for sequence in [2, 3] {
+            assert_eq!(restored(sequence).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+        assert!(scrub(&rituals, &[place.clone()].into())[0].findings > 0);
+        cache.mend(&Damage::Swapped(a, b));
+    }
+
+    let intent = |label: &str| {
+        serde_json::to_vec(&SymbolicIntent { labels: [label.to_owned()].into(), ..Default::default() })
+    };
+    let early =
+        cache.cells.iter().position(|(of, cell)| *of == owner && body(cell) == intent("early").unwrap());
+    forge(&cache, &[(early.unwrap(), &intent("other").unwrap())]);
+    let error = restored(1).unwrap_err();
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("signature"), "{error}");
+    assert_eq!(restored(3).unwrap().payload, saved[2].payload);
+    let report = scrub(&rituals, &[place.clone()].into()).remove(0);
+    assert_eq!(lost(&[report], &place, saved), [1, 2].into());
+}
+
+#[test]
+fn plaintext_where_a_ciphertext_is_expected_is_refused() {
+    let (cache, _) = sealed();
+    let rituals = cache.open().rituals();
+    let place = cache.saved.keys().next().unwrap();
+    let newest = cache.saved[place].last().unwrap();
+    let index = cell_at(&cache, &owner_of("eve", "secret"), b'w', 6);
+    // Layout 1, no flags, encoded as it is, no dictionary.
+    forge(&cache, &[(index, &[&[1, 0, 0, 0, 0, 0, 0], newest.payload.as_slice()].concat())]);
+    let error = rituals.restore(newest.entry.entry).unwrap_err();
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("no key"), "{error}");
+    assert_eq!(scrub(&rituals, &[place.clone()].into())[0].findings, 1);
+}
+
+#[test]
+fn a_destroyed_key_takes_its_entries_and_no_others() {
+    let (cache, keys) = sealed();
+    assert!(keys.destroy(&"k1".parse().unwrap()));
+    let rituals = cache.open().rituals();
+    let place = cache.saved.keys().next().unwrap();
+    for one in &cache.saved[place] {
+        match rituals.restore(one.entry.entry) {
+            Ok(restored) => assert!(restored.payload == one.payload && one.entry.sequence > 3),
+            Err(error) => {
+                assert_eq!((error.kind(), error.field()), (ErrorKind::NotFound, Some("key")));
+                assert!(one.entry.sequence <= 3);
+                let error = rituals.verify(one.entry.entry).unwrap_err();
+                assert_eq!((error.kind(), error.field()), (ErrorKind::NotFound, Some("key")));
+            }
+        }
+    }
+    let report = scrub(&rituals, &[place.clone()].into()).remove(0);
+    assert_eq!((report.findings, report.skipped.len(), report.entries), (0, 1, 6), "{report:?}");
+    let sound = RitualFilter { verified: Some(true), ..RitualFilter::default() };
+    let listed = rituals.list(&sound, None, 10).unwrap().items;
+    assert_eq!(listed.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [6, 5, 4]);
+
+    // What is damaged under it is still found: the check of a cell needs no key.
+    let index = cell_at(&cache, &owner_of("eve", "secret"), b'w', 3);
+    cache.damage(&Damage::Flipped(index, 400));
+    assert_eq!(scrub(&rituals, &[place.clone()].into())[0].findings, 1);
 }

@@ -6,12 +6,18 @@ import {
   type Batch,
   type CompressedRitual,
   type ErrorCode,
+  type KeyProvider,
+  KeyRing,
   MemoryStore,
   Mythos,
   MythosError,
+  noveltyScore,
   type Outcome,
+  PayloadFormats,
   type Read,
+  type RitualProgress,
   SqliteStore,
+  stall,
   type Store,
   type Supervisor,
 } from 'mythos';
@@ -77,6 +83,22 @@ export async function sample(): Promise<void> {
     // @ts-expect-error: the members have the names of the record.
     await save({ assistantId: 'a', ritual: 'r' }, new Uint8Array(1));
   }
+
+  const keys: KeyProvider = { active: () => 'one', key: async (id) => (id === 'one' ? new Uint8Array(32) : null) };
+  const formats = new PayloadFormats().current('v2').upcast('v1', 'v2', (payload) => payload.subarray(1));
+  const rituals = Mythos.inMemory().withRituals({ keys, formats, hot_bytes: 0 }).rituals();
+  Mythos.inMemory().withRituals({ keys: KeyRing.withActive('one', new Uint8Array(32)) });
+  // @ts-expect-error: a provider has both methods.
+  Mythos.inMemory().withRituals({ keys: { active: () => null } });
+  // @ts-expect-error: an upcast takes and gives bytes.
+  formats.upcast('v0', 'v1', (payload) => payload.toString());
+  const after: RitualProgress | null = (await rituals.compact({ budget: { max_bytes: 1 } })).next;
+  await rituals.compact({ after });
+  const length: number | undefined = stall((await rituals.list()).items)?.length;
+  const added: number = await noveltyScore(null, new Uint8Array(1));
+  // @ts-expect-error: what says nothing is left out.
+  (await rituals.rituals()).items[0]?.labels.length;
+  void [length, added];
 
   const mythos = Mythos.inMemory().tenant('t');
   const { create, mutate } = mythos.codices();

@@ -57,7 +57,7 @@ export class PayloadFormats {
   }
 }
 
-/** What the native half takes. */
+/** What the native half takes. @internal */
 export function nativeFormats(formats: PayloadFormats): NativeFormats {
   if (formats instanceof PayloadFormats) return halfOf(formats);
   throw new MythosError('Invalid', 'the formats are no PayloadFormats', { field: 'options.formats' });

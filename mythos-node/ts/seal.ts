@@ -83,7 +83,7 @@ export class KeyRing {
   }
 }
 
-/** What the native half takes. */
+/** What the native half takes. @internal */
 export function nativeKeys(keys: KeyRing | KeyProvider): NativeKeys {
   if (keys instanceof KeyRing) return handleOf(keys);
   for (const method of ['active', 'key'] as const) {

@@ -1,8 +1,9 @@
 //! MythOS for Python: the extension module `mythos._mythos`.
 //!
 //! No rule lives here. Core types cross as native values ([`convert`]), every core call is made without the interpreter
-//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store may be a Python object
-//! ([`store`]). The importable package, its exceptions and its types are in `python/mythos/`.
+//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store, a key provider and an
+//! upcast may be Python objects ([`store`], [`keys`], [`formats`]). The importable package, its exceptions and its types
+//! are in `python/mythos/`.
 //!
 //! # To bind a service
 //! A service is a frozen class around the core's, in a file of its name; [`rituals`] is the model.

@@ -1,4 +1,4 @@
-"""The README's example runs."""
+"""The README's examples run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 README = Path(__file__).parent.parent / "README.md"
 
 
-def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [example] = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, README, "exec"), {})
+    shared: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, README, "exec"), shared)
     assert (tmp_path / "assistants.db").exists()

@@ -65,6 +65,8 @@ pub enum RitualPart {
     Dictionary,
     /// The position of the entry that an operation of the caller's saved.
     Operation,
+    /// The retention policy of an assistant.
+    Retention,
     /// A cell that nothing names.
     Orphan,
 }
@@ -81,6 +83,7 @@ impl RitualPart {
             Self::Patch => "patch",
             Self::Dictionary => "dictionary",
             Self::Operation => "operation",
+            Self::Retention => "retention",
             Self::Orphan => "orphan",
         }
     }

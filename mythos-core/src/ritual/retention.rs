@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::card::Card;
 use super::cell::Kind;
 use super::compact::Spending;
 use super::prune::{Doomed, PruneReport, Pruning};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
-use super::{CompressedRitual, RitualBudget, RitualCompressionCache, RitualHead, RitualProgress};
+use super::{CompressedRitual, RitualBudget, RitualCompressionCache, RitualHead, RitualProgress, guard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, MAX_ATTEMPTS};
-use crate::store::{Batch, Expect, Field, FieldKind, Model, Owner, Query, Read, Schema, Table};
+use crate::store::{Batch, Expect, Field, FieldKind, Model, Owner, Query, Read, Record, Schema, Table};
 use crate::types::{AssistantId, DomainHasher, MAX_SAFE_INTEGER, RecordId, TenantId, Timestamp, check_label};
 
 /// A ritual's retention runs whenever it was saved to so many times.
@@ -108,6 +109,15 @@ impl Model for RitualRetention {
         indexes: &[&["tenant", "updated_at"]],
         owns_cells: false,
     });
+
+    fn to_body(&self) -> Result<Map<String, Value>> {
+        guard::close(Self::TABLE, &Self::record_id(&self.tenant, &self.assistant), self)
+    }
+
+    /// A policy that is not the one that was set must delete nothing.
+    fn from_record(record: &Record) -> Result<Self> {
+        guard::open(Self::TABLE, record)
+    }
 }
 
 impl RitualRetention {

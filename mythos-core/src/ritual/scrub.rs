@@ -7,8 +7,8 @@ use super::examine::is_unknown_key;
 use super::findings::{Findings, Subject};
 use super::walk::Walk;
 use super::{
-    RitualCompressionCache, RitualDictionaries, RitualHead, RitualPart, RitualProgress, ScrubReport,
-    ScrubRituals, Scrubbed, SkippedRitual,
+    RitualCompressionCache, RitualDictionaries, RitualHead, RitualPart, RitualProgress, RitualRetention,
+    ScrubReport, ScrubRituals, Scrubbed, SkippedRitual,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
@@ -31,7 +31,7 @@ const STRAYS: u32 = 8;
 
 impl RitualCompressionCache {
     /// Verifies everything that is stored: heads, cards, signatures, intents, operations, every whole payload and every
-    /// patch, also those beside a sound whole payload, and both copies of every dictionary. Cells that are missing are
+    /// patch, also those beside a sound whole payload, both copies of every dictionary, and retention policies. Cells that are missing are
     /// found, and cells that nothing names.
     ///
     /// Each payload is made once, from the newest entry down; memory holds at most two of them. Nothing is mended. What a
@@ -61,7 +61,30 @@ impl RitualCompressionCache {
             }
             None => self.scrub_all_dictionaries(from, &mut spending, &mut report)?,
         };
+        if report.next.is_none() {
+            self.scrub_retention(request.assistant.as_ref(), &mut report)?;
+        }
         Ok(report)
+    }
+
+    /// Verifies the records of retention policies, of which an assistant has at most one.
+    fn scrub_retention(&self, assistant: Option<&AssistantId>, report: &mut ScrubReport) -> Result<()> {
+        let mut from = None;
+        loop {
+            let records = self.records_from::<RitualRetention>(assistant, None, from)?;
+            for record in &records.items {
+                from = Some(next_id(&record.id));
+                if let Err(error) = RitualRetention::from_record(record) {
+                    let mut found =
+                        Findings::new(Subject { assistant: assistant.cloned(), ..Subject::default() });
+                    found.add(RitualPart::Retention, None, &error);
+                    found.report(report);
+                }
+            }
+            if records.is_last {
+                return Ok(());
+            }
+        }
     }
 
     /// Scrubs the rituals that are asked for; says whether the budget ended before.
