@@ -32,7 +32,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Everything in a store, as JSON.
+/// Everything in a store, as JSON; tables without a record are left out, so that an older dump is one of a newer store.
 pub(crate) fn dump(store: &dyn Store) -> Value {
     let mut tables = serde_json::Map::new();
     for table in TABLES {
@@ -45,7 +45,10 @@ pub(crate) fn dump(store: &dyn Store) -> Value {
                 cells.into_iter().map(|cell| json!({"name": cell.name, "bytes": hex(&cell.bytes)})).collect();
             json!({"record": record, "cells": cells})
         });
-        tables.insert(table.name().to_owned(), rows.collect());
+        let rows: Vec<Value> = rows.collect();
+        if !rows.is_empty() {
+            tables.insert(table.name().to_owned(), rows.into());
+        }
     }
     Value::Object(tables)
 }
@@ -55,7 +58,7 @@ pub(crate) fn load(dump: &Value) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new());
     let mut batch = Batch::new();
     for table in TABLES {
-        for row in dump[table.name()].as_array().unwrap() {
+        for row in dump[table.name()].as_array().into_iter().flatten() {
             let record: Record = serde_json::from_value(row["record"].clone()).unwrap();
             for cell in row["cells"].as_array().unwrap() {
                 let name = serde_json::from_value(cell["name"].clone()).unwrap();
