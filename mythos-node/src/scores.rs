@@ -38,8 +38,8 @@ pub fn stall(entries: Argument, policy: Argument) -> Outcome {
         let Policy { min_length, threshold } = policy.parse("policy")?;
         let default = StallPolicy::default();
         let policy = StallPolicy::new(
-            min_length.unwrap_or(default.min_length()),
-            threshold.unwrap_or(default.threshold()),
+            min_length.unwrap_or_else(|| default.min_length()),
+            threshold.unwrap_or_else(|| default.threshold()),
         )?;
         to_value(&ritual::stall(&entries, &policy)).map_err(Failure::answer)
     };

@@ -37,8 +37,8 @@ pub(crate) fn stall<'py>(
     let threshold: Option<Score> = convert::optional("threshold", threshold)?;
     let entries: Vec<ScoredEntry> = convert::argument("entries", entries)?;
     answer(py, || {
-        let length = min_length.unwrap_or(default.min_length());
-        let policy = StallPolicy::new(length, threshold.unwrap_or(default.threshold()))?;
+        let length = min_length.unwrap_or_else(|| default.min_length());
+        let policy = StallPolicy::new(length, threshold.unwrap_or_else(|| default.threshold()))?;
         Ok::<_, Error>(core::stall(&entries, &policy))
     })
 }
