@@ -10,6 +10,7 @@ use std::path::Path;
 const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
     ("RitualCompressionCache", "ritual"),
+    ("RitualCompressionView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
@@ -20,6 +21,7 @@ const SERVICES: &[(&str, &str)] = &[
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
     ("Mythos", "with_rituals", "the options are arguments of `open`"),
+    ("RitualCompressionView", "new", "the constructor"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];
 
