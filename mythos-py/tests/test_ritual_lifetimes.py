@@ -11,13 +11,14 @@ import mythos
 import pytest
 from mythos.records import (
     CompressedRitual,
-    CopyReport,
     DeletionReport,
     Page,
+    PruneByName,
     PruneReport,
     PruneWhat,
     RetentionPolicy,
     RetentionStatus,
+    RitualCopyReport,
     RitualHead,
     RitualOverview,
     RitualPoint,
@@ -110,7 +111,7 @@ def test_entries_are_pruned_by_name(home: mythos.Mythos) -> None:
     rituals = home.rituals()
     saved = save(rituals, "refund", 8)
     names = list(saved)
-    gone: PruneWhat = {"kind": "entries", "entries": [names[0], names[3], names[7]]}
+    gone: PruneByName = {"kind": "entries", "entries": [names[0], names[3], names[7]]}
     assert rituals.prune(gone, dry_run=True)["entries"] == 3
     assert restored(rituals) == saved
     report = rituals.prune(gone)
@@ -226,10 +227,10 @@ def test_a_fork_goes_its_own_way(home: mythos.Mythos) -> None:
 def test_a_copy_restores_the_same_bytes(home: mythos.Mythos) -> None:
     rituals = home.rituals()
     saved = save(rituals, "refund", 130)
-    progress: list[CopyReport] = []
+    progress: list[RitualCopyReport] = []
     while not progress or not progress[-1]["done"]:
         report = rituals.copy("ana", "refund", "backup", to_assistant="bob", budget={"max_bytes": 1})
-        progress.append(shaped(report, CopyReport))
+        progress.append(shaped(report, RitualCopyReport))
         if not progress[-1]["done"]:
             assert rituals.list(assistant="bob")["items"] == []
             (head,) = shaped(rituals.rituals(assistant="bob")["items"], list[RitualHead])
@@ -386,8 +387,8 @@ def test_a_ritual_that_stalls_says_so(home: mythos.Mythos) -> None:
     entries = rituals.list(assistant="ana", ritual="refund")["items"][::-1]
     assert found == mythos.stall(entries)
     assert rituals.stalled("ana", "refund", min_length=18) is None
-    strict = {"min_length": 3, "threshold": 0.01}
-    assert rituals.stalled("ana", "refund", **strict) == mythos.stall(entries, **strict)  # type: ignore[arg-type]
+    strict: dict[str, Any] = {"min_length": 3, "threshold": 0.01}
+    assert rituals.stalled("ana", "refund", **strict) == mythos.stall(entries, **strict)
     assert rituals.stalled("ana", "no such") is None
     refused("min_length", rituals.stalled, "ana", "refund", min_length=1)
     refused("threshold", rituals.stalled, "ana", "refund", threshold=1.5)

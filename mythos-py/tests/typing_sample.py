@@ -97,7 +97,7 @@ def check_services(home: mythos.Mythos) -> None:
     assert_type(rituals.rituals()["items"][0]["entries"], int)
     rituals.prune({"kind": "policy", "policy": {"max_entries": 10, "keep_labels": ["keep"]}}, dry_run=True)
     rituals.prune({"kind": "keep", "assistant": "ana", "ritual": "refund", "entries": [entry["entry"]]})
-    rituals.prune({"kind": "entries"})  # type: ignore[typeddict-item]
+    rituals.prune({"kind": "entries"})  # type: ignore[arg-type]
     rituals.set_retention("ana", {"max_age_seconds": 86_400})
     rituals.set_retention("ana", None)
     if (status := rituals.retention("ana")) is not None:

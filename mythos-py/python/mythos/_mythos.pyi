@@ -36,6 +36,7 @@ from .records import (
     RetentionPolicy,
     RetentionStatus,
     RitualBudget,
+    RitualCopyReport,
     RitualDictionaries,
     RitualHead,
     RitualOverview,
@@ -290,7 +291,7 @@ class RitualCompressionCache:
         *,
         to_assistant: str | None = None,
         budget: RitualBudget | None = None,
-    ) -> CopyReport:
+    ) -> RitualCopyReport:
         """Copies a ritual wholly to `to_ritual`, under new ids and the active key.
 
         `to_assistant` is by default the same assistant. Repeat the call until the `done` of its report; until then the

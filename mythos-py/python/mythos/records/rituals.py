@@ -11,7 +11,6 @@ __all__ = [
     "Compacted",
     "CompactionReport",
     "CompressedRitual",
-    "CopyReport",
     "DeletionReport",
     "Encoding",
     "EncodingTotals",
@@ -27,6 +26,7 @@ __all__ = [
     "RetentionPolicy",
     "RetentionStatus",
     "RitualBudget",
+    "RitualCopyReport",
     "RitualDictionaries",
     "RitualDictionary",
     "RitualHead",
@@ -405,7 +405,7 @@ class DeletionReport(TypedDict):
     done: bool
 
 
-class CopyReport(TypedDict):
+class RitualCopyReport(TypedDict):
     """How many entries one call copied, the bytes of their payloads, and the entries of the origin that it could not copy,
     since they are damaged or their key was destroyed. Repeat the call until `done`."""
 
