@@ -272,7 +272,7 @@ def test_of_racing_saves_behind_one_entry_one_wins(home: mythos.Mythos) -> None:
             return "conflict"
 
     with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(save, range(8)))[1:] == ["conflict"] * 7
+        assert list(pool.map(save, range(8))).count("conflict") == 7
 
 
 class LosesOneAnswer(DictStore):
@@ -317,11 +317,12 @@ def test_a_trained_and_compacted_cache_is_smaller_and_holds_what_was_saved(home:
     }
     before = sum(head["stored_bytes"] for head in rituals.rituals()["items"])
     report = shaped(rituals.train("ana"), TrainingReport)
-    assert report["trained"] == 1
+    number = report["trained"]
+    assert number is not None
     assert report["bytes_with"] < report["bytes_without"]
     known = shaped(rituals.dictionaries("ana"), RitualDictionaries)
     assert known is not None
-    assert (known["active"], [each["number"] for each in known["dictionaries"]]) == (1, [1])
+    assert (known["active"], [each["number"] for each in known["dictionaries"]]) == (number, [number])
     rounds, after = 0, None
     while True:
         done = shaped(rituals.compact(assistant="ana", budget={"max_bytes": 1}, after=after), CompactionReport)
@@ -333,7 +334,7 @@ def test_a_trained_and_compacted_cache_is_smaller_and_holds_what_was_saved(home:
     assert rituals.compact()["entries"] == 0
     heads = shaped(rituals.rituals()["items"], list[RitualHead])
     assert sum(head["stored_bytes"] for head in heads) < before
-    assert {head["compacted"]["dictionary"] for head in heads} == {1}
+    assert {head["compacted"]["dictionary"] for head in heads} == {number}
     assert {entry: rituals.restore(entry)["payload"] for entry in saved} == saved
     encodings = {entry["compressed_ritual_data"]["encoding"] for entry in rituals.list()["items"]}
     assert encodings == {"zstd", "patch"}
