@@ -72,7 +72,7 @@ mod _mythos {
     #[pymodule_export]
     use super::testing::{conformance_cases, run_conformance_case};
     #[pymodule_export]
-    use super::views::RitualCompressionView;
+    use super::views::{RitualCompressionView, add_totals, compression_ratio};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

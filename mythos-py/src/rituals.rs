@@ -289,7 +289,7 @@ impl RitualCompressionCache {
     /// Adds up what rituals take, from their heads; `by_encoding` reads the cards of all entries too. No payload is read.
     ///
     /// One call adds up at most 1,000 rituals, and by encoding about 100,000 entries. Call it again with the `next` of
-    /// its answer as `after`, and add, until that is `None`.
+    /// its answer as `after`, and `mythos.add_totals`, until that is `None`.
     #[pyo3(signature = (*, assistant = None, ritual = None, by_encoding = false, after = None))]
     fn totals<'py>(
         &self,

@@ -1,13 +1,37 @@
 //! The read models: what a host's pages show.
 
-use mythos_core::ritual::{RitualFilter, RitualHeadFilter};
+use mythos_core::Error;
+use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
 use mythos_core::types::{AssistantId, RitualId};
 use mythos_core::view as core;
 use pyo3::prelude::*;
 
-use crate::call::answer;
+use crate::call::{answer, call};
 use crate::convert::{self, arguments};
 use crate::rituals::{RitualCompressionCache, totals_request};
+
+/// `totals`, and those that the next call gave, together; `next` is that of the latter.
+#[pyfunction]
+pub(crate) fn add_totals<'py>(
+    totals: &Bound<'py, PyAny>,
+    following: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = totals.py();
+    let mut sum: RitualTotals = convert::argument("totals", totals)?;
+    let following: RitualTotals = convert::argument("following", following)?;
+    answer(py, || {
+        sum.add(&following);
+        Ok::<_, Error>(sum)
+    })
+}
+
+/// Stored bytes for one byte of payload: below 1 if compression gained anything; `None` without payloads.
+#[pyfunction]
+pub(crate) fn compression_ratio(totals: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let py = totals.py();
+    let totals: RitualTotals = convert::argument("totals", totals)?;
+    call(py, || Ok::<_, Error>(totals.ratio()))
+}
 
 /// What a page at `/ritual/compression` shows. Nothing of it reads a payload, and every answer is bounded. Every method
 /// may be called from any thread.

@@ -358,6 +358,22 @@ def test_totals_add_up(home: mythos.Mythos) -> None:
     (only,) = (head for head in heads if head["assistant"] == "bob")
     assert rituals.totals(assistant="bob", ritual="refund")["stored_bytes"] == only["stored_bytes"]
     refused("assistant", rituals.totals, assistant="")
+    parts = [rituals.totals(assistant=assistant, by_encoding=True) for assistant in ("ana", "bob")]
+    assert shaped(mythos.add_totals(*parts), RitualTotals) == full
+    assert mythos.compression_ratio(totals) == totals["stored_bytes"] / totals["raw_bytes"]
+    assert mythos.compression_ratio(rituals.totals(assistant="nobody")) is None
+    refused("following", mythos.add_totals, totals, None)
+
+
+def test_totals_go_on_where_they_stopped() -> None:
+    rituals = mythos.Mythos.in_memory().rituals()
+    # One call adds up a thousand rituals.
+    for n in range(1005):
+        rituals.save("ana", f"refund {n}", b"state")
+    totals = rituals.totals()
+    assert (totals["rituals"], totals["next"] is None) == (1000, False)
+    totals = mythos.add_totals(totals, rituals.totals(after=totals["next"]))
+    assert (totals["rituals"], totals["raw_bytes"], totals["next"]) == (1005, 5025, None)
 
 
 def test_a_curve_goes_from_the_oldest_to_the_newest(home: mythos.Mythos) -> None:

@@ -110,6 +110,8 @@ def check_services(home: mythos.Mythos) -> None:
         assert_type(finding["lost"][0]["first"], int)
     assert_type(rituals.verify(entry["entry"])["restorable"], bool)
     assert_type(rituals.totals(by_encoding=True)["encodings"][0]["encoding"], Literal["raw", "zstd", "patch"])
+    totals = mythos.add_totals(rituals.totals(), rituals.totals())
+    assert_type(mythos.compression_ratio(totals), float | None)
     view = mythos.RitualCompressionView(rituals)
     assert_type(view.VERBS, tuple[Literal["verify", "prune", "compact", "restore"], ...])
     assert_type(view.entries(verified=False)["items"], list[CompressedRitual])

@@ -334,7 +334,7 @@ class RitualCompressionCache:
         """Adds up what rituals take, from their heads; `by_encoding` reads the cards of all entries too.
 
         No payload is read. One call adds up at most 1,000 rituals, and by encoding about 100,000 entries. Call it again
-        with the `next` of its answer as `after`, and add, until that is `None`.
+        with the `next` of its answer as `after`, and `mythos.add_totals`, until that is `None`.
         """
 
     def curve(self, assistant: str, ritual: str, *, max_points: int = 100) -> builtins.list[RitualPoint]:
@@ -409,6 +409,12 @@ class RitualCompressionView:
 
     def overview(self, assistant: str, ritual: str, *, max_points: int = 100) -> RitualOverview:
         """How one ritual grows, in at most `max_points` points, 2 to 1,000, and whether it stalls by default."""
+
+def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
+    """`totals`, and those that the next call gave, together; `next` is that of the latter."""
+
+def compression_ratio(totals: RitualTotals) -> float | None:
+    """Stored bytes for one byte of payload: below 1 if compression gained anything; `None` without payloads."""
 
 @final
 class KeyRing:
