@@ -40,6 +40,7 @@ mod sqlite;
 mod store;
 mod supervisor;
 mod testing;
+mod views;
 
 /// The native half of the package `mythos`.
 #[pyo3::pymodule]
@@ -70,6 +71,8 @@ mod _mythos {
     use super::supervisor::Supervisor;
     #[pymodule_export]
     use super::testing::{conformance_cases, run_conformance_case};
+    #[pymodule_export]
+    use super::views::{RitualCompressionView, add_totals, compression_ratio};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

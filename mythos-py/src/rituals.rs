@@ -4,8 +4,9 @@ use mythos_core::ritual as core;
 use mythos_core::types::{AssistantId, EntryId, RitualId};
 use pyo3::prelude::*;
 
-use crate::call::answer;
+use crate::call::{answer, call};
 use crate::convert::{self, arguments};
+use crate::scores;
 
 /// The checkpoints of assistants' state. Every method may be called from any thread.
 #[derive(Debug)]
@@ -125,8 +126,8 @@ impl RitualCompressionCache {
         answer(py, || self.0.rituals(&filter, after, limit))
     }
 
-    /// Verifies one entry: its record against its signature, its frame and its payload against their digests. Damage is
-    /// not an error but a finding.
+    /// Verifies one entry by every way that leads to it: also damage that another way still makes good is found. Damage
+    /// is not an error but a finding.
     fn verify<'py>(&self, py: Python<'py>, entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let entry: EntryId = convert::argument("entry", entry)?;
         answer(py, || self.0.verify(entry))
@@ -166,4 +167,186 @@ impl RitualCompressionCache {
             convert::request(py, arguments![assistant, cold_for_seconds, budget, after])?;
         answer(py, || self.0.compact(&request))
     }
+
+    /// Deletes entries, at any position; every entry that stays restores as before. `what` says which: those that a
+    /// policy does not keep, all of a ritual but some, or exactly some. `dry_run` only says what would go.
+    ///
+    /// It may be interrupted at any point. Call it again with the `next` of its report as `after` until that is `None`.
+    #[pyo3(signature = (what, *, dry_run = false, budget = None, after = None))]
+    fn prune<'py>(
+        &self,
+        py: Python<'py>,
+        what: &Bound<'py, PyAny>,
+        dry_run: bool,
+        budget: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = core::PruneRituals {
+            what: convert::argument("what", what)?,
+            dry_run,
+            budget: convert::optional("budget", budget)?.unwrap_or_default(),
+            after: convert::optional("after", after)?,
+        };
+        answer(py, || self.0.prune(&request))
+    }
+
+    /// Deletes a ritual with all that is stored of it, damaged or not. Deleting what is not there is no error.
+    fn delete_ritual<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        answer(py, || self.0.delete_ritual(&assistant, &ritual))
+    }
+
+    /// Deletes all that this cache holds of an assistant: its rituals, dictionaries and retention. Repeat the call until
+    /// the `done` of its report. Stop the assistant first: what it saves meanwhile may stay.
+    #[pyo3(signature = (assistant, *, budget = None))]
+    fn delete_assistant<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        budget: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let budget: core::RitualBudget = convert::optional("budget", budget)?.unwrap_or_default();
+        answer(py, || self.0.delete_assistant(&assistant, budget))
+    }
+
+    /// Begins the new ritual `ritual` with the state of an entry and returns its first entry, whose parent is that
+    /// entry. `assistant` is by default that of the entry. With the same `operation`, a repetition is harmless.
+    #[pyo3(signature = (entry, ritual, *, assistant = None, operation = None))]
+    fn fork<'py>(
+        &self,
+        py: Python<'py>,
+        entry: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let fork: core::ForkRitual = convert::request(py, arguments![entry, ritual, assistant, operation])?;
+        answer(py, || self.0.fork(&fork))
+    }
+
+    /// Copies a ritual wholly to `to_ritual`, under new ids. `to_assistant` is by default the same assistant. Repeat the
+    /// call until the `done` of its report; until then the copy shows no entries.
+    #[pyo3(signature = (assistant, ritual, to_ritual, *, to_assistant = None, budget = None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn copy<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        to_ritual: &Bound<'py, PyAny>,
+        to_assistant: Option<&Bound<'py, PyAny>>,
+        budget: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let copy: core::CopyRitual =
+            convert::request(py, arguments![assistant, ritual, to_ritual, to_assistant, budget])?;
+        answer(py, || self.0.copy(&copy))
+    }
+
+    /// Sets what is kept of each ritual of an assistant, now and of rituals to come; `None` keeps everything. It runs by
+    /// itself: on a ritual with every 16th save, and on all rituals with `Mythos.maintain`.
+    fn set_retention(
+        &self,
+        py: Python<'_>,
+        assistant: &Bound<'_, PyAny>,
+        policy: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let policy: Option<core::RetentionPolicy> = convert::optional("policy", policy)?;
+        call(py, || self.0.set_retention(&assistant, policy))
+    }
+
+    /// What is kept of an assistant's rituals, and what that did so far; `None` if everything is kept.
+    fn retention<'py>(&self, py: Python<'py>, assistant: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        answer(py, || self.0.retention(&assistant))
+    }
+
+    /// Verifies everything that is stored, and notes in each ritual's head what it saw, for the filter `verified` of
+    /// `list`. Nothing is mended; damage is not an error but a finding.
+    ///
+    /// Call it again with the `next` of its report as `after` until that is `None`. A ritual whose head is gone without
+    /// a trace is found if `assistant` and `ritual` name it.
+    #[pyo3(signature = (*, assistant = None, ritual = None, budget = None, after = None))]
+    fn scrub<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        ritual: Option<&Bound<'py, PyAny>>,
+        budget: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: core::ScrubRituals = convert::request(py, arguments![assistant, ritual, budget, after])?;
+        answer(py, || self.0.scrub(&request))
+    }
+
+    /// Adds up what rituals take, from their heads; `by_encoding` reads the cards of all entries too. No payload is read.
+    ///
+    /// One call adds up at most 1,000 rituals, and by encoding about 100,000 entries. Call it again with the `next` of
+    /// its answer as `after`, and `mythos.add_totals`, until that is `None`.
+    #[pyo3(signature = (*, assistant = None, ritual = None, by_encoding = false, after = None))]
+    fn totals<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        ritual: Option<&Bound<'py, PyAny>>,
+        by_encoding: bool,
+        after: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = totals_request(assistant, ritual, by_encoding, after)?;
+        answer(py, || self.0.totals(&request))
+    }
+
+    /// How the states of a ritual grow: at most `max_points` of its entries, 2 to 1,000, evenly over their positions,
+    /// oldest first, with the oldest and the newest. Empty if there is no such ritual.
+    #[pyo3(signature = (assistant, ritual, *, max_points = 100))]
+    fn curve<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        max_points: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        answer(py, || self.0.curve(&assistant, &ritual, max_points))
+    }
+
+    /// The stall that a ritual's newest entries end in; `None` if they do not. `min_length` and `threshold` are those of
+    /// `mythos.stall`. At most 20,000 entries are looked at.
+    #[pyo3(signature = (assistant, ritual, *, min_length = None, threshold = None))]
+    fn stalled<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        min_length: Option<&Bound<'py, PyAny>>,
+        threshold: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        let policy = scores::policy(py, min_length, threshold)?;
+        answer(py, || self.0.stalled(&assistant, &ritual, &policy))
+    }
+}
+
+/// Which rituals to add up, as the cache and its view take it.
+pub(crate) fn totals_request(
+    assistant: Option<&Bound<'_, PyAny>>,
+    ritual: Option<&Bound<'_, PyAny>>,
+    by_encoding: bool,
+    after: Option<&Bound<'_, PyAny>>,
+) -> PyResult<core::TotalRituals> {
+    Ok(core::TotalRituals {
+        assistant: convert::optional("assistant", assistant)?,
+        ritual: convert::optional("ritual", ritual)?,
+        by_encoding,
+        after: convert::optional("after", after)?,
+    })
 }

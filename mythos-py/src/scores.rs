@@ -32,13 +32,20 @@ pub(crate) fn stall<'py>(
     min_length: Option<&Bound<'py, PyAny>>,
     threshold: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let policy = policy(py, min_length, threshold)?;
+    let entries: Vec<ScoredEntry> = convert::argument("entries", entries)?;
+    answer(py, || Ok::<_, Error>(core::stall(&entries, &policy)))
+}
+
+/// What counts as a stall; to what is not given the core gives its defaults.
+pub(crate) fn policy(
+    py: Python<'_>,
+    min_length: Option<&Bound<'_, PyAny>>,
+    threshold: Option<&Bound<'_, PyAny>>,
+) -> PyResult<StallPolicy> {
     let default = StallPolicy::default();
     let min_length: Option<u32> = convert::optional("min_length", min_length)?;
     let threshold: Option<Score> = convert::optional("threshold", threshold)?;
-    let entries: Vec<ScoredEntry> = convert::argument("entries", entries)?;
-    answer(py, || {
-        let length = min_length.unwrap_or_else(|| default.min_length());
-        let policy = StallPolicy::new(length, threshold.unwrap_or_else(|| default.threshold()))?;
-        Ok::<_, Error>(core::stall(&entries, &policy))
-    })
+    let length = min_length.unwrap_or_else(|| default.min_length());
+    call(py, || StallPolicy::new(length, threshold.unwrap_or_else(|| default.threshold())))
 }

@@ -20,9 +20,12 @@ def _no_deadlock() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.fixture(params=["sqlite", "dicts"])
+@pytest.fixture(params=["sqlite", "memory", "dicts"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[mythos.Mythos]:
-    """The services on a SQLite file, and on a store written in Python."""
+    """The services on a SQLite file, in memory, and on a store written in Python."""
+    if request.param == "memory":
+        yield mythos.Mythos.in_memory()
+        return
     if request.param == "dicts":
         yield mythos.Mythos.with_store(DictStore())
         return

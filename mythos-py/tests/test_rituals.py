@@ -21,6 +21,7 @@ from mythos.records import (
     RitualDictionaries,
     RitualHead,
     RitualVerification,
+    ScrubReport,
     Stall,
     SymbolicIntent,
     TrainingReport,
@@ -52,7 +53,7 @@ def test_what_is_saved_is_restored_byte_for_byte(home: mythos.Mythos) -> None:
         shaped(restored, RestoredRitual)
     assert rituals.entry(entry["entry"]) == entry
     verified = shaped(rituals.verify(entry["entry"]), RitualVerification)
-    assert verified == {"entry": entry["entry"], "verified": True, "finding": None}
+    assert verified == {"entry": entry["entry"], "verified": True, "restorable": True, "findings": []}
     assert home.tenant("other").rituals().latest("ana", "refund") is None
 
 
@@ -230,9 +231,26 @@ def test_a_damaged_cell_is_never_restored(damage: Any, tmp_path: Path) -> None:
         assert rituals.latest_verifiable("ana", "refund", before=1) is None
         damaged = found["skipped"][0]["entry"]
         assert damaged is not None
-        verification = rituals.verify(damaged)
-        assert not verification["verified"]
-        assert verification["finding"] is not None
+        verification = shaped(rituals.verify(damaged), RitualVerification)
+        assert (verification["verified"], verification["restorable"]) == (False, False)
+        (finding,) = verification["findings"]
+        assert (finding["part"], finding["entry"], finding["sequence"]) == ("whole", damaged, 2)
+        assert (finding["assistant"], finding["ritual"]) == ("ana", "refund")
+        assert finding["lost"] == [{"first": 2, "last": 2}]
+        assert None not in (finding["expected"], finding["found"])
+        assert finding["expected"] != finding["found"]
+        # Nothing is noted of the entries until a scrub has seen them.
+        assert rituals.list(verified=True)["items"] == []
+        report = shaped(rituals.scrub(), ScrubReport)
+        assert (report["rituals"], report["entries"], report["bytes"]) == (1, 2, len(b"first"))
+        assert (report["damaged"], report["findings"]) == ([finding], 1)
+        assert (report["skipped"], report["next"]) == ([], None)
+        assert rituals.scrub(assistant="ana", ritual="refund")["damaged"] == [finding]
+        assert rituals.scrub(assistant="bob")["rituals"] == 0
+        assert [entry["sequence"] for entry in rituals.list(verified=True)["items"]] == [1]
+        (head,) = shaped(rituals.rituals()["items"], list[RitualHead])
+        scrubbed = head["scrubbed"]
+        assert (scrubbed["sequence"], scrubbed["above"], scrubbed["damaged"]) == (2, 0, [2])
 
 
 def test_many_threads_save_into_one_line(home: mythos.Mythos) -> None:
@@ -254,7 +272,7 @@ def test_of_racing_saves_behind_one_entry_one_wins(home: mythos.Mythos) -> None:
             return "conflict"
 
     with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(save, range(8)))[1:] == ["conflict"] * 7
+        assert list(pool.map(save, range(8))).count("conflict") == 7
 
 
 class LosesOneAnswer(DictStore):
@@ -299,11 +317,12 @@ def test_a_trained_and_compacted_cache_is_smaller_and_holds_what_was_saved(home:
     }
     before = sum(head["stored_bytes"] for head in rituals.rituals()["items"])
     report = shaped(rituals.train("ana"), TrainingReport)
-    assert report["trained"] == 1
+    number = report["trained"]
+    assert number is not None
     assert report["bytes_with"] < report["bytes_without"]
     known = shaped(rituals.dictionaries("ana"), RitualDictionaries)
     assert known is not None
-    assert (known["active"], [each["number"] for each in known["dictionaries"]]) == (1, [1])
+    assert (known["active"], [each["number"] for each in known["dictionaries"]]) == (number, [number])
     rounds, after = 0, None
     while True:
         done = shaped(rituals.compact(assistant="ana", budget={"max_bytes": 1}, after=after), CompactionReport)
@@ -315,7 +334,7 @@ def test_a_trained_and_compacted_cache_is_smaller_and_holds_what_was_saved(home:
     assert rituals.compact()["entries"] == 0
     heads = shaped(rituals.rituals()["items"], list[RitualHead])
     assert sum(head["stored_bytes"] for head in heads) < before
-    assert {head["compacted"]["dictionary"] for head in heads} == {1}
+    assert {head["compacted"]["dictionary"] for head in heads} == {number}
     assert {entry: rituals.restore(entry)["payload"] for entry in saved} == saved
     encodings = {entry["compressed_ritual_data"]["encoding"] for entry in rituals.list()["items"]}
     assert encodings == {"zstd", "patch"}

@@ -95,6 +95,28 @@ def check_services(home: mythos.Mythos) -> None:
     if (after := rituals.compact(assistant="ana", budget={"max_bytes": 1})["next"]) is not None:
         rituals.compact(after=after)
     assert_type(rituals.rituals()["items"][0]["entries"], int)
+    rituals.prune({"kind": "policy", "policy": {"max_entries": 10, "keep_labels": ["keep"]}}, dry_run=True)
+    rituals.prune({"kind": "keep", "assistant": "ana", "ritual": "refund", "entries": [entry["entry"]]})
+    rituals.prune({"kind": "entries"})  # type: ignore[arg-type]
+    rituals.set_retention("ana", {"max_age_seconds": 86_400})
+    rituals.set_retention("ana", None)
+    if (status := rituals.retention("ana")) is not None:
+        assert_type(status["last_run_at"], datetime | None)
+    assert_type(rituals.fork(entry["entry"], "what if"), CompressedRitual)
+    assert_type(rituals.copy("ana", "refund", "backup", to_assistant="bob")["done"], bool)
+    assert_type(rituals.delete_ritual("ana", "refund")["done"], bool)
+    rituals.delete_assistant("ana", budget={"max_milliseconds": 50})
+    for finding in rituals.scrub(assistant="ana")["damaged"]:
+        assert_type(finding["lost"][0]["first"], int)
+    assert_type(rituals.verify(entry["entry"])["restorable"], bool)
+    assert_type(rituals.totals(by_encoding=True)["encodings"][0]["encoding"], Literal["raw", "zstd", "patch"])
+    totals = mythos.add_totals(rituals.totals(), rituals.totals())
+    assert_type(mythos.compression_ratio(totals), float | None)
+    view = mythos.RitualCompressionView(rituals)
+    assert_type(view.VERBS, tuple[Literal["verify", "prune", "compact", "restore"], ...])
+    assert_type(view.entries(verified=False)["items"], list[CompressedRitual])
+    if (stalled := view.overview("ana", "refund")["stall"]) is not None:
+        assert_type(stalled["length"], int)
     if (found := mythos.stall(page["items"])) is not None:
         assert_type(found["since_sequence"], int)
     mythos.stall([{"sequence": 1, "novelty_score": 0.5}], threshold=0.2)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Literal, TypeVar, final
+from typing import ClassVar, Literal, TypeVar, final
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -20,6 +20,7 @@ from .records import (
     CompressedRitual,
     CopyReport,
     Decision,
+    DeletionReport,
     Deployment,
     DeploymentRestart,
     DeploymentSpec,
@@ -29,18 +30,28 @@ from .records import (
     Outcome,
     Page,
     ParentExpectation,
+    PruneReport,
+    PruneWhat,
     RestoredRitual,
+    RetentionPolicy,
+    RetentionStatus,
     RitualBudget,
+    RitualCopyReport,
     RitualDictionaries,
     RitualHead,
+    RitualOverview,
+    RitualPoint,
     RitualProgress,
+    RitualTotals,
+    RitualVerb,
     RitualVerification,
     ScoredEntry,
+    ScrubReport,
     SqliteStatistics,
     Stall,
     StateName,
-    SymbolicIntent,
     SymbolProof,
+    SymbolicIntent,
     TrailPage,
     TrainingReport,
     VerifiableRitual,
@@ -201,9 +212,10 @@ class RitualCompressionCache:
         """
 
     def verify(self, entry: str) -> RitualVerification:
-        """Verifies one entry: its record against its signature, its frame and its payload against their digests.
+        """Verifies one entry by every way that leads to it.
 
-        Damage is not an error but a finding.
+        Also damage that another way still makes good is found. Damage is not an error but a finding. `NotFound` if there
+        never was such an entry, or it was pruned; with the field `key`, if its key was destroyed.
         """
 
     def train(self, assistant: str) -> TrainingReport:
@@ -229,6 +241,180 @@ class RitualCompressionCache:
         Deletes dictionaries that no entry needs. Restored payloads do not change. It may be interrupted at any point.
         Call it again with the `next` of its report as `after` until that is `None`.
         """
+
+    def prune(
+        self,
+        what: PruneWhat,
+        *,
+        dry_run: bool = False,
+        budget: RitualBudget | None = None,
+        after: RitualProgress | None = None,
+    ) -> PruneReport:
+        """Deletes entries, at any position; every entry that stays restores as before.
+
+        `what` says which: those that a policy does not keep, all of a ritual but some, or exactly some. `dry_run` only
+        says what would go. It may be interrupted at any point. Call it again with the `next` of its report as `after`
+        until that is `None`. `NotFound` if a ritual that is named is not there.
+        """
+
+    def delete_ritual(self, assistant: str, ritual: str) -> DeletionReport:
+        """Deletes a ritual with all that is stored of it, damaged or not. Deleting what is not there is no error.
+
+        A later save under the same name begins another ritual. `Conflict` if writers kept changing it.
+        """
+
+    def delete_assistant(self, assistant: str, *, budget: RitualBudget | None = None) -> DeletionReport:
+        """Deletes all that this cache holds of an assistant: its rituals, dictionaries and retention.
+
+        Repeat the call until the `done` of its report. Stop the assistant first: what it saves meanwhile may stay.
+        """
+
+    def fork(
+        self,
+        entry: str,
+        ritual: str,
+        *,
+        assistant: str | None = None,
+        operation: str | None = None,
+    ) -> CompressedRitual:
+        """Begins the new ritual `ritual` with the state of an entry and returns its first entry.
+
+        Its parent is that entry, and neither ritual depends on the other. `assistant` is by default that of the entry.
+        With the same `operation`, a repetition is harmless. `Conflict` if the new ritual is there already.
+        """
+
+    def copy(
+        self,
+        assistant: str,
+        ritual: str,
+        to_ritual: str,
+        *,
+        to_assistant: str | None = None,
+        budget: RitualBudget | None = None,
+    ) -> RitualCopyReport:
+        """Copies a ritual wholly to `to_ritual`, under new ids and the active key.
+
+        `to_assistant` is by default the same assistant. Repeat the call until the `done` of its report; until then the
+        copy shows no entries. `Conflict` if the target is there and no unfinished copy of this ritual.
+        """
+
+    def set_retention(self, assistant: str, policy: RetentionPolicy | None) -> None:
+        """Sets what is kept of each ritual of an assistant, now and of rituals to come; `None` keeps everything.
+
+        It runs by itself: on a ritual with every 16th save, in small parts, and on all rituals of the tenant with
+        `Mythos.maintain`. A save never fails for it.
+        """
+
+    def retention(self, assistant: str) -> RetentionStatus | None:
+        """What is kept of an assistant's rituals, and what that did so far; `None` if everything is kept."""
+
+    def scrub(
+        self,
+        *,
+        assistant: str | None = None,
+        ritual: str | None = None,
+        budget: RitualBudget | None = None,
+        after: RitualProgress | None = None,
+    ) -> ScrubReport:
+        """Verifies everything that is stored. Nothing is mended; damage is not an error but a finding.
+
+        Notes in each ritual's head what it saw, for the filter `verified` of `list`. Call it again with the `next` of its
+        report as `after` until that is `None`. A ritual whose head is gone without a trace is found if `assistant` and
+        `ritual` name it.
+        """
+
+    def totals(
+        self,
+        *,
+        assistant: str | None = None,
+        ritual: str | None = None,
+        by_encoding: bool = False,
+        after: RitualProgress | None = None,
+    ) -> RitualTotals:
+        """Adds up what rituals take, from their heads; `by_encoding` reads the cards of all entries too.
+
+        No payload is read. One call adds up at most 1,000 rituals, and by encoding about 100,000 entries. Call it again
+        with the `next` of its answer as `after`, and `mythos.add_totals`, until that is `None`.
+        """
+
+    def curve(self, assistant: str, ritual: str, *, max_points: int = 100) -> builtins.list[RitualPoint]:
+        """How the states of a ritual grow: at most `max_points` of its entries, 2 to 1,000.
+
+        They lie evenly over the positions, oldest first, with the oldest and the newest. Empty if there is no such
+        ritual. `Limit` for `max_points` out of bounds.
+        """
+
+    def stalled(
+        self,
+        assistant: str,
+        ritual: str,
+        *,
+        min_length: int | None = None,
+        threshold: float | None = None,
+    ) -> Stall | None:
+        """The stall that a ritual's newest entries end in; `None` if they do not.
+
+        `min_length` and `threshold` are those of `mythos.stall`. At most 20,000 entries are looked at.
+        """
+
+@final
+class RitualCompressionView:
+    """What a page at `/ritual/compression` shows. Nothing of it reads a payload, and every answer is bounded.
+
+    Every method may be called from any thread.
+    """
+
+    VERBS: ClassVar[tuple[RitualVerb, ...]]
+    """What a user of the page may do, in the order in which a page offers it."""
+
+    def __new__(cls, rituals: RitualCompressionCache) -> RitualCompressionView:
+        """The view of a cache, for its tenant."""
+
+    def totals(
+        self,
+        *,
+        assistant: str | None = None,
+        ritual: str | None = None,
+        by_encoding: bool = False,
+        after: RitualProgress | None = None,
+    ) -> RitualTotals:
+        """What rituals take together: see `RitualCompressionCache.totals`."""
+
+    def rituals(
+        self,
+        *,
+        assistant: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[RitualHead]:
+        """One page of rituals, the last saved to first: see `RitualCompressionCache.rituals`."""
+
+    def entries(
+        self,
+        *,
+        assistant: str | None = None,
+        ritual: str | None = None,
+        labels: Sequence[str] | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        min_raw_bytes: int | None = None,
+        max_raw_bytes: int | None = None,
+        verified: bool | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CompressedRitual]:
+        """One page of entries, the newest first: see `RitualCompressionCache.list`."""
+
+    def overview(self, assistant: str, ritual: str, *, max_points: int = 100) -> RitualOverview:
+        """How one ritual grows, in at most `max_points` points, 2 to 1,000, and whether it stalls by default."""
+
+def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
+    """`totals`, and those that the next call gave, together; `next` is that of the latter."""
+
+def compression_ratio(totals: RitualTotals) -> float | None:
+    """Stored bytes for one byte of payload: below 1 if compression gained anything; `None` without payloads."""
 
 @final
 class KeyRing:

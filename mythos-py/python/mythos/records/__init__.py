@@ -12,3 +12,4 @@ from .pages import *
 from .policies import *
 from .rituals import *
 from .stores import *
+from .views import *

@@ -11,24 +11,42 @@ __all__ = [
     "Compacted",
     "CompactionReport",
     "CompressedRitual",
+    "DeletionReport",
+    "Encoding",
+    "EncodingTotals",
     "EntryParent",
     "LatestParent",
     "ParentExpectation",
+    "PruneByName",
+    "PruneByPolicy",
+    "PruneReport",
+    "PruneToKept",
+    "PruneWhat",
     "RestoredRitual",
+    "RetentionPolicy",
+    "RetentionStatus",
     "RitualBudget",
+    "RitualCopyReport",
     "RitualDictionaries",
     "RitualDictionary",
     "RitualHead",
+    "RitualPart",
+    "RitualPoint",
     "RitualProgress",
+    "RitualTotals",
     "RitualVerification",
     "ScoredEntry",
+    "ScrubFinding",
+    "ScrubReport",
     "Scrubbed",
+    "SequenceRange",
     "SkippedEntry",
     "SkippedRitual",
     "Stall",
     "StoredFrame",
     "SymbolicIntent",
     "TrainingReport",
+    "UnfinishedCopy",
     "VerifiableRitual",
 ]
 
@@ -66,15 +84,19 @@ ParentExpectation: TypeAlias = LatestParent | AbsentParent | EntryParent
 """Which entry a save must come behind."""
 
 
+Encoding: TypeAlias = Literal["raw", "zstd", "patch"]
+"""How a payload is stored: as it is, as a zstd frame, or as what makes it out of the payload of the next newer entry."""
+
+
 class StoredFrame(TypedDict):
-    """How the payload of an entry is stored at present: as it is, as a zstd frame, or as what makes it out of the payload
-    of the next newer entry.
+    """How the payload of an entry is stored at present; `encoding` is that of the whole payload if there is a patch
+    beside it.
 
     `stored_bytes` is all that is stored of it: the whole payload, the patch, or both. `dictionary` is the number of the
     dictionary that the frame needs, and `key` the id of the key that it is sealed under.
     """
 
-    encoding: Literal["raw", "zstd", "patch"]
+    encoding: Encoding
     raw_bytes: int
     stored_bytes: int
     dictionary: int | None
@@ -114,12 +136,47 @@ class RestoredRitual(TypedDict):
     format: str | None
 
 
+RitualPart: TypeAlias = Literal["head", "card", "intent", "whole", "patch", "dictionary", "operation", "orphan"]
+"""A part of what is stored of rituals: the head record of a ritual; what is kept of an entry beside its payload, or the
+block that it stands in; what entries are for; a payload that needs no other; what makes a payload out of the next newer
+one; a dictionary or the record of them; the position of the entry that an operation saved; a cell that nothing names."""
+
+
+class SequenceRange(TypedDict):
+    """Positions of entries that follow one another, from the oldest to the newest."""
+
+    first: int
+    last: int
+
+
+class ScrubFinding(TypedDict):
+    """One thing that is damaged, as far as it can still be told whose it is.
+
+    `sequence` is the position of `entry`; of a block of entries, both are those of the newest. `expected` and `found` are
+    the digests that it should have and has, if digests were compared, and `message` says it in words. `lost` are the
+    entries that can no longer be restored by any way because of it, newest first, in at most 1,000 ranges; they may hold
+    positions of entries that were pruned.
+    """
+
+    assistant: str | None
+    ritual: str | None
+    entry: str | None
+    sequence: int | None
+    part: RitualPart
+    expected: str | None
+    found: str | None
+    message: str
+    lost: list[SequenceRange]
+
+
 class RitualVerification(TypedDict):
-    """What the verification of one entry found; `finding` says what does not agree, if anything does not."""
+    """What the verification of one entry found: whether all that is stored of it agrees, whether it can be restored all the
+    same, and what is damaged."""
 
     entry: str
     verified: bool
-    finding: str | None
+    restorable: bool
+    findings: list[ScrubFinding]
 
 
 class SkippedEntry(TypedDict):
@@ -147,18 +204,27 @@ class Compacted(TypedDict):
 
 
 class Scrubbed(TypedDict):
-    """What the last scrub found of the entries up to a position: the positions of at most 100 damaged ones."""
+    """What the last scrub found of the entries up to the position `sequence`: the positions of at most 100 that did not
+    verify, newest first. It tells nothing of the entries at the position `above` and below; that is 0 if it tells of all."""
 
     at: datetime
     sequence: int
+    above: int
     damaged: list[int]
+
+
+class UnfinishedCopy(TypedDict):
+    """A ritual that is being copied: what the ids of the origin's entries derive from, and how many were copied so far."""
+
+    of: str
+    entries: int
 
 
 class RitualHead(TypedDict):
     """The head of a ritual: what is kept of all its entries together.
 
     `sequence` is the highest position that was given to an entry, `newest` are the positions of the (at most two) newest
-    entries. What says nothing is left out.
+    entries, and `copying` is there until a copy is complete. What says nothing is left out.
     """
 
     format: int
@@ -178,6 +244,7 @@ class RitualHead(TypedDict):
     dictionaries: NotRequired[list[int]]
     compacted: NotRequired[Compacted]
     scrubbed: NotRequired[Scrubbed]
+    copying: NotRequired[UnfinishedCopy]
     first_at: datetime
     updated_at: datetime
 
@@ -249,6 +316,157 @@ class CompactionReport(TypedDict):
     dictionaries_deleted: int
     skipped: list[SkippedRitual]
     next: RitualProgress | None
+
+
+class RetentionPolicy(TypedDict, total=False):
+    """What is kept of each ritual: an entry that any of the bounds excludes goes, unless one of its labels keeps it.
+
+    The newest `max_entries`, at least 1; those saved within `max_age_seconds`; as many of the newest as together take at
+    most `max_stored_bytes`. At least one bound is given. Entries with one of at most 256 `keep_labels` stay beside what
+    the bounds keep, and the newest entry always.
+    """
+
+    max_entries: int | None
+    max_age_seconds: int | None
+    max_stored_bytes: int | None
+    keep_labels: Sequence[str]
+
+
+class RetentionStatus(TypedDict):
+    """An assistant's retention, and what it did since it was set.
+
+    `last_run_at` is when it last deleted something, got further in a long pass, or met an obstacle or no longer did.
+    `bytes_freed` is negative if giving entries another base took more. `last_finding` is what was in the way of the last
+    run.
+    """
+
+    policy: RetentionPolicy
+    last_run_at: datetime | None
+    entries_deleted: int
+    bytes_freed: int
+    last_finding: str | None
+
+
+class PruneByPolicy(TypedDict):
+    """What a policy does not keep: of one ritual, of all of an assistant, or of all."""
+
+    kind: Literal["policy"]
+    assistant: NotRequired[str | None]
+    ritual: NotRequired[str | None]
+    policy: RetentionPolicy
+
+
+class PruneToKept(TypedDict):
+    """All entries of a ritual but these, the newest too."""
+
+    kind: Literal["keep"]
+    assistant: str
+    ritual: str
+    entries: Sequence[str]
+
+
+class PruneByName(TypedDict):
+    """Exactly these entries of one ritual, at least one, as far as they are there."""
+
+    kind: Literal["entries"]
+    entries: Sequence[str]
+
+
+PruneWhat: TypeAlias = PruneByPolicy | PruneToKept | PruneByName
+"""Which entries go."""
+
+
+class PruneReport(TypedDict):
+    """What was pruned, or would be.
+
+    How many rituals were looked at to their end, how many entries were deleted, and how many that stay were given another
+    base (`rerooted`). `bytes_freed` is by how much the stored bytes of payloads have shrunk; of a dry run, the stored bytes
+    of what would be deleted. Of the rituals `skipped` something had to be left as it is. `next` is what to give as `after`
+    to go on, `None` when all is done.
+    """
+
+    rituals: int
+    entries: int
+    rerooted: int
+    bytes_freed: int
+    skipped: list[SkippedRitual]
+    next: RitualProgress | None
+
+
+class DeletionReport(TypedDict):
+    """What was deleted, as far as the rituals' heads could say it. The rituals `skipped` are still there, since writers kept
+    changing them. Repeat the call until `done`."""
+
+    rituals: int
+    entries: int
+    bytes_freed: int
+    dictionaries: int
+    skipped: list[SkippedRitual]
+    done: bool
+
+
+class RitualCopyReport(TypedDict):
+    """How many entries one call copied, the bytes of their payloads, and the entries of the origin that it could not copy,
+    since they are damaged or their key was destroyed. Repeat the call until `done`."""
+
+    entries: int
+    raw_bytes: int
+    skipped: list[SkippedEntry]
+    done: bool
+
+
+class ScrubReport(TypedDict):
+    """What a scrub saw and found.
+
+    How many rituals were seen to their end, how many entries, and the length of the payloads that verified, in bytes.
+    `damaged` are the first 1,000 of its `findings`, which are counted. `skipped` is what could not be verified although
+    nothing says that it is damaged: what is sealed under a key that is not known, and what writers kept changing. `next`
+    is what to give as `after` to go on, `None` when all is done.
+    """
+
+    rituals: int
+    entries: int
+    bytes: int
+    damaged: list[ScrubFinding]
+    findings: int
+    skipped: list[SkippedRitual]
+    next: RitualProgress | None
+
+
+class EncodingTotals(TypedDict):
+    """What the entries of one encoding take together; of a whole payload with a patch beside it, both."""
+
+    encoding: Encoding
+    entries: int
+    raw_bytes: int
+    stored_bytes: int
+
+
+class RitualTotals(TypedDict):
+    """What rituals take together: the bytes of all payloads, and of all that is stored of them.
+
+    `encodings` is the same by encoding, empty if that was not asked for. `damaged` counts heads and blocks of entries that
+    cannot be read and are left out. `next` is what to give as `after` to go on, `None` when all are added up.
+    """
+
+    rituals: int
+    entries: int
+    raw_bytes: int
+    stored_bytes: int
+    encodings: list[EncodingTotals]
+    damaged: int
+    next: RitualProgress | None
+
+
+class RitualPoint(TypedDict):
+    """One entry on the curve of a ritual. Both scores lie between 0 and 1, as in `CompressedRitual`."""
+
+    sequence: int
+    raw_bytes: int
+    stored_bytes: int
+    entropy: float
+    novelty: float
+    created_at: datetime
 
 
 class ScoredEntry(TypedDict):

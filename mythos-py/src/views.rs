@@ -1,0 +1,129 @@
+//! The read models: what a host's pages show.
+
+use mythos_core::Error;
+use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
+use mythos_core::types::{AssistantId, RitualId};
+use mythos_core::view as core;
+use pyo3::prelude::*;
+
+use crate::call::{answer, call};
+use crate::convert::{self, arguments};
+use crate::rituals::{RitualCompressionCache, totals_request};
+
+/// `totals`, and those that the next call gave, together; `next` is that of the latter.
+#[pyfunction]
+pub(crate) fn add_totals<'py>(
+    totals: &Bound<'py, PyAny>,
+    following: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = totals.py();
+    let mut sum: RitualTotals = convert::argument("totals", totals)?;
+    let following: RitualTotals = convert::argument("following", following)?;
+    answer(py, || {
+        sum.add(&following);
+        Ok::<_, Error>(sum)
+    })
+}
+
+/// Stored bytes for one byte of payload: below 1 if compression gained anything; `None` without payloads.
+#[pyfunction]
+pub(crate) fn compression_ratio(totals: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let py = totals.py();
+    let totals: RitualTotals = convert::argument("totals", totals)?;
+    call(py, || Ok::<_, Error>(totals.ratio()))
+}
+
+/// What a page at `/ritual/compression` shows. Nothing of it reads a payload, and every answer is bounded. Every method
+/// may be called from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct RitualCompressionView(core::RitualCompressionView);
+
+#[pymethods]
+impl RitualCompressionView {
+    /// What a user of the page may do, in the order in which a page offers it; each is a method of
+    /// `RitualCompressionCache`.
+    #[classattr]
+    #[pyo3(name = "VERBS")]
+    fn verbs(py: Python<'_>) -> PyResult<Py<PyAny>> {
+        convert::to_python(py, &core::RitualVerb::ALL).map(Bound::unbind)
+    }
+
+    /// The view of a cache, for its tenant.
+    #[new]
+    fn new(rituals: PyRef<'_, RitualCompressionCache>) -> Self {
+        Self(core::RitualCompressionView::new(rituals.0.clone()))
+    }
+
+    /// What rituals take together: see `RitualCompressionCache.totals`.
+    #[pyo3(signature = (*, assistant = None, ritual = None, by_encoding = false, after = None))]
+    fn totals<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        ritual: Option<&Bound<'py, PyAny>>,
+        by_encoding: bool,
+        after: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = totals_request(assistant, ritual, by_encoding, after)?;
+        answer(py, || self.0.totals(&request))
+    }
+
+    /// One page of rituals, the last saved to first: see `RitualCompressionCache.rituals`.
+    #[pyo3(signature = (*, assistant = None, since = None, before = None, after = None, limit = 100))]
+    fn rituals<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: RitualHeadFilter = convert::request(py, arguments![assistant, since, before])?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.rituals(&filter, after, limit))
+    }
+
+    /// One page of entries, the newest first: see `RitualCompressionCache.list`.
+    #[pyo3(signature = (
+        *, assistant = None, ritual = None, labels = None, since = None, before = None, min_raw_bytes = None,
+        max_raw_bytes = None, verified = None, after = None, limit = 100
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn entries<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        ritual: Option<&Bound<'py, PyAny>>,
+        labels: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        min_raw_bytes: Option<&Bound<'py, PyAny>>,
+        max_raw_bytes: Option<&Bound<'py, PyAny>>,
+        verified: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: RitualFilter = convert::request(
+            py,
+            arguments![assistant, ritual, labels, since, before, min_raw_bytes, max_raw_bytes, verified],
+        )?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.entries(&filter, after, limit))
+    }
+
+    /// How one ritual grows, in at most `max_points` points, 2 to 1,000, and whether it stalls.
+    #[pyo3(signature = (assistant, ritual, *, max_points = 100))]
+    fn overview<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        ritual: &Bound<'py, PyAny>,
+        max_points: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let ritual: RitualId = convert::argument("ritual", ritual)?;
+        answer(py, || self.0.overview(&assistant, &ritual, max_points))
+    }
+}
