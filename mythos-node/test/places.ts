@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Answer, type CompressedRitual, Mythos, type Read } from 'mythos';
+import { type Answer, type CompressedRitual, copyStore, MemoryStore, Mythos, type Read } from 'mythos';
 
 import { MapStore } from './map_store.js';
 
@@ -79,6 +79,21 @@ async function onHostStore(): Promise<Place> {
   };
 }
 
+async function inMemory(): Promise<Place> {
+  const store = new MemoryStore();
+  const mythos = await Mythos.withStore(store);
+  return {
+    mythos,
+    async damaged(bytes) {
+      const copy = new DamagedStore();
+      await copyStore(store, copy);
+      copy.damage = bytes;
+      return Mythos.withStore(copy);
+    },
+    async close() {},
+  };
+}
+
 /** All of an entry that never changes: how it is stored does, with the saves after it. */
 export function signed(entry: CompressedRitual): object {
   return { ...entry, compressed_ritual_data: null };
@@ -87,5 +102,6 @@ export function signed(entry: CompressedRitual): object {
 /** Each place by its name. */
 export const PLACES: readonly [string, () => Promise<Place>][] = [
   ['on SQLite', onSqlite],
+  ['in memory', inMemory],
   ['on a store in JavaScript', onHostStore],
 ];

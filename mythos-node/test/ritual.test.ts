@@ -12,6 +12,8 @@ import {
   type RitualFilter,
   type RitualHead,
   type RitualProgress,
+  type RitualVerification,
+  type ScrubFinding,
   stall,
   type TrainingReport,
 } from 'mythos';
@@ -88,7 +90,8 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await rituals.restore(saved.entry), restored);
       assert.deepEqual(await rituals.entry(saved.entry), saved);
       assert.deepEqual(await rituals.latestVerifiable('ana', 'refund'), { restored, skipped: [] });
-      assert.deepEqual(await rituals.verify(saved.entry), { entry: saved.entry, verified: true, finding: null });
+      const sound: RitualVerification = { entry: saved.entry, verified: true, restorable: true, findings: [] };
+      assert.deepEqual(await rituals.verify(saved.entry), sound);
     });
 
     test('what is not there is null or NotFound', async () => {
@@ -159,9 +162,25 @@ for (const [name, make] of PLACES) {
       const corrupt = { name: 'MythosError', code: 'Corrupt', retryable: false };
       await assert.rejects(damaged.latest('ana', 'refund'), corrupt);
       await assert.rejects(damaged.restore(newest.entry), corrupt);
-      const { verified, finding } = await damaged.verify(newest.entry);
-      assert.equal(verified, false);
-      assert.match(finding ?? '', /expected .*found/);
+      const { findings, ...verification } = await damaged.verify(newest.entry);
+      assert.deepEqual(verification, { entry: newest.entry, verified: false, restorable: false });
+      const [finding, ...others] = findings;
+      assert.ok(finding);
+      assert.deepEqual(others, []);
+      const expected: ScrubFinding = {
+        assistant: 'ana',
+        ritual: 'refund',
+        entry: newest.entry,
+        sequence: 2,
+        part: 'whole',
+        expected: finding.expected,
+        found: finding.found,
+        message: finding.message,
+        lost: [{ first: 2, last: 2 }],
+      };
+      assert.deepEqual(finding, expected);
+      assert.match(finding.message, /expected .*found/);
+      assert.ok(finding.expected !== null && finding.found !== null && finding.expected !== finding.found);
       const found = await damaged.latestVerifiable('ana', 'refund');
       assert.ok(found && older);
       assert.deepEqual(signed(found.restored.entry), signed(older));
