@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Each service, and the directory or file that implements it.
+/// Each service and read model, and the directory or file that implements it.
 const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
     ("RitualCompressionCache", "ritual"),
+    ("RitualCompressionView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
@@ -20,7 +21,24 @@ const SERVICES: &[(&str, &str)] = &[
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
     ("Mythos", "with_rituals", "the options are arguments of `open`"),
+    ("RitualCompressionView", "new", "the constructor"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
+];
+
+/// A method of each file that implements `RitualCompressionCache`.
+const METHODS_OF_FILES: &[(&str, &str)] = &[
+    ("compact", "compact"),
+    ("copy", "copy"),
+    ("curve", "statistics"),
+    ("delete_assistant", "delete"),
+    ("latest", "cache"),
+    ("list", "listing"),
+    ("prune", "prune"),
+    ("save", "save"),
+    ("scrub", "scrub"),
+    ("set_retention", "retention"),
+    ("train", "dictionaries"),
+    ("verify", "verify"),
 ];
 
 type Methods = BTreeMap<String, BTreeSet<String>>;
@@ -152,6 +170,11 @@ fn without_spelled_otherwise(mut methods: Methods) -> Methods {
 fn the_core_has_methods() {
     let core = core_methods();
     assert!(core.values().map(BTreeSet::len).sum::<usize>() > 35, "the core's methods were found: {core:?}");
+    let of_rituals = &core["RitualCompressionCache"];
+    for (method, file) in METHODS_OF_FILES {
+        assert!(of_rituals.contains(*method), "{method} of ritual/{file}.rs was not found: {of_rituals:?}");
+    }
+    assert!(core["RitualCompressionView"].contains("overview"));
 }
 
 #[test]

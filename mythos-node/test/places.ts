@@ -3,13 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Answer, type CompressedRitual, copyStore, MemoryStore, Mythos, type Read } from 'mythos';
+import { type Answer, type AnyStore, type CompressedRitual, copyStore, MemoryStore, Mythos, type Read } from 'mythos';
 
 import { MapStore } from './map_store.js';
 
 /** Where the services are tested. */
 export interface Place {
   readonly mythos: Mythos;
+  /** Where it stores. */
+  readonly store: AnyStore;
   /** Changes one bit wherever `bytes` are stored in a cell, and opens what there is then. */
   damaged(bytes: Buffer): Promise<Mythos>;
   close(): Promise<void>;
@@ -25,8 +27,11 @@ async function onSqlite(): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), 'mythos-'));
   const path = join(directory, 'mythos.db');
   let mythos = await Mythos.open(path);
+  const store = mythos.sqlite();
+  assert.ok(store);
   return {
     mythos,
+    store,
     async damaged(bytes) {
       await mythos.close();
       const file = await readFile(path);
@@ -70,6 +75,7 @@ async function onHostStore(): Promise<Place> {
   const mythos = await Mythos.withStore(store);
   return {
     mythos,
+    store,
     async damaged(bytes) {
       store.damage = bytes;
       // One that keeps no newest state in memory.
@@ -84,6 +90,7 @@ async function inMemory(): Promise<Place> {
   const mythos = await Mythos.withStore(store);
   return {
     mythos,
+    store,
     async damaged(bytes) {
       const copy = new DamagedStore();
       await copyStore(store, copy);

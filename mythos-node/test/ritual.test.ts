@@ -237,21 +237,23 @@ for (const [name, make] of PLACES) {
       const stored = async () => (await rituals.rituals()).items.reduce((sum, head) => sum + head.stored_bytes, 0);
       const before = await stored();
       const training = await rituals.train('ana');
-      const expectedTraining: TrainingReport = { ...training, trained: 1 };
-      assert.deepEqual(training, expectedTraining);
-      assert.ok(training.bytes_with < training.bytes_without);
       const known = await rituals.dictionaries('ana');
       const dictionary = known?.dictionaries[0];
       assert.ok(known && dictionary);
+      const { number } = dictionary;
+      const { bytes_without, bytes_with } = training;
+      const expectedTraining: TrainingReport = { trained: number, states: 36, bytes_without, bytes_with };
+      assert.deepEqual(training, expectedTraining);
+      assert.ok(bytes_with < bytes_without);
       const expectedKnown: RitualDictionaries = {
         format: known.format,
         tenant: 'default',
         assistant: 'ana',
-        highest: 1,
-        active: 1,
+        highest: number,
+        active: number,
         dictionaries: [
           {
-            number: 1,
+            number,
             is_trained_by_zstd: dictionary.is_trained_by_zstd,
             bytes: dictionary.bytes,
             stored_bytes: dictionary.stored_bytes,
@@ -283,10 +285,13 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await rituals.compact({ assistant: 'ana' }), expectedReport);
       assert.ok((await stored()) < before);
       const [head] = (await rituals.rituals()).items;
-      assert.deepEqual(head?.compacted, { sequence: 4, dictionary: 1, key: null });
+      assert.deepEqual(head?.compacted, { sequence: 4, dictionary: number, key: null });
       for (const [entry, payload] of saved) assert.deepEqual((await rituals.restore(entry)).payload, payload);
       const wrong = rituals.compact({ budget: { max_bites: 1 } } as CompactRituals);
       await assert.rejects(wrong, { code: 'Invalid', field: 'request.budget.max_bites' });
+      const deleted = await rituals.deleteAssistant('ana');
+      assert.deepEqual([deleted.rituals, deleted.entries, deleted.dictionaries, deleted.done], [12, 48, 1, true]);
+      assert.equal(await rituals.dictionaries('ana'), null);
     });
 
     test('what says nothing new is a stall', async () => {

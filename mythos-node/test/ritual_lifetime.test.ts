@@ -4,8 +4,10 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 
 import {
   type CompressedRitual,
+  copyStore,
   type DeletionReport,
   KeyRing,
+  MemoryStore,
   type PruneReport,
   type PruneRituals,
   type RetentionStatus,
@@ -278,6 +280,9 @@ for (const [name, make] of PLACES) {
       const nothing: DeletionReport = { rituals: 0, entries: 0, bytes_freed: 0, dictionaries: 0, skipped: [], done: true };
       assert.deepEqual(await rituals.deleteAssistant('ana'), nothing);
       assert.deepEqual((await rituals.restore(kept.entry)).payload, payload);
+
+      await rituals.deleteAssistant('bob');
+      assert.deepEqual(await copyStore(place.store, new MemoryStore()), { records: 0, cells: 0, cell_bytes: 0 });
       await assert.rejects(rituals.deleteAssistant('ana', { max_bites: 1 } as object), { field: 'budget.max_bites' });
     });
 

@@ -261,7 +261,7 @@ export interface UnfinishedCopy {
 
 /** One dictionary of an assistant. */
 export interface RitualDictionary {
-  /** Its number, from 1; never given again. */
+  /** Its number; never given again. */
   readonly number: number;
   /** Whether it was trained by zstd, rather than put together from whole states. */
   readonly is_trained_by_zstd: boolean;
