@@ -13,6 +13,7 @@
 //! - `keys`: the same of key providers, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
 //! - `mythos`, `ritual`, `codex` and `restart`: the services,
+//! - `view`: the read models,
 //! - `page`: which part of a listing,
 //! - `testing`: the conformance cases for stores.
 
@@ -35,6 +36,7 @@ mod scores;
 mod store;
 mod testing;
 mod value;
+mod view;
 
 /// Runs when the module is loaded, before the first environment begins.
 #[napi_derive::module_init]

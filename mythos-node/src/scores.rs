@@ -30,18 +30,20 @@ struct Policy {
     threshold: Option<Score>,
 }
 
+/// Reads a policy; what it does not say is as in the default one.
+pub(crate) fn stall_policy(policy: Argument) -> Result<StallPolicy, Failure> {
+    let Policy { min_length, threshold } = policy.parse("policy")?;
+    let default = StallPolicy::default();
+    let length = min_length.unwrap_or_else(|| default.min_length());
+    Ok(StallPolicy::new(length, threshold.unwrap_or_else(|| default.threshold()))?)
+}
+
 /// The stall that entries end in.
 #[napi]
 pub fn stall(entries: Argument, policy: Argument) -> Outcome {
     let found = || -> Result<_, Failure> {
         let entries: Vec<ScoredEntry> = entries.parse("entries")?;
-        let Policy { min_length, threshold } = policy.parse("policy")?;
-        let default = StallPolicy::default();
-        let policy = StallPolicy::new(
-            min_length.unwrap_or_else(|| default.min_length()),
-            threshold.unwrap_or_else(|| default.threshold()),
-        )?;
-        to_value(&ritual::stall(&entries, &policy)).map_err(Failure::answer)
+        to_value(&ritual::stall(&entries, &stall_policy(policy)?)).map_err(Failure::answer)
     };
     Outcome(found())
 }

@@ -3,13 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Answer, type CompressedRitual, Mythos, type Read } from 'mythos';
+import { type Answer, type AnyStore, type CompressedRitual, copyStore, MemoryStore, Mythos, type Read } from 'mythos';
 
 import { MapStore } from './map_store.js';
 
 /** Where the services are tested. */
 export interface Place {
   readonly mythos: Mythos;
+  /** Where it stores. */
+  readonly store: AnyStore;
   /** Changes one bit wherever `bytes` are stored in a cell, and opens what there is then. */
   damaged(bytes: Buffer): Promise<Mythos>;
   close(): Promise<void>;
@@ -25,8 +27,11 @@ async function onSqlite(): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), 'mythos-'));
   const path = join(directory, 'mythos.db');
   let mythos = await Mythos.open(path);
+  const store = mythos.sqlite();
+  assert.ok(store);
   return {
     mythos,
+    store,
     async damaged(bytes) {
       await mythos.close();
       const file = await readFile(path);
@@ -70,10 +75,27 @@ async function onHostStore(): Promise<Place> {
   const mythos = await Mythos.withStore(store);
   return {
     mythos,
+    store,
     async damaged(bytes) {
       store.damage = bytes;
       // One that keeps no newest state in memory.
       return Mythos.withStore(store);
+    },
+    async close() {},
+  };
+}
+
+async function inMemory(): Promise<Place> {
+  const store = new MemoryStore();
+  const mythos = await Mythos.withStore(store);
+  return {
+    mythos,
+    store,
+    async damaged(bytes) {
+      const copy = new DamagedStore();
+      await copyStore(store, copy);
+      copy.damage = bytes;
+      return Mythos.withStore(copy);
     },
     async close() {},
   };
@@ -87,5 +109,6 @@ export function signed(entry: CompressedRitual): object {
 /** Each place by its name. */
 export const PLACES: readonly [string, () => Promise<Place>][] = [
   ['on SQLite', onSqlite],
+  ['in memory', inMemory],
   ['on a store in JavaScript', onHostStore],
 ];

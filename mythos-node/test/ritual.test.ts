@@ -12,6 +12,8 @@ import {
   type RitualFilter,
   type RitualHead,
   type RitualProgress,
+  type RitualVerification,
+  type ScrubFinding,
   stall,
   type TrainingReport,
 } from 'mythos';
@@ -88,7 +90,8 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await rituals.restore(saved.entry), restored);
       assert.deepEqual(await rituals.entry(saved.entry), saved);
       assert.deepEqual(await rituals.latestVerifiable('ana', 'refund'), { restored, skipped: [] });
-      assert.deepEqual(await rituals.verify(saved.entry), { entry: saved.entry, verified: true, finding: null });
+      const sound: RitualVerification = { entry: saved.entry, verified: true, restorable: true, findings: [] };
+      assert.deepEqual(await rituals.verify(saved.entry), sound);
     });
 
     test('what is not there is null or NotFound', async () => {
@@ -159,9 +162,25 @@ for (const [name, make] of PLACES) {
       const corrupt = { name: 'MythosError', code: 'Corrupt', retryable: false };
       await assert.rejects(damaged.latest('ana', 'refund'), corrupt);
       await assert.rejects(damaged.restore(newest.entry), corrupt);
-      const { verified, finding } = await damaged.verify(newest.entry);
-      assert.equal(verified, false);
-      assert.match(finding ?? '', /expected .*found/);
+      const { findings, ...verification } = await damaged.verify(newest.entry);
+      assert.deepEqual(verification, { entry: newest.entry, verified: false, restorable: false });
+      const [finding, ...others] = findings;
+      assert.ok(finding);
+      assert.deepEqual(others, []);
+      const expected: ScrubFinding = {
+        assistant: 'ana',
+        ritual: 'refund',
+        entry: newest.entry,
+        sequence: 2,
+        part: 'whole',
+        expected: finding.expected,
+        found: finding.found,
+        message: finding.message,
+        lost: [{ first: 2, last: 2 }],
+      };
+      assert.deepEqual(finding, expected);
+      assert.match(finding.message, /expected .*found/);
+      assert.ok(finding.expected !== null && finding.found !== null && finding.expected !== finding.found);
       const found = await damaged.latestVerifiable('ana', 'refund');
       assert.ok(found && older);
       assert.deepEqual(signed(found.restored.entry), signed(older));
@@ -218,21 +237,23 @@ for (const [name, make] of PLACES) {
       const stored = async () => (await rituals.rituals()).items.reduce((sum, head) => sum + head.stored_bytes, 0);
       const before = await stored();
       const training = await rituals.train('ana');
-      const expectedTraining: TrainingReport = { ...training, trained: 1 };
-      assert.deepEqual(training, expectedTraining);
-      assert.ok(training.bytes_with < training.bytes_without);
       const known = await rituals.dictionaries('ana');
       const dictionary = known?.dictionaries[0];
       assert.ok(known && dictionary);
+      const { number } = dictionary;
+      const { bytes_without, bytes_with } = training;
+      const expectedTraining: TrainingReport = { trained: number, states: 36, bytes_without, bytes_with };
+      assert.deepEqual(training, expectedTraining);
+      assert.ok(bytes_with < bytes_without);
       const expectedKnown: RitualDictionaries = {
         format: known.format,
         tenant: 'default',
         assistant: 'ana',
-        highest: 1,
-        active: 1,
+        highest: number,
+        active: number,
         dictionaries: [
           {
-            number: 1,
+            number,
             is_trained_by_zstd: dictionary.is_trained_by_zstd,
             bytes: dictionary.bytes,
             stored_bytes: dictionary.stored_bytes,
@@ -264,10 +285,13 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await rituals.compact({ assistant: 'ana' }), expectedReport);
       assert.ok((await stored()) < before);
       const [head] = (await rituals.rituals()).items;
-      assert.deepEqual(head?.compacted, { sequence: 4, dictionary: 1, key: null });
+      assert.deepEqual(head?.compacted, { sequence: 4, dictionary: number, key: null });
       for (const [entry, payload] of saved) assert.deepEqual((await rituals.restore(entry)).payload, payload);
       const wrong = rituals.compact({ budget: { max_bites: 1 } } as CompactRituals);
       await assert.rejects(wrong, { code: 'Invalid', field: 'request.budget.max_bites' });
+      const deleted = await rituals.deleteAssistant('ana');
+      assert.deepEqual([deleted.rituals, deleted.entries, deleted.dictionaries, deleted.done], [12, 48, 1, true]);
+      assert.equal(await rituals.dictionaries('ana'), null);
     });
 
     test('what says nothing new is a stall', async () => {

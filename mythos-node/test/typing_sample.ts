@@ -1,6 +1,7 @@
 /** Never run: what has to compile, and what must not, for a host that is strict about types. */
 import {
   type Action,
+  addTotals,
   type Answer,
   type AnyStore,
   type Batch,
@@ -15,7 +16,12 @@ import {
   type Outcome,
   PayloadFormats,
   type Read,
+  type PruneWhat,
+  RitualCompressionView,
   type RitualProgress,
+  type RitualTotals,
+  type RitualVerb,
+  ritualVerbs,
   SqliteStore,
   stall,
   type Store,
@@ -98,7 +104,28 @@ export async function sample(): Promise<void> {
   const added: number = await noveltyScore(null, new Uint8Array(1));
   // @ts-expect-error: what says nothing is left out.
   (await rituals.rituals()).items[0]?.labels.length;
-  void [length, added];
+  const what: PruneWhat = { kind: 'policy', assistant: 'a', policy: { max_entries: 1 } };
+  await rituals.prune({ what, dry_run: true });
+  // @ts-expect-error: names of entries are of one ritual, which they name themselves.
+  await rituals.prune({ what: { kind: 'entries', ritual: 'r', entries: [] } });
+  // @ts-expect-error: a policy is taken back by null, not left out.
+  await rituals.setRetention('a');
+  const kept: number | null | undefined = (await rituals.retention('a'))?.policy.max_entries;
+  const fork: CompressedRitual = await rituals.fork({ entry: 'e', ritual: 'r' });
+  const done: boolean = (await rituals.copy({ assistant: 'a', ritual: 'r', to_ritual: 's' })).done;
+  for (const { part, lost } of (await rituals.scrub()).damaged) {
+    // @ts-expect-error: there is no such part.
+    if (part === 'tail') return;
+    void [lost[0]?.first];
+  }
+  const restorable: boolean = (await rituals.verify(fork.entry)).restorable;
+  const view = new RitualCompressionView(rituals);
+  const totals: RitualTotals = addTotals(await view.totals(), await rituals.totals({ by_encoding: true }));
+  // @ts-expect-error: a curve has a number of points.
+  await view.overview('a', 'r');
+  const since: number | undefined = (await view.overview('a', 'r', 100)).stall?.since_sequence;
+  const verbs: readonly RitualVerb[] = ritualVerbs();
+  void [length, added, kept, done, restorable, totals.next, since, verbs];
 
   const mythos = Mythos.inMemory().tenant('t');
   const { create, mutate } = mythos.codices();

@@ -17,8 +17,8 @@ export type * from './page.js';
 export type * from './protocol.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_types.js';
-export type * from './ritual.js';
 export { RitualCompressionCache } from './ritual.js';
+export type * from './ritual_types.js';
 export { noveltyScore, type ScoredEntry, stall, type Stall, type StallPolicy } from './scores.js';
 export { type KeyProvider, KeyRing } from './seal.js';
 export {
@@ -34,3 +34,11 @@ export {
   SqliteStore,
   type Store,
 } from './store.js';
+export {
+  addTotals,
+  compressionRatio,
+  RitualCompressionView,
+  type RitualOverview,
+  type RitualVerb,
+  ritualVerbs,
+} from './view.js';

@@ -5,7 +5,7 @@
  */
 
 import type { Hex } from './protocol.js';
-import type { RestoredRitual } from './ritual.js';
+import type { RestoredRitual } from './ritual_types.js';
 
 /** What a deployment is restored to, and how. */
 export interface DeploymentSpec {

@@ -1,279 +1,39 @@
-import type { NativeRituals } from '../native/index.js';
+import type { NativeCompressionView, NativeRituals } from '../native/index.js';
+import { MythosError } from './errors.js';
 import { bindMethods, call } from './native.js';
 import type { Page, PageRequest } from './page.js';
-import type { Hex } from './protocol.js';
+import type {
+  CompactionReport,
+  CompactRituals,
+  CompressedRitual,
+  CopyRitual,
+  DeletionReport,
+  ForkRitual,
+  PruneReport,
+  PruneRituals,
+  RestoredRitual,
+  RetentionPolicy,
+  RetentionStatus,
+  RitualBudget,
+  RitualCopyReport,
+  RitualDictionaries,
+  RitualFilter,
+  RitualHead,
+  RitualHeadFilter,
+  RitualPoint,
+  RitualTotals,
+  RitualVerification,
+  SaveRitual,
+  ScrubReport,
+  ScrubRituals,
+  TotalRituals,
+  TrainingReport,
+  VerifiableRitual,
+} from './ritual_types.js';
+import type { Stall, StallPolicy } from './scores.js';
 
-/** What a payload is for; bound into its signature. */
-export interface SymbolicIntent {
-  /** Labels to find the entry by: at most 64 of 1 to 150 characters. */
-  readonly labels?: readonly string[] | undefined;
-  /** The procedure that the state belongs to. */
-  readonly procedure?: string | null | undefined;
-  /** The format of the payload, such as `application/json;v=2`. */
-  readonly payload_format?: string | null | undefined;
-  /** The codex that the assistant ran under. */
-  readonly codex?: string | null | undefined;
-  /** The root of that codex then: `codex_root` of its head. */
-  readonly codex_root?: Hex | null | undefined;
-}
-
-/** Which entry must be the newest; a save that another writer outran is a `Conflict`. */
-export type ParentExpectation =
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'entry'; readonly entry: string };
-
-/** Where to save a payload, what it is for, and under which conditions. */
-export interface SaveRitual {
-  /** The assistant whose state it is. */
-  readonly assistant: string;
-  /** The procedure that the state belongs to. */
-  readonly ritual: string;
-  /** What the payload is for. */
-  readonly intent?: SymbolicIntent | undefined;
-  /** Which entry must be the newest; by default any. */
-  readonly parent?: ParentExpectation | undefined;
-  /** A UUID that names this save, so that repeating it is harmless; made if not given. */
-  readonly operation?: string | null | undefined;
-}
-
-/** How the payload of an entry is stored at present. */
-export interface StoredFrame {
-  /** As it is, as a zstd frame, or as what makes it out of the payload of the next newer entry. */
-  readonly encoding: 'raw' | 'zstd' | 'patch';
-  /** The length of the payload. */
-  readonly raw_bytes: number;
-  /** The length of all that is stored of it: the whole payload, the patch, or both. */
-  readonly stored_bytes: number;
-  /** The number of the dictionary that the frame needs. */
-  readonly dictionary: number | null;
-  /** The id of the key that it is sealed under. */
-  readonly key: string | null;
-}
-
-/** One checkpoint of a ritual. */
-export interface CompressedRitual {
-  /** The version of this record's layout. */
-  readonly format: number;
-  readonly tenant: string;
-  /** The id of this entry, a UUID. */
-  readonly entry: string;
-  readonly assistant: string;
-  readonly ritual: string;
-  /** The position in the ritual's history, from 1. */
-  readonly sequence: number;
-  /** The entry before it. */
-  readonly parent: string | null;
-  readonly labels: readonly string[];
-  readonly procedure: string | null;
-  readonly payload_format: string | null;
-  readonly codex: string | null;
-  readonly codex_root: Hex | null;
-  /** How the payload is stored at present. */
-  readonly compressed_ritual_data: StoredFrame;
-  /** A salted commitment to the payload. */
-  readonly payload_commitment: Hex;
-  /** Binds tenant, assistant, ritual, sequence, parent, entry, time, scores, payload and intent; never changes. */
-  readonly symbolic_signature_hash: Hex;
-  /** Shannon entropy of the payload's bytes, 0 to 1. */
-  readonly entropy_score: number;
-  /** The information in the payload that its parent's lacks, 0 to 1; see {@link noveltyScore}. */
-  readonly novelty_score: number;
-  /** ISO 8601 in UTC, with microseconds; never before its parent. */
-  readonly created_at: string;
-}
-
-/** An entry and its payload, verified. */
-export interface RestoredRitual {
-  readonly entry: CompressedRitual;
-  /** The state, byte for byte as it was saved, or what `PayloadFormats` made of it. */
-  readonly payload: Buffer;
-  /** The format that the payload is in now. */
-  readonly format: string | null;
-}
-
-/** The newest entry that verifies. */
-export interface VerifiableRitual {
-  readonly restored: RestoredRitual;
-  /** The newer entries that did not verify, newest first. */
-  readonly skipped: readonly SkippedEntry[];
-}
-
-/** Something that did not verify. */
-export interface SkippedEntry {
-  /** The entry, if its record still says it; null also for the ritual's head. */
-  readonly entry: string | null;
-  /** Its position, if its record still says it. */
-  readonly sequence: number | null;
-  /** What is wrong with it. */
-  readonly finding: string;
-}
-
-/** What the verification of one entry found. */
-export interface RitualVerification {
-  readonly entry: string;
-  /** Whether everything agrees: record, frame, payload. */
-  readonly verified: boolean;
-  /** What does not, with the expected and the found digest. */
-  readonly finding: string | null;
-}
-
-/** Which entries to list; all conditions hold together. */
-export interface RitualFilter {
-  readonly assistant?: string | null | undefined;
-  readonly ritual?: string | null | undefined;
-  /** With all of these labels. */
-  readonly labels?: readonly string[] | undefined;
-  /** Saved at this moment, in ISO 8601, or later. */
-  readonly since?: string | null | undefined;
-  /** Saved before this moment. */
-  readonly before?: string | null | undefined;
-  /** With a payload of at least so many bytes. */
-  readonly min_raw_bytes?: number | null | undefined;
-  /** With a payload of at most so many bytes. */
-  readonly max_raw_bytes?: number | null | undefined;
-  /** Those that the last scrub found sound, or the others. */
-  readonly verified?: boolean | null | undefined;
-}
-
-/** Which rituals to list; all conditions hold together. */
-export interface RitualHeadFilter {
-  readonly assistant?: string | null | undefined;
-  /** Saved to at this moment, in ISO 8601, or later. */
-  readonly since?: string | null | undefined;
-  /** Last saved to before this moment. */
-  readonly before?: string | null | undefined;
-}
-
-/** The head of a ritual: what is kept of all its entries together. What says nothing is left out. */
-export interface RitualHead {
-  /** The version of this record's layout. */
-  readonly format: number;
-  readonly tenant: string;
-  readonly assistant: string;
-  readonly ritual: string;
-  /** What the ids of its entries derive from: the id of position 0, where no entry is. */
-  readonly root: string;
-  readonly seed: Hex;
-  /** The highest position that was given to an entry. */
-  readonly sequence: number;
-  /** The positions of the newest entries, which are whole: at most two, the newest first. */
-  readonly newest: readonly number[];
-  /** The first bytes of the newest entry's signature. */
-  readonly signature: Hex;
-  /** What the newest entry is for. */
-  readonly intent?: SymbolicIntent;
-  readonly entries: number;
-  /** The length of all payloads together. */
-  readonly raw_bytes: number;
-  /** The length of all that is stored of them. */
-  readonly stored_bytes: number;
-  /** Every label of its entries; `*` stands for those that were too many. */
-  readonly labels?: readonly string[];
-  /** The dictionaries that its frames need. */
-  readonly dictionaries?: readonly number[];
-  /** The state in which it was compacted, if nothing changed since. */
-  readonly compacted?: {
-    readonly sequence: number;
-    readonly dictionary: number | null;
-    readonly key: string | null;
-  };
-  /** What the last scrub found, up to a position: the positions of at most 100 damaged entries. */
-  readonly scrubbed?: { readonly at: string; readonly sequence: number; readonly damaged: readonly number[] };
-  /** When its oldest entry was saved. */
-  readonly first_at: string;
-  /** When its newest entry was saved. */
-  readonly updated_at: string;
-}
-
-/** One dictionary of an assistant. */
-export interface RitualDictionary {
-  /** Its number, from 1; never given again. */
-  readonly number: number;
-  /** Whether it was trained by zstd, rather than put together from whole states. */
-  readonly is_trained_by_zstd: boolean;
-  readonly bytes: number;
-  /** What its copies take in the store. */
-  readonly stored_bytes: number;
-  /** The key that it is sealed under. */
-  readonly key: string | null;
-  readonly trained_at: string;
-  /** When another took its place. It is deleted once no entry needs it. */
-  readonly retired_at: string | null;
-}
-
-/** The dictionaries of an assistant. */
-export interface RitualDictionaries {
-  /** The version of this record's layout. */
-  readonly format: number;
-  readonly tenant: string;
-  readonly assistant: string;
-  /** The highest number that was given to a dictionary. */
-  readonly highest: number;
-  /** The dictionary that new states are compressed with. */
-  readonly active: number | null;
-  /** All that are stored, oldest first. */
-  readonly dictionaries: readonly RitualDictionary[];
-  readonly updated_at: string;
-}
-
-/** What a training came to. */
-export interface TrainingReport {
-  /** The number of the new dictionary; null if none would have earned its bytes. */
-  readonly trained: number | null;
-  /** How many states it was tried on. */
-  readonly states: number;
-  /** What the assistant's whole payloads take without a dictionary, estimated from these. */
-  readonly bytes_without: number;
-  /** What they take with the best one, its copies counted. */
-  readonly bytes_with: number;
-}
-
-/** How much one call does; always something. */
-export interface RitualBudget {
-  /** It stops once it has worked on so many bytes of payloads; by default 64 MiB. */
-  readonly max_bytes?: number | undefined;
-  /** It stops once so much time has passed. */
-  readonly max_milliseconds?: number | null | undefined;
-}
-
-/** Where work on all rituals goes on. */
-export interface RitualProgress {
-  readonly ritual: Hex;
-  readonly sequence: number;
-}
-
-/** What to compact. */
-export interface CompactRituals {
-  /** The rituals of this assistant; of all, if none is named. */
-  readonly assistant?: string | null | undefined;
-  /** Only rituals that were not saved to for so many seconds. */
-  readonly cold_for_seconds?: number | undefined;
-  /** How much to do. */
-  readonly budget?: RitualBudget | undefined;
-  /** Where the call before stopped: its `next`. */
-  readonly after?: RitualProgress | null | undefined;
-}
-
-/** What a compaction did. */
-export interface CompactionReport {
-  /** How many rituals were looked at to their end. */
-  readonly rituals: number;
-  /** How many entries are encoded anew. */
-  readonly entries: number;
-  /** By how much the stored bytes of payloads have shrunk; negative if they have grown. */
-  readonly saved_bytes: number;
-  /** How many dictionaries were deleted since no entry needs them. */
-  readonly dictionaries_deleted: number;
-  /** The rituals of which something had to be left as it is, as far as their heads still say which, and why. */
-  readonly skipped: readonly {
-    readonly assistant: string | null;
-    readonly ritual: string | null;
-    readonly finding: string;
-  }[];
-  /** Where the next call goes on; null when all is done. */
-  readonly next: RitualProgress | null;
-}
+/** The native half of a view; assigned by {@link RitualCompressionCache} alone, so that no host can reach it. */
+let viewOf: (rituals: RitualCompressionCache) => NativeCompressionView;
 
 /**
  * The checkpoint store of assistants' state.
@@ -286,6 +46,10 @@ export interface CompactionReport {
  */
 export class RitualCompressionCache {
   readonly #native: NativeRituals;
+
+  static {
+    viewOf = (rituals) => rituals.#native.compressionView();
+  }
 
   private constructor(native: NativeRituals) {
     this.#native = native;
@@ -335,7 +99,10 @@ export class RitualCompressionCache {
     return call(() => this.#native.list(filter, page));
   }
 
-  /** Verifies one entry. Damage is a finding, not an error; `NotFound` if there is no such entry. */
+  /**
+   * Verifies one entry by every way that leads to it: also damage that another way still makes good is found. Damage is a
+   * finding, not an error; `NotFound` if there is no such entry, or with the field `key` if its key was destroyed.
+   */
   verify(entry: string): Promise<RitualVerification> {
     return call(() => this.#native.verify(entry));
   }
@@ -366,4 +133,103 @@ export class RitualCompressionCache {
   compact(request: CompactRituals = {}): Promise<CompactionReport> {
     return call(() => this.#native.compact(request));
   }
+
+  /**
+   * Deletes entries, at any position; every entry that stays restores as before, under the same id. Each commit deletes
+   * what goes of 64 positions, so that it may be interrupted at any point: call it again with the `next` of its report as
+   * `after` until that is null. The file gives the bytes back when the store is maintained.
+   *
+   * `Invalid` for a policy that bounds nothing, a ritual without an assistant, no entries, or entries of several rituals;
+   * `NotFound` if the named ritual is not there; `Corrupt` if its head is damaged.
+   */
+  prune(request: PruneRituals): Promise<PruneReport> {
+    return call(() => this.#native.prune(request));
+  }
+
+  /**
+   * Deletes a ritual, damaged or not; deleting what is not there is no error. A long one goes in several commits: after a
+   * failure, repeat the call. `Conflict` if writers kept changing it.
+   */
+  deleteRitual(assistant: string, ritual: string): Promise<DeletionReport> {
+    return call(() => this.#native.deleteRitual(assistant, ritual));
+  }
+
+  /**
+   * Deletes all that this cache holds of an assistant: its rituals, dictionaries and retention. Stop the assistant first,
+   * and repeat the call until its report says `done`: each does about as much as `budget` allows.
+   */
+  deleteAssistant(assistant: string, budget: RitualBudget = {}): Promise<DeletionReport> {
+    return call(() => this.#native.deleteAssistant(assistant, budget));
+  }
+
+  /**
+   * Begins a new ritual with the state and intent of an entry, which is the parent of its first entry. Neither depends on
+   * the other any further. `NotFound` if there is no such entry; `Corrupt` if it is damaged; `Conflict` if the new ritual
+   * is there already.
+   */
+  fork(request: ForkRitual): Promise<CompressedRitual> {
+    return call(() => this.#native.fork(request));
+  }
+
+  /**
+   * Copies a ritual wholly, under new ids. Repeat the call until its report says `done`: it goes on where the call before
+   * stopped, after a crash too. Until then the copy shows no entries, and can be deleted but not saved to.
+   *
+   * `NotFound` if there is no such ritual; `Conflict` if the target is there and no unfinished copy of this ritual;
+   * `Corrupt` if a block of the origin's entries is damaged. Single damaged entries are reported.
+   */
+  copy(request: CopyRitual): Promise<RitualCopyReport> {
+    return call(() => this.#native.copy(request));
+  }
+
+  /**
+   * Sets what is kept of each ritual of an assistant, now and of rituals to come; null keeps everything. It runs by
+   * itself: on a ritual with every 16th save, and on all rituals when the store is maintained.
+   *
+   * `Invalid` or `Limit` for a policy that bounds nothing or is out of its bounds.
+   */
+  async setRetention(assistant: string, policy: RetentionPolicy | null): Promise<void> {
+    await call(() => this.#native.setRetention(assistant, policy));
+  }
+
+  /** What is kept of an assistant's rituals, and what that did so far; null if everything is kept. */
+  retention(assistant: string): Promise<RetentionStatus | null> {
+    return call(() => this.#native.retention(assistant));
+  }
+
+  /**
+   * Verifies everything that is stored. Damage is a finding, not an error, and nothing is mended. What it saw of a ritual
+   * is noted in its head, for the filter `verified` of {@link list}. Call it again with the `next` of its report as
+   * `after` until that is null.
+   */
+  scrub(request: ScrubRituals = {}): Promise<ScrubReport> {
+    return call(() => this.#native.scrub(request));
+  }
+
+  /**
+   * Adds up what rituals take: at most 1,000 of them in one call. Call it again with `next` as `after`, and `addTotals`, until
+   * that is null. What is damaged is left out and counted.
+   */
+  totals(request: TotalRituals = {}): Promise<RitualTotals> {
+    return call(() => this.#native.totals(request));
+  }
+
+  /**
+   * How the states of a ritual grow: at most `maxPoints` of its entries, 2 to 1,000, evenly over their positions, oldest
+   * first, with the oldest and the newest. Empty if there is no such ritual. `Limit` for `maxPoints` out of bounds.
+   */
+  curve(assistant: string, ritual: string, maxPoints: number): Promise<readonly RitualPoint[]> {
+    return call(() => this.#native.curve(assistant, ritual, maxPoints));
+  }
+
+  /** The stall that a ritual's newest entries end in; null if they do not. At most 20,000 entries are looked at. */
+  stalled(assistant: string, ritual: string, policy: StallPolicy = {}): Promise<Stall | null> {
+    return call(() => this.#native.stalled(assistant, ritual, policy));
+  }
+}
+
+/** What the native half reads for a view. @internal */
+export function nativeView(rituals: RitualCompressionCache): NativeCompressionView {
+  if (rituals instanceof RitualCompressionCache) return viewOf(rituals);
+  throw new MythosError('Invalid', 'the rituals are no RitualCompressionCache', { field: 'rituals' });
 }
