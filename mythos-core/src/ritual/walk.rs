@@ -91,10 +91,10 @@ impl RitualCompressionCache {
             if self.walk_steadily(walk, &owner, low, names, found, spending)? {
                 return Ok(false);
             }
-            if group.is_none() {
+            if group.is_none() || walk.below <= 1 {
                 return Ok(true);
             }
-            if walk.below > 1 && spending.is_spent(self.access.now()) {
+            if spending.is_spent(self.access.now()) {
                 return Ok(false);
             }
         }
