@@ -145,7 +145,7 @@ impl RitualCompressionCache {
             (name, Error::corrupt(message))
         }));
         for (name, error) in damaged {
-            let ranges = account.intents.iter().find(|(digest, _)| Kind::Intent.named_after(*digest) == name);
+            let ranges = account.intents.iter().find(|(digest, _)| Kind::Intent.named_after(digest) == name);
             let ranges = ranges.map(|(_, ranges)| ranges.as_slice()).unwrap_or_default();
             let newest = ranges.last().map(|range| range.last);
             let cause = found.add(RitualPart::Intent, newest, &error);
