@@ -10,6 +10,10 @@ use std::path::Path;
 const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
     ("RitualCompressionCache", "ritual/cache.rs"),
+    ("RitualCompressionCache", "ritual/save.rs"),
+    ("RitualCompressionCache", "ritual/listing.rs"),
+    ("RitualCompressionCache", "ritual/dictionaries.rs"),
+    ("RitualCompressionCache", "ritual/compact.rs"),
     ("CodexProofOfSymbolEngine", "codex/engine.rs"),
     ("AssistantDeploymentAutoRestarter", "restart/service.rs"),
     ("Supervisor", "restart/supervisor.rs"),
