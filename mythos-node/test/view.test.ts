@@ -87,7 +87,7 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(addTotals(refund, order), await rituals.totals({ by_encoding: true }));
       const next = { ritual: '00', sequence: 3 };
       assert.deepEqual(addTotals(refund, { ...order, next }).next, next);
-      assert.throws(() => addTotals(refund, {} as RitualTotals), { code: 'Invalid', field: 'next' });
+      assert.throws(() => addTotals(refund, {} as RitualTotals), { code: 'Invalid', field: 'next.rituals' });
     });
 
     test('a curve has the oldest and the newest entry, and no more points than were asked for', async () => {
