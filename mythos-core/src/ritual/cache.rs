@@ -71,6 +71,13 @@ pub struct SkippedEntry {
     pub finding: String,
 }
 
+/// What a search for an entry that verifies came to.
+struct Searched {
+    entry: CompressedRitual,
+    payload: Vec<u8>,
+    skipped: Vec<SkippedEntry>,
+}
+
 impl RitualCompressionCache {
     pub(crate) fn new(access: Access, shared: Arc<Shared>) -> Self {
         Self { access, shared }
@@ -239,7 +246,7 @@ impl RitualCompressionCache {
                 Err(error) => return Err(error),
             }
         }
-        let Some((entry, payload, mut skipped)) = self.search(assistant, ritual, before)? else {
+        let Some(Searched { entry, payload, mut skipped }) = self.search(assistant, ritual, before)? else {
             return Ok(None);
         };
         if skipped.is_empty() {
@@ -251,12 +258,12 @@ impl RitualCompressionCache {
     }
 
     /// Searches for the newest entry before a position that verifies, also in a ritual whose head is damaged.
-    pub(super) fn search(
+    fn search(
         &self,
         assistant: &AssistantId,
         ritual: &RitualId,
         before: Option<u64>,
-    ) -> Result<Option<(CompressedRitual, Vec<u8>, Vec<SkippedEntry>)>> {
+    ) -> Result<Option<Searched>> {
         let owner = self.owner(assistant, ritual);
         let head = match self.snapshot(&owner, Vec::new())?.head {
             Some(Ok(head)) => head,
@@ -296,7 +303,7 @@ impl RitualCompressionCache {
                 seen = sequence;
                 let restored = state.and_then(|()| self.restore_with(&head, &owner, sequence));
                 match restored {
-                    Ok((entry, payload)) => return Ok(Some((entry, payload, skipped))),
+                    Ok((entry, payload)) => return Ok(Some(Searched { entry, payload, skipped })),
                     Err(error) if is_damage(&error) => skipped.push(SkippedEntry {
                         entry: Some(head.root.at(sequence)),
                         sequence: Some(sequence),

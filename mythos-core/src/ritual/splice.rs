@@ -42,12 +42,12 @@ pub(crate) fn diff(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
     let mut patch = Vec::with_capacity(2 * MAX_VARINT + 1 + middle.len().min(1024));
     put_varint(&mut patch, start as u64);
     put_varint(&mut patch, end as u64);
-    if middle.len() >= MIN_COMPRESSED_MIDDLE {
-        if let Some(compressed) = compress(base, middle)? {
-            patch.push(1);
-            patch.extend_from_slice(&compressed);
-            return Ok(patch);
-        }
+    if middle.len() >= MIN_COMPRESSED_MIDDLE
+        && let Some(compressed) = compress(base, middle)?
+    {
+        patch.push(1);
+        patch.extend_from_slice(&compressed);
+        return Ok(patch);
     }
     patch.push(0);
     patch.extend_from_slice(middle);
