@@ -155,7 +155,9 @@ fn drop_from(model: &mut Payloads, keeps: impl Fn(u64) -> bool) -> BTreeSet<Entr
 
 #[test]
 fn any_entries_can_be_pruned_and_the_others_restore() {
-    let shapes: [(&str, fn(u64) -> bool); 12] = [
+    /// Whether an entry goes.
+    type Doom = fn(u64) -> bool;
+    let shapes: [(&str, Doom); 12] = [
         ("the oldest", |sequence| sequence > 20),
         ("the newest", |sequence| sequence != 200),
         ("the two newest", |sequence| sequence < 199),
