@@ -234,7 +234,6 @@ impl RitualCompressionCache {
     /// Copies a ritual wholly to `to_ritual`, under new ids. `to_assistant` is by default the same assistant. Repeat the
     /// call until the `done` of its report; until then the copy shows no entries.
     #[pyo3(signature = (assistant, ritual, to_ritual, *, to_assistant = None, budget = None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn copy<'py>(
         &self,
         py: Python<'py>,

@@ -46,6 +46,6 @@ pub(crate) fn policy(
     let default = StallPolicy::default();
     let min_length: Option<u32> = convert::optional("min_length", min_length)?;
     let threshold: Option<Score> = convert::optional("threshold", threshold)?;
-    let length = min_length.unwrap_or_else(|| default.min_length());
-    call(py, || StallPolicy::new(length, threshold.unwrap_or_else(|| default.threshold())))
+    let min_length = min_length.unwrap_or_else(|| default.min_length());
+    call(py, || StallPolicy::new(min_length, threshold.unwrap_or_else(|| default.threshold())))
 }
