@@ -34,8 +34,8 @@ struct Policy {
 pub(crate) fn stall_policy(policy: Argument) -> Result<StallPolicy, Failure> {
     let Policy { min_length, threshold } = policy.parse("policy")?;
     let default = StallPolicy::default();
-    let (min_length, threshold) =
-        (min_length.unwrap_or(default.min_length()), threshold.unwrap_or(default.threshold()));
+    let min_length = min_length.unwrap_or_else(|| default.min_length());
+    let threshold = threshold.unwrap_or_else(|| default.threshold());
     Ok(StallPolicy::new(min_length, threshold)?)
 }
 
