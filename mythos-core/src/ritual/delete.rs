@@ -35,7 +35,7 @@ pub struct DeletionReport {
 
 impl RitualCompressionCache {
     /// Deletes a ritual: its head and all its cells, damaged or not. A later save under the same name begins another
-    /// ritual, and the old entries' ids are [`ErrorKind::NotFound`].
+    /// ritual, and the old entries' ids are [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
     ///
     /// A long ritual loses its older entries first, in several commits, so that a crash leaves a shorter one or none;
     /// repeat the call then. Deleting what is not there is no error. The assistant's dictionaries stay until
@@ -43,7 +43,7 @@ impl RitualCompressionCache {
     /// [maintained](crate::Mythos::maintain).
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if writers kept changing it; those of the store.
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if writers kept changing it; those of the store.
     pub fn delete_ritual(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<DeletionReport> {
         let mut report = DeletionReport::default();
         let unbounded = RitualBudget { max_bytes: u64::MAX, max_milliseconds: None };
