@@ -2,7 +2,7 @@
 
 A disk and a busy machine change their speed from minute to minute, by more than the peers differ: what divides one
 peer's time by another's is measured here, call by call, with either first in turn. Prints one JSON list: the times of
-each peer, and of turning the same states into JSON and back alone, which MythOS's host does for itself.
+each peer, and of turning the same states into MessagePack and back alone, which both hosts do.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ormsgpack
+
 from .measure import SEED, Saved, Times, checked
 from .peers import PEERS, Peer
-from .sets import State, StateSet, decode, encode, fingerprint
+from .sets import State, StateSet, fingerprint
 
 # Whole sessions are saved until there are so many states.
 STATES = 1500
@@ -39,19 +41,20 @@ class Side:
     """The newest entry of each thread."""
 
 
-class JsonAlone:
-    """Keeps the newest state of each thread as JSON in memory, so that what is measured is what that takes."""
+class PackedAlone:
+    """Keeps the newest state of each thread packed in memory, so that what is measured is what that takes."""
 
     def __init__(self) -> None:
         self.payloads: dict[str, bytes] = {}
 
     def save(self, thread: str, state: State) -> None:
         """Encodes a state."""
-        self.payloads[thread] = encode(state)
+        self.payloads[thread] = ormsgpack.packb(state)
 
     def newest(self, thread: str) -> State:
         """Decodes the newest state of a thread."""
-        return decode(self.payloads[thread])
+        state: State = ormsgpack.unpackb(self.payloads[thread])
+        return state
 
 
 class Duel:
@@ -60,8 +63,8 @@ class Duel:
     def __init__(self, states: StateSet, directory: Path, names: list[str]) -> None:
         self.states = states
         self.sides = [Side(PEERS[name](), directory / name) for name in names]
-        self.json = JsonAlone()
-        self.json_times = {phase: Times() for phase in PHASES}
+        self.packed = PackedAlone()
+        self.packed_times = {phase: Times() for phase in PHASES}
         self.random = random.Random(SEED)
         self.turn = 0
 
@@ -81,7 +84,7 @@ class Duel:
         self.restore("newest")
         self.close()
         sides = [{phase: getattr(side, phase).summary() for phase in PHASES} for side in self.sides]
-        return [*sides, {phase: times.summary() for phase, times in self.json_times.items()}]
+        return [*sides, {phase: times.summary() for phase, times in self.packed_times.items()}]
 
     def open(self) -> None:
         """Opens both stores."""
@@ -100,7 +103,7 @@ class Duel:
             thread = session.thread
             for state in session.states():
                 mark = fingerprint(state)
-                self.json_times["save"].call(self.json.save, thread, state)
+                self.packed_times["save"].call(self.packed.save, thread, state)
                 for side in self.in_turn():
                     prepared = side.peer.prepare(thread, state)
                     entry = side.save.call(side.peer.save, thread, prepared)
@@ -114,7 +117,7 @@ class Duel:
         threads = list(self.sides[0].saved)
         for _ in range(SAMPLES):
             thread = self.random.choice(threads)
-            self.json_times[phase].call(self.json.newest, thread)
+            self.packed_times[phase].call(self.packed.newest, thread)
             for side in self.in_turn():
                 times: Times = getattr(side, phase)
                 checked(side.saved[thread], times.call(side.peer.newest, thread))

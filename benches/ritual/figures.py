@@ -8,7 +8,7 @@ Results = dict[str, dict[str, Any]]
 """What was measured of each peer on one set."""
 
 Duels = dict[str, list[dict[str, Any]]]
-"""What was measured of MythOS, of SqliteSaver and of JSON alone taking turns, by durability."""
+"""What was measured of MythOS, of SqliteSaver and of packing alone taking turns, by durability."""
 
 
 def figures(results: Results, duels: Duels) -> dict[str, float]:

@@ -66,12 +66,12 @@ def print_notes(peer: str, result: dict[str, Any]) -> None:
 
 
 def print_duels(duels: Duels) -> None:
-    """Prints the times of MythOS, SqliteSaver and JSON alone taking turns."""
+    """Prints the times of MythOS, SqliteSaver and packing alone taking turns."""
     header = ["taking turns", "durability", "save p50", "p99", "cpu p50", "p99"]
     header += ["newest before finishing", "newest p50", "p99"]
     rows = []
     for durability, sides in duels.items():
-        for name, side in zip(("mythos", "sqlitesaver", "JSON alone"), sides, strict=True):
+        for name, side in zip(("mythos", "sqlitesaver", "packing alone"), sides, strict=True):
             times = [side["save"][key] for key in ("p50", "p99", "cpu_p50", "cpu_p99")]
             times += [side["newest_unfinished"]["p50"], side["newest"]["p50"], side["newest"]["p99"]]
             rows.append([name, durability, *map(number, times)])

@@ -1,4 +1,6 @@
-"""MythOS: `RitualCompressionCache` on its SQLite store. One assistant a set, one ritual a session."""
+"""MythOS: `RitualCompressionCache` on its SQLite store. One assistant a set, one ritual a session.
+
+States are MessagePack, made by ormsgpack: SqliteSaver's serializer calls the same, so that the two differ as stores."""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 import mythos
+import ormsgpack
 from mythos.records import CompressedRitual
 
 from ..files import bytes_of, checkpoint, tables
-from ..sets import State, decode, encode
+from ..sets import State
 
 ASSISTANT = "assistant"
 
@@ -42,14 +45,15 @@ class MythosCache:
         return state
 
     def save(self, thread: str, prepared: State) -> str:
-        return self.save_bytes(thread, encode(prepared))
+        return self.save_bytes(thread, ormsgpack.packb(prepared))
 
     def save_bytes(self, thread: str, payload: bytes) -> str:
         """Saves bytes as they are."""
         return self.rituals.save(ASSISTANT, thread, payload)["entry"]
 
     def newest(self, thread: str) -> State:
-        return decode(self.newest_bytes(thread))
+        state: State = ormsgpack.unpackb(self.newest_bytes(thread))
+        return state
 
     def newest_bytes(self, thread: str) -> bytes:
         """Restores the newest bytes."""
@@ -59,7 +63,8 @@ class MythosCache:
         return restored["payload"]
 
     def restore(self, thread: str, entry: str) -> State:
-        return decode(self.rituals.restore(entry)["payload"])
+        state: State = ormsgpack.unpackb(self.rituals.restore(entry)["payload"])
+        return state
 
     def list(self, thread: str, limit: int) -> int:
         return len(self.rituals.list(assistant=ASSISTANT, ritual=thread, limit=limit)["items"])
