@@ -283,6 +283,19 @@ fn a_destroyed_key_takes_what_is_in_memory_along() {
 }
 
 #[test]
+fn what_is_in_memory_hides_no_damage_from_who_asks_for_what_verifies() {
+    let bench = Bench { options: RitualOptions::default(), ..Bench::new() };
+    let rituals = bench.rituals();
+    let entries: Vec<_> = (0..3).map(|step| rituals.save(&request(), &state(step)).unwrap().entry).collect();
+    let (assistant, ritual) = (request().assistant, request().ritual);
+    assert_eq!(rituals.latest(&assistant, &ritual).unwrap().unwrap().payload, state(2));
+    bench.damage(&bench.cell(b'w', 3));
+    let found = rituals.latest_verifiable(&assistant, &ritual, None).unwrap().unwrap();
+    assert_eq!((found.restored.entry.entry, found.restored.payload), (entries[1], state(1)));
+    assert_eq!(found.skipped[0].entry, Some(entries[2]));
+}
+
+#[test]
 fn an_operation_whose_entry_is_lost_saves_again() {
     let bench = Bench::new();
     let operation: OperationId = "3f333df6-90a4-4fda-8dd3-9485d27cee36".parse().unwrap();

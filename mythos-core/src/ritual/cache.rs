@@ -90,14 +90,14 @@ impl RitualCompressionCache {
     /// [`latest_verifiable`](Self::latest_verifiable). [`ErrorKind::NotFound`], field `key`, if its key was destroyed.
     pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
-        let found = self.steadily_once(&owner, || self.newest(&owner))?;
+        let found = self.steadily_once(&owner, || self.newest(&owner, true))?;
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
     }
 
-    /// The newest entry and its payload as it was saved.
-    fn newest(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+    /// The newest entry and its payload as it was saved, which may be the one in memory.
+    fn newest(&self, owner: &Owner, may_remember: bool) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
         let mut names = vec![Kind::Block.before(None, 1)];
-        let is_hot = self.shared.is_hot(owner);
+        let is_hot = may_remember && self.shared.is_hot(owner);
         if !is_hot {
             names.push(Kind::Whole.before(None, 1));
         }
@@ -130,7 +130,7 @@ impl RitualCompressionCache {
             // A destroyed key takes along what is in memory.
             self.key(id)?;
         }
-        if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature) {
+        if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature).filter(|_| may_remember) {
             return Ok(Some((entry, state.payload.to_vec())));
         }
         let (payload, salt) = self.payload(&head, std::slice::from_ref(&card), &mut wholes)?;
@@ -223,7 +223,8 @@ impl RitualCompressionCache {
     }
 
     /// Restores the newest entry that verifies, before position `before` if that is given, and says which newer ones
-    /// do not; `None` if none does.
+    /// do not; `None` if none does. What is stored is read, never what is in memory: whoever asks may want to hand the
+    /// entry to another process.
     ///
     /// # Errors
     /// Those of the store and of the key provider; damaged entries are no errors here.
@@ -236,7 +237,7 @@ impl RitualCompressionCache {
         let owner = self.owner(assistant, ritual);
         let mut damaged_head = None;
         if before.is_none() {
-            match self.steadily_once(&owner, || self.newest(&owner)) {
+            match self.steadily_once(&owner, || self.newest(&owner, false)) {
                 Ok(Some((entry, payload))) => {
                     let restored = self.hand_out(entry, payload)?;
                     return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() }));
