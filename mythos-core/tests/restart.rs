@@ -122,6 +122,19 @@ fn a_failed_assistant_comes_back_from_its_newest_entry() {
 }
 
 #[test]
+fn a_state_in_memory_does_not_stand_for_the_one_that_a_worker_reads() {
+    let (store, mythos) = in_memory();
+    let mythos = mythos.with_rituals(mythos_core::ritual::RitualOptions::default());
+    save(&mythos, "step 1");
+    save(&mythos, "step 2");
+    damage_newest(&store);
+    let supervisor = deployed(&mythos, spec(at_once()));
+    fail(&supervisor);
+    let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+    assert_eq!(done.restored.unwrap().payload, b"step 1");
+}
+
+#[test]
 fn a_damaged_entry_gives_way_to_an_older_one_in_one_commit() {
     let (store, mythos) = in_memory();
     save(&mythos, "step 1");

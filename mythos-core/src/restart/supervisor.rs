@@ -443,7 +443,8 @@ impl Supervisor {
         which: Which,
     ) -> Result<(Answer, Option<RestoredRitual>)> {
         let found = match which {
-            Which::Latest => self.rituals.latest(assistant, ritual),
+            // Another process will read it, so that what is in memory does not count.
+            Which::Latest => self.rituals.latest_stored(assistant, ritual),
             Which::OlderThan { sequence } => {
                 let before = match sequence {
                     Some(sequence) => Some(sequence),

@@ -94,6 +94,17 @@ impl RitualCompressionCache {
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
     }
 
+    /// As [`latest`](Self::latest), but reads what is stored even if the state is in memory.
+    pub(crate) fn latest_stored(
+        &self,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+    ) -> Result<Option<RestoredRitual>> {
+        let owner = self.owner(assistant, ritual);
+        let found = self.steadily_once(&owner, || self.newest(&owner, false))?;
+        found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
+    }
+
     /// The newest entry and its payload as it was saved, which may be the one in memory.
     fn newest(&self, owner: &Owner, may_remember: bool) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
         let mut names = vec![Kind::Block.before(None, 1)];
