@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Card;
 use super::cell::Kind;
-use super::shared::Shared;
+use super::shared::{HotState, Shared};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{CompressedRitual, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::access::Access;
-use crate::store::{Cell, Filter, Model, Owner, Query};
+use crate::store::access::{self, Access};
+use crate::store::{Cell, Filter, Model, Owner, Query, Read};
 use crate::types::{AssistantId, EntryId, RitualId};
 
 /// How many blocks of entries one step of a search for a good one looks at.
@@ -90,7 +90,10 @@ impl RitualCompressionCache {
     /// [`latest_verifiable`](Self::latest_verifiable). [`ErrorKind::NotFound`], field `key`, if its key was destroyed.
     pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
-        let found = self.steadily_once(&owner, || self.newest(&owner, true))?;
+        let found = match self.remembered(&owner)? {
+            Some((entry, payload)) => Some((entry, payload)),
+            None => self.steadily_once(&owner, || self.newest(&owner))?,
+        };
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
     }
 
@@ -101,17 +104,28 @@ impl RitualCompressionCache {
         ritual: &RitualId,
     ) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
-        let found = self.steadily_once(&owner, || self.newest(&owner, false))?;
+        let found = self.steadily_once(&owner, || self.newest(&owner))?;
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
     }
 
-    /// The newest entry and its payload as it was saved, which may be the one in memory.
-    fn newest(&self, owner: &Owner, may_remember: bool) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
-        let mut names = vec![Kind::Block.before(None, 1)];
-        let is_hot = may_remember && self.shared.is_hot(owner);
-        if !is_hot {
-            names.push(Kind::Whole.before(None, 1));
+    /// The newest entry and its payload from memory, if nothing was written to the ritual since.
+    fn remembered(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+        let Some(hot) = self.shared.hot(owner) else { return Ok(None) };
+        let Some(seen) = &hot.head else { return Ok(None) };
+        let [head] = self.access.read([Read::Record { table: RitualHead::TABLE, id: owner.id }])?;
+        if !access::record(head)?.is_some_and(|record| seen.is(&record)) {
+            return Ok(None);
         }
+        if let Some(id) = &hot.entry.compressed_ritual_data.key {
+            // A destroyed key takes along what is in memory.
+            self.key(id)?;
+        }
+        Ok(Some((hot.entry.clone(), hot.payload.to_vec())))
+    }
+
+    /// The newest entry and its payload as they are stored.
+    fn newest(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+        let names = vec![Kind::Block.before(None, 1), Kind::Whole.before(None, 1)];
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
         let [blocks, mut wholes] = two(snapshot.cells);
@@ -137,15 +151,14 @@ impl RitualCompressionCache {
         head.check_newest(&card)?;
         let intent = self.intents(&head, std::slice::from_ref(&card))?.remove(0)?;
         let entry = self.entry_of(&head, &card, intent)?;
-        if let Some(id) = &card.key {
-            // A destroyed key takes along what is in memory.
-            self.key(id)?;
-        }
-        if let Some(state) = self.shared.hot(owner, entry.entry, &card.signature).filter(|_| may_remember) {
-            return Ok(Some((entry, state.payload.to_vec())));
-        }
         let (payload, salt) = self.payload(&head, std::slice::from_ref(&card), &mut wholes)?;
-        self.shared.warm(owner, entry.entry, card.signature, (&payload, salt));
+        self.shared.warm(owner, payload.len(), || HotState {
+            head: snapshot.seen,
+            entry: entry.clone(),
+            payload: payload[..].into(),
+            salt,
+            place: None,
+        });
         Ok(Some((entry, payload)))
     }
 
@@ -248,7 +261,7 @@ impl RitualCompressionCache {
         let owner = self.owner(assistant, ritual);
         let mut damaged_head = None;
         if before.is_none() {
-            match self.steadily_once(&owner, || self.newest(&owner, false)) {
+            match self.steadily_once(&owner, || self.newest(&owner)) {
                 Ok(Some((entry, payload))) => {
                     let restored = self.hand_out(entry, payload)?;
                     return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() }));

@@ -14,6 +14,7 @@ use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{Compacted, RitualCompressionCache, RitualDictionaries, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::NamedKey;
+use crate::store::access;
 use crate::store::{Answer, Batch, CellName, Cursor, Expect, Model, Names, Owner, Query, Read, Scalar};
 use crate::types::{AssistantId, RecordId, RitualId, Timestamp};
 
@@ -238,7 +239,8 @@ impl RitualCompressionCache {
         let owner = head.cells();
         let key = self.active_key()?;
         let [answer] = self.access.read([self.read_dictionaries(&head.assistant)])?;
-        let dictionary = self.active_dictionary(&head.assistant, answer, key.as_ref().map(NamedKey::id))?;
+        let dictionary =
+            self.active_dictionary(&head.assistant, access::record(answer)?, key.as_ref().map(NamedKey::id))?;
         let target = Target { key, dictionary };
         let reached = target.reached(head.sequence);
         let same_means = |compacted: &&Compacted| {

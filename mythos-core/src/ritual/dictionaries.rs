@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{Associated, KeyId, NamedKey};
 use crate::store::access::{self, MAX_ATTEMPTS};
 use crate::store::{
-    Answer, Batch, Cell, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read,
-    Record, Schema, Table,
+    Batch, Cell, Direction, Expect, Field, FieldKind, Filter, Model, Names, Owner, Query, Read, Record,
+    Schema, Table,
 };
 use crate::types::{AssistantId, DomainHasher, RecordId, TenantId, Timestamp, Version};
 
@@ -106,6 +106,7 @@ impl RitualDictionaries {
 }
 
 /// The dictionary that a save compresses with, and the version of the record that says so.
+#[derive(Clone)]
 pub(crate) struct ActiveDictionary {
     pub(crate) dictionary: Arc<Dictionary>,
     pub(crate) record: RecordId,
@@ -317,12 +318,12 @@ impl RitualCompressionCache {
     pub(super) fn active_dictionary(
         &self,
         assistant: &AssistantId,
-        answer: Answer,
+        record: Option<Record>,
         key: Option<&KeyId>,
     ) -> Result<Option<ActiveDictionary>> {
-        let Some((version, Ok(record))) = access::decoded::<RitualDictionaries>(answer)? else {
-            return Ok(None);
-        };
+        let Some(record) = record else { return Ok(None) };
+        let version = record.version;
+        let Ok(record) = RitualDictionaries::from_record(&record) else { return Ok(None) };
         let Some(number) = record.active else { return Ok(None) };
         let is_of_key =
             |dictionary: &&RitualDictionary| dictionary.number == number && dictionary.key.as_ref() == key;

@@ -7,10 +7,32 @@ use serde_json::{Map, Value};
 use crate::canonical;
 use crate::error::{Error, Result};
 use crate::store::{Record, Table};
-use crate::types::{DomainHasher, RecordId};
+use crate::types::{DomainHasher, RecordId, Version};
 
 /// The field that holds the check.
 const CHECK: &str = "check";
+
+/// What a record is recognised by, so that one that was read before need not be decoded again. The version alone does
+/// not do: a record that was deleted and made anew begins at the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    version: Version,
+    check: String,
+}
+
+impl Seen {
+    /// The mark of a record with this body, which [`close`] made; `None` for one without a check.
+    pub(super) fn of(version: Version, body: &Map<String, Value>) -> Option<Self> {
+        let check = body.get(CHECK)?.as_str()?.to_owned();
+        Some(Self { version, check })
+    }
+
+    /// Whether a record is the one that was seen.
+    pub(super) fn is(&self, record: &Record) -> bool {
+        self.version == record.version
+            && record.body.get(CHECK).and_then(Value::as_str) == Some(self.check.as_str())
+    }
+}
 
 /// A body without its check.
 struct Unchecked<'a>(&'a Map<String, Value>);

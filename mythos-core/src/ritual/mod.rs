@@ -30,6 +30,7 @@ mod guard;
 mod intent;
 mod listing;
 mod novelty;
+mod place;
 mod prune;
 mod prune_group;
 mod record;

@@ -5,21 +5,23 @@ use serde::{Deserialize, Serialize};
 use super::cache::is_damage;
 use super::card::{self, Card, Parent, Patch, Whole};
 use super::cell::{self, Kind, hexadecimal};
-use super::dictionaries::ActiveDictionary;
 use super::dictionary::Effort;
 use super::frame::{self, Sealing};
+use super::guard::Seen;
+use super::place::{HotPlace, Place};
 use super::record::millionths;
 use super::reroot::group_of;
-use super::thread::{Block, MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
+use super::shared::HotState;
+use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
     entropy_score, splice,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{KeyId, NamedKey};
-use crate::store::access::{self, MAX_ATTEMPTS};
-use crate::store::{Batch, CellName, CellOp, Expect, MAX_CELL_BYTES, Model, Names, Owner, Read};
-use crate::types::{AssistantId, Commitment, EntryId, OperationId, RitualId, Salt, Timestamp};
+use crate::store::access::MAX_ATTEMPTS;
+use crate::store::{Batch, CellName, CellOp, Expect, Model, Names, Owner, RecordOp};
+use crate::types::{AssistantId, Commitment, EntryId, OperationId, RitualId, Salt, Timestamp, Version};
 
 /// Where to save a payload, what it is for, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,25 +64,23 @@ pub enum ParentExpectation {
     Entry(EntryId),
 }
 
-/// A ritual as a save finds it.
-struct Place {
-    owner: Owner,
-    expect: Expect,
-    head: RitualHead,
-    /// The cards of the blocks of the two newest entries, oldest first; none if the ritual has no entry.
-    cards: Vec<Card>,
-    /// The last position and the revision of these blocks.
-    blocks: Vec<(u64, u32)>,
-    dictionary: Option<ActiveDictionary>,
-    /// The entry of another ritual that a new one begins with.
-    origin: Option<EntryId>,
-}
-
 /// A payload made ready before its place is known, so that a retry does not compress again.
 struct Encoded {
     dictionary: u32,
     encoding: Encoding,
     frame: Vec<u8>,
+}
+
+/// What is to be saved, wherever it goes.
+#[derive(Clone, Copy)]
+struct NewEntry<'a> {
+    save: &'a SaveRitual,
+    operation: OperationId,
+    /// The entry of another ritual that a new one begins with.
+    origin: Option<EntryId>,
+    now: Timestamp,
+    entropy: u32,
+    payload: &'a [u8],
 }
 
 /// What the entry before gives to its successor: its patch, or that it has to stay whole.
@@ -136,8 +136,8 @@ impl RitualCompressionCache {
         let entropy = millionths(entropy_score(payload));
         let (mut encoded, mut turn) = (None, None);
         for _ in 0..MAX_ATTEMPTS {
-            let place = Place { origin, ..self.place(save, key.as_ref().map(NamedKey::id))? };
-            if let Some(existing) = self.saved_before(&place, save, operation, payload)? {
+            let place = self.place(save, key.as_ref().map(NamedKey::id))?;
+            if let Some(existing) = self.saved_before(&place, save, origin, operation, payload)? {
                 return Ok(existing);
             }
             if origin.is_some() && place.expect != Expect::Absent {
@@ -145,24 +145,16 @@ impl RitualCompressionCache {
                 return Err(Error::conflict(message).with_field("ritual"));
             }
             check_parent(save.parent, place.cards.last().map(|card| place.head.root.at(card.sequence)))?;
-            let number = place.dictionary.as_ref().map_or(0, |active| active.dictionary.id());
+            let number = place.dictionary.active.as_ref().map_or(0, |active| active.dictionary.id());
             let ready = match encoded.take().filter(|encoded: &Encoded| encoded.dictionary == number) {
                 Some(encoded) => encoded,
                 None => self.encode(&place, key.as_ref(), payload)?,
             };
             let mut batch = Batch::new();
-            let staged =
-                self.stage(&mut batch, place, save, operation, now, key.as_ref(), entropy, ready, payload)?;
+            let new = NewEntry { save, operation, origin, now, entropy, payload };
+            let staged = self.stage(&mut batch, place, &new, key.as_ref(), ready)?;
             match self.access.commit(&batch) {
-                Ok(()) => {
-                    self.shared.warm(
-                        &staged.owner,
-                        staged.entry.entry,
-                        staged.signature,
-                        (payload, staged.salt),
-                    );
-                    return Ok(staged.entry);
-                }
+                Ok(()) => return Ok(self.remember(&batch, staged, payload)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     encoded = if key.is_none() { take_back(batch, staged) } else { None };
                     turn.get_or_insert_with(|| {
@@ -181,215 +173,30 @@ impl RitualCompressionCache {
         )))
     }
 
-    /// Where the next entry goes.
-    fn place(&self, save: &SaveRitual, key: Option<&KeyId>) -> Result<Place> {
-        let owner = self.owner(&save.assistant, &save.ritual);
-        let (names, max_bytes) = (Kind::Block.before(None, 2), MAX_BLOCK_BYTES);
-        let [head, dictionaries, blocks] = self.access.read([
-            Read::Record { table: RitualHead::TABLE, id: owner.id },
-            self.read_dictionaries(&save.assistant),
-            Read::Cells { owner: owner.clone(), names, max_bytes },
-        ])?;
-        let dictionary = self.active_dictionary(&save.assistant, dictionaries, key)?;
-        let mut blocks = Self::blocks(&owner, access::cells(blocks)?.0);
-        let (expect, stored) = match access::decoded::<RitualHead>(head)? {
-            None => (Expect::Absent, None),
-            Some((version, head)) => (Expect::At(version), Some(head)),
-        };
-        let claimed = match &stored {
-            Some(Ok(head)) if head.cells() == owner => head.sequence,
-            _ => 0,
-        };
-        let head = match self.usable_head(&owner, stored, &blocks) {
-            Ok(Some(head)) => head,
-            Ok(None) => self.new_head(&save.assistant, &save.ritual)?,
-            Err(error) if error.kind() == ErrorKind::Corrupt && error.field() != Some("head") => {
-                let head = self.mended_head(save, &owner, claimed)?;
-                blocks = match head.newest.first() {
-                    Some(newest) => {
-                        let names = Kind::Block.before(Some(newest + 1), 2);
-                        Self::blocks(&owner, self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?.0)
-                    }
-                    None => Vec::new(),
-                };
-                head
-            }
-            Err(error) => return Err(error),
-        };
-        let (cards, written) = (Vec::new(), Vec::new());
-        let mut place = Place { owner, expect, head, cards, blocks: written, dictionary, origin: None };
-        for block in blocks {
-            match block.content {
-                Ok((_, cards)) => {
-                    place.cards.extend(cards);
-                    place.blocks.push((block.last, block.revision));
-                }
-                Err(_) => {
-                    place.cards.clear();
-                    place.blocks.clear();
-                }
-            }
-        }
-        Ok(place)
-    }
-
-    /// The head, if there is one and it agrees with the newest blocks.
-    fn usable_head(
-        &self,
-        owner: &Owner,
-        stored: Option<Result<RitualHead>>,
-        blocks: &[Block],
-    ) -> Result<Option<RitualHead>> {
-        let Some(head) = stored.transpose()? else {
-            return if blocks.is_empty() { Ok(None) } else { Err(Error::corrupt("the head is missing")) };
-        };
-        let head = self.check_head(head, owner)?;
-        head.check_complete()?;
-        let last = blocks.last();
-        if let Some(last) = last.map(|block| block.last).filter(|last| *last > head.sequence) {
-            let message = format!("an entry at position {last} is there, but its head knows nothing of it");
-            return Err(Error::corrupt(message).with_field("head"));
-        }
-        let newest = last
-            .and_then(|block| block.content.as_ref().ok())
-            .and_then(|(_, cards)| cards.last())
-            .filter(|card| head.newest.first() == Some(&card.sequence));
-        match newest {
-            Some(card) => head.check_newest(card)?,
-            None if last.is_none() && head.newest.is_empty() => {}
-            None => return Err(Error::corrupt("the newest entry cannot be read")),
-        }
-        Ok(Some(head))
-    }
-
-    /// A head to go on with after damage: nothing is built on one that is not what was saved, and no position is given
-    /// twice.
-    fn mended_head(&self, save: &SaveRitual, owner: &Owner, claimed: u64) -> Result<RitualHead> {
-        let mut head = match self.remake_head(&save.assistant, &save.ritual)? {
-            Some(head) => head,
-            None => self.new_head(&save.assistant, &save.ritual)?,
-        };
-        head.sequence = head.sequence.max(claimed);
-        for kind in [Kind::Block, Kind::Patch, Kind::Whole] {
-            let (cells, _) = self.access.cells(owner.clone(), kind.before(None, 1), MAX_CELL_BYTES as u64)?;
-            let named = cells.first().and_then(|cell| kind.place(&cell.name)).map_or(0, |(named, _)| named);
-            head.sequence = head.sequence.max(named);
-        }
-        Ok(head)
-    }
-
-    /// A head without entries.
-    pub(super) fn new_head(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<RitualHead> {
-        let seed = self.access.runtime().salt()?;
-        let now = self.access.now();
-        Ok(RitualHead {
-            format: CompressedRitual::FORMAT,
-            tenant: self.access.tenant().clone(),
-            assistant: assistant.clone(),
-            ritual: ritual.clone(),
-            root: RitualHead::root_of(&seed),
-            seed,
-            sequence: 0,
-            newest: Vec::new(),
-            signature: String::new(),
-            intent: SymbolicIntent::default(),
-            entries: 0,
-            raw_bytes: 0,
-            stored_bytes: 0,
-            labels: std::collections::BTreeSet::new(),
-            dictionaries: std::collections::BTreeSet::new(),
-            compacted: None,
-            scrubbed: None,
-            copying: None,
-            first_at: now,
-            updated_at: now,
-        })
-    }
-
-    /// Makes the head of a ritual anew from its blocks; `None` if it has none that can be read.
-    pub(super) fn remake_head(
-        &self,
-        assistant: &AssistantId,
-        ritual: &RitualId,
-    ) -> Result<Option<RitualHead>> {
-        let owner = self.owner(assistant, ritual);
-        let mut head = self.new_head(assistant, ritual)?;
-        let (mut seed, mut newest, mut from) = (None, None, 0);
-        // The two highest positions, of which only those that can be read have cards.
-        let mut highest: Vec<(u64, Option<Card>)> = Vec::new();
-        loop {
-            let names = Kind::Block.at_or_after(from, MAX_CHAIN);
-            let (cells, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
-            let blocks = Self::blocks(&owner, cells);
-            let Some(last) = blocks.last().map(|block| block.last) else { break };
-            (head.sequence, from) = (last, last + 1);
-            for block in blocks {
-                match block.content {
-                    Ok((its_seed, cards)) => {
-                        seed.get_or_insert(its_seed);
-                        for intent in self.intents(&head, &cards)?.iter().flatten() {
-                            head.add_labels(&intent.labels);
-                        }
-                        for card in cards {
-                            head.count(&card);
-                            newest = Some(card.clone());
-                            highest.push((card.sequence, Some(card)));
-                        }
-                    }
-                    Err(_) => highest.push((block.last, None)),
-                }
-                highest.drain(..highest.len().saturating_sub(2));
-            }
-        }
-        let (Some(seed), Some(newest)) = (seed, newest) else { return Ok(None) };
-        (head.seed, head.root) = (seed, RitualHead::root_of(&seed));
-        head.signature = hexadecimal(&newest.signature);
-        head.updated_at = newest.created_at;
-        if let Some(Ok(intent)) = self.intents(&head, std::slice::from_ref(&newest))?.pop() {
-            head.intent = intent;
-        }
-        // Whole payloads that do not stay are those of the two highest positions.
-        let wholes: Vec<Card> = highest.into_iter().rev().filter_map(|(_, card)| card).collect();
-        head.stored_bytes += wholes
-            .iter()
-            .filter_map(|card| card.whole.filter(|whole| !whole.stays))
-            .map(|whole| whole.stored_bytes)
-            .sum::<u64>();
-        head.newest = wholes.iter().map(|card| card.sequence).collect();
-        if head.newest.is_empty() {
-            head.newest.push(newest.sequence);
-        }
-        Ok(Some(head))
-    }
-
     /// Compresses a payload for a place.
     fn encode(&self, place: &Place, key: Option<&NamedKey>, payload: &[u8]) -> Result<Encoded> {
         let salt = key.map(|_| self.access.runtime().salt()).transpose()?;
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
-        let dictionary = place.dictionary.as_ref().map(|active| &*active.dictionary);
+        let dictionary = place.dictionary.active.as_ref().map(|active| &*active.dictionary);
         let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
         Ok(Encoded { dictionary: dictionary.map_or(0, super::dictionary::Dictionary::id), encoding, frame })
     }
 
     /// Stages the new entry, the patch of the one before, and the head that now names it.
-    #[expect(clippy::too_many_arguments, reason = "all that a save has gathered, used once")]
     fn stage(
         &self,
         batch: &mut Batch,
         place: Place,
-        save: &SaveRitual,
-        operation: OperationId,
-        now: Timestamp,
+        new: &NewEntry<'_>,
         key: Option<&NamedKey>,
-        entropy: u32,
         encoded: Encoded,
-        payload: &[u8],
     ) -> Result<Staged> {
-        let Place { owner, expect, mut head, mut cards, blocks, dictionary, origin } = place;
+        let Place { owner, expect, mut head, mut cards, mut blocks, dictionary, hot } = place;
+        let NewEntry { save, operation, origin, now, entropy, payload } = *new;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
         let parent = cards.last().map(|card| (card.sequence, card.created_at));
-        let mut folded = self.fold(&head, cards.last(), key.map(NamedKey::id), payload)?;
+        let mut folded = self.fold(&head, cards.last(), hot.as_deref(), key.map(NamedKey::id), payload)?;
         if origin.is_some() {
             folded.novelty = millionths(self.shared.meter.score(Some(payload), payload));
         }
@@ -461,10 +268,11 @@ impl RitualCompressionCache {
                 }
             }
             let mut rest = &cards[..];
-            for (last, old) in blocks {
-                let (block, behind) = rest.split_at(rest.partition_point(|card| card.sequence <= last));
-                if last >= first_changed {
-                    batch.delete_cells(owner.clone(), Names::one(Kind::Block.name(last, old)));
+            for (last, its_revision) in &mut blocks {
+                let (block, behind) = rest.split_at(rest.partition_point(|card| card.sequence <= *last));
+                if *last >= first_changed {
+                    let old = std::mem::replace(its_revision, revision);
+                    batch.delete_cells(owner.clone(), Names::one(Kind::Block.name(*last, old)));
                     self.put_block(batch, &head, block, revision)?;
                 }
                 rest = behind;
@@ -492,7 +300,7 @@ impl RitualCompressionCache {
             head.first_at = card.created_at;
         }
         batch.put(owner.id, expect, &head)?;
-        if let Some(active) = dictionary.filter(|_| uses_dictionary) {
+        if let Some(active) = dictionary.active.as_ref().filter(|_| uses_dictionary) {
             batch.check(active.table(), active.record, Expect::At(active.version));
         }
         // What an earlier entry, or a ritual whose head is lost, left under a name gives way.
@@ -513,8 +321,35 @@ impl RitualCompressionCache {
         let block = card::write_block(&head.seed, std::slice::from_ref(&card))?;
         put(batch, Kind::Block.name(sequence, revision), block, is_new);
         put(batch, Kind::Whole.name(sequence, revision), frame, is_new);
-        let (dictionary, encoding) = (encoded.dictionary, encoded.encoding);
-        Ok(Staged { owner, entry, signature: card.signature, salt: key.map(|_| salt), dictionary, encoding })
+        // The next save needs the cards of the two newest blocks.
+        let older = blocks.iter().rev().nth(1).map_or(0, |(last, _)| *last);
+        cards.retain(|card| card.sequence > older);
+        blocks.drain(..blocks.len().saturating_sub(1));
+        cards.push(card);
+        blocks.push((sequence, revision));
+        Ok(Staged {
+            owner,
+            entry,
+            salt: key.map(|_| salt),
+            dictionary: encoded.dictionary,
+            encoding: encoded.encoding,
+            place: HotPlace::new(head, cards, blocks, dictionary),
+            version: expect.next_version()?,
+        })
+    }
+
+    /// Keeps what was committed for the next save, and gives the entry.
+    fn remember(&self, batch: &Batch, staged: Staged, payload: &[u8]) -> CompressedRitual {
+        let Staged { owner, entry, salt, place, version, .. } = staged;
+        let head = batch.records.iter().find_map(|op| match op {
+            RecordOp::Put { table, id, body, .. } if *table == RitualHead::TABLE && *id == owner.id => {
+                Seen::of(version, body)
+            }
+            _ => None,
+        });
+        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place };
+        self.shared.warm(&owner, payload.len(), state);
+        entry
     }
 
     /// Compares the payload of the newest entry with the one that is to follow it.
@@ -522,6 +357,7 @@ impl RitualCompressionCache {
         &self,
         head: &RitualHead,
         parent: Option<&Card>,
+        hot: Option<&HotState>,
         key: Option<&KeyId>,
         payload: &[u8],
     ) -> Result<Folded> {
@@ -529,10 +365,8 @@ impl RitualCompressionCache {
         let Some(parent) = parent else {
             return Ok(Folded { patch: None, salt: None, novelty: meter(None), is_lost: false });
         };
-        let owner = head.cells();
-        let hot = self.shared.hot(&owner, head.root.at(parent.sequence), &parent.signature);
         let read;
-        let (previous, salt): (&[u8], _) = match &hot {
+        let (previous, salt): (&[u8], _) = match hot.filter(|hot| hot.is_of(head, parent)) {
             Some(hot) => (&hot.payload, hot.salt),
             None => match self.payload(head, std::slice::from_ref(parent), &mut Vec::new()) {
                 Ok((payload, salt)) => {
@@ -659,6 +493,7 @@ impl RitualCompressionCache {
         &self,
         place: &Place,
         save: &SaveRitual,
+        origin: Option<EntryId>,
         operation: OperationId,
         payload: &[u8],
     ) -> Result<Option<CompressedRitual>> {
@@ -680,7 +515,7 @@ impl RitualCompressionCache {
             Err(error) if is_damage(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let parent = place.origin.map_or(save.parent, ParentExpectation::Entry);
+        let parent = origin.map_or(save.parent, ParentExpectation::Entry);
         let is_same = check_parent(parent, entry.parent).is_ok() && entry.intent() == save.intent;
         if is_same && stored == payload {
             return Ok(Some(entry));
@@ -742,10 +577,12 @@ pub(super) struct NewWhole<'a> {
 struct Staged {
     owner: Owner,
     entry: CompressedRitual,
-    signature: card::SignatureStart,
     salt: Option<Salt>,
     dictionary: u32,
     encoding: Encoding,
+    /// Where the next save goes on, and the version that the head has by then.
+    place: Option<HotPlace>,
+    version: Version,
 }
 
 /// The revision of cells that a commit writes: the version that the head gets by it, so that no name is used twice.

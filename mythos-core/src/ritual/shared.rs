@@ -6,11 +6,14 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::card::SignatureStart;
+use super::card::Card;
 use super::dictionary::Dictionary;
 use super::formats::PayloadFormats;
 use super::frame::FrameCodec;
+use super::guard::Seen;
 use super::novelty::NoveltyMeter;
+use super::place::HotPlace;
+use super::{CompressedRitual, RitualHead};
 use crate::seal::KeyProvider;
 use crate::store::Owner;
 use crate::types::{EntryId, Salt};
@@ -38,22 +41,31 @@ impl Default for RitualOptions {
 }
 
 /// The newest state of a ritual, verified when it was taken in.
-#[derive(Clone)]
 pub(crate) struct HotState {
-    pub(crate) entry: EntryId,
-    pub(crate) signature: SignatureStart,
+    /// The head that it goes with. Without it, only what is read from the store tells whether the state is the newest.
+    pub(crate) head: Option<Seen>,
+    pub(crate) entry: CompressedRitual,
     pub(crate) payload: Arc<[u8]>,
     /// The salt of its commitment, if its frame holds one.
     pub(crate) salt: Option<Salt>,
+    /// What a save goes on from.
+    pub(crate) place: Option<HotPlace>,
+}
+
+impl HotState {
+    /// Whether it is that of the entry of `card`.
+    pub(super) fn is_of(&self, head: &RitualHead, card: &Card) -> bool {
+        self.entry.entry == head.root.at(card.sequence) && self.entry.signature_start() == card.signature
+    }
 }
 
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<Owner, HotState> for ByLength {
-    fn weight(&self, _: &Owner, state: &HotState) -> u64 {
-        /// About what an entry of the cache takes beside the state.
-        const OVERHEAD: u64 = 256;
+impl Weighter<Owner, Arc<HotState>> for ByLength {
+    fn weight(&self, _: &Owner, state: &Arc<HotState>) -> u64 {
+        /// About what an entry of the cache takes beside the state: the entry, the head, and a few cards.
+        const OVERHEAD: u64 = 4096;
         state.payload.len() as u64 + OVERHEAD
     }
 }
@@ -71,7 +83,7 @@ pub(crate) struct Shared {
     pub(crate) dictionaries: Cache<(Owner, u32), Arc<Dictionary>>,
     /// Where the ritual of a root is; it never moves.
     pub(crate) places: Cache<(crate::types::TenantId, EntryId), Owner>,
-    hot: Cache<Owner, HotState, ByLength>,
+    hot: Cache<Owner, Arc<HotState>, ByLength>,
 }
 
 impl fmt::Debug for Shared {
@@ -94,26 +106,15 @@ impl Shared {
         }
     }
 
-    /// The newest state of a ritual, if it is still the one of that entry and signature.
-    pub(crate) fn hot(&self, owner: &Owner, entry: EntryId, signature: &SignatureStart) -> Option<HotState> {
-        self.hot.get(owner).filter(|state| state.entry == entry && state.signature == *signature)
-    }
-
-    /// Whether any state of a ritual is kept.
-    pub(crate) fn is_hot(&self, owner: &Owner) -> bool {
-        self.hot.contains_key(owner)
+    /// The newest state of a ritual that was kept, which another process may have replaced since.
+    pub(crate) fn hot(&self, owner: &Owner) -> Option<Arc<HotState>> {
+        self.hot.get(owner)
     }
 
     /// Keeps the newest state of a ritual, if it is not too large.
-    pub(crate) fn warm(
-        &self,
-        owner: &Owner,
-        entry: EntryId,
-        signature: SignatureStart,
-        (payload, salt): (&[u8], Option<Salt>),
-    ) {
-        if payload.len() as u64 <= self.options.hot_bytes / 8 {
-            self.hot.insert(owner.clone(), HotState { entry, signature, payload: payload.into(), salt });
+    pub(crate) fn warm(&self, owner: &Owner, length: usize, state: impl FnOnce() -> HotState) {
+        if length as u64 <= self.options.hot_bytes / 8 {
+            self.hot.insert(owner.clone(), Arc::new(state()));
         } else {
             self.hot.remove(owner);
         }

@@ -11,6 +11,7 @@ use crate::types::{AssistantId, Commitment, RitualId, Salt, Version};
 use super::card::{self, Card, IntentDigest, Patch};
 use super::cell::{self, Kind};
 use super::frame::{self, FrameCodec, Opened};
+use super::guard::Seen;
 use super::record::KEYFRAME_INTERVAL;
 use super::{CompressedRitual, RitualCompressionCache, RitualHead, SymbolicIntent};
 
@@ -34,6 +35,8 @@ pub(crate) struct Snapshot {
     pub(crate) expect: Expect,
     /// `None` if there is none, an error if it is damaged.
     pub(crate) head: Option<Result<RitualHead>>,
+    /// What the head's record is recognised by.
+    pub(crate) seen: Option<Seen>,
     /// What was asked for, in that order.
     pub(crate) cells: Vec<Vec<Cell>>,
 }
@@ -79,10 +82,13 @@ impl RitualCompressionCache {
         let cells =
             answers.map(|answer| access::cells(answer).map(|(cells, _)| cells)).collect::<Result<_>>()?;
         let Answer::Record { record } = head else { return Err(Error::internal("the store gave no record")) };
-        let Some(record) = record else { return Ok(Snapshot { expect: Expect::Absent, head: None, cells }) };
+        let Some(record) = record else {
+            return Ok(Snapshot { expect: Expect::Absent, head: None, seen: None, cells });
+        };
         let head = RitualHead::from_record(&record);
         let head = head.and_then(|head| self.check_head(head, owner));
-        Ok(Snapshot { expect: Expect::At(record.version), head: Some(head), cells })
+        let seen = Seen::of(record.version, &record.body);
+        Ok(Snapshot { expect: Expect::At(record.version), head: Some(head), seen, cells })
     }
 
     /// Checks that a head is the one of this place, in a layout that is known.

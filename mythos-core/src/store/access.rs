@@ -149,6 +149,14 @@ pub(crate) fn decoded<M: Model>(answer: Answer) -> Result<Option<(Version, Resul
     }
 }
 
+/// Unpacks the answer to a [`Read::Record`] as it is stored.
+pub(crate) fn record(answer: Answer) -> Result<Option<Record>> {
+    match answer {
+        Answer::Record { record } => Ok(record),
+        _ => Err(wrong_answer()),
+    }
+}
+
 /// Unpacks the answer to a [`Read::Cells`].
 pub(crate) fn cells(answer: Answer) -> Result<(Vec<Cell>, bool)> {
     match answer {
