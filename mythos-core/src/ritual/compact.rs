@@ -14,7 +14,7 @@ use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{Compacted, RitualCompressionCache, RitualDictionaries, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::NamedKey;
-use crate::store::{Answer, Batch, CellName, Cursor, Expect, Model, Names, Owner, Query, Read, Scalar};
+use crate::store::{Batch, CellName, Expect, Model, Names, Owner, Query};
 use crate::types::{AssistantId, RecordId, RitualId, Timestamp};
 
 /// How much one call does.
@@ -142,9 +142,6 @@ impl Target {
 /// How often a group that writers keep changing is tried before it is left for the next compaction.
 pub(super) const MAX_TRIES: usize = 8;
 
-/// Rituals read at once.
-pub(super) const HEADS: u32 = 100;
-
 impl RitualCompressionCache {
     /// Packs what is kept of entries, compresses whole payloads as hard as zstd can, with the assistant's present
     /// dictionary, and seals everything under the provider's active key; then deletes dictionaries that no entry needs.
@@ -163,12 +160,13 @@ impl RitualCompressionCache {
         let cold = self.access.now().saturating_sub(Duration::from_secs(request.cold_for_seconds));
         let mut at = request.after;
         loop {
-            let heads = self.heads_from(request.assistant.as_ref(), at.map(|progress| progress.ritual))?;
-            let is_last = heads.len() < HEADS as usize;
-            for (id, head) in heads {
+            let from = at.map(|progress| progress.ritual);
+            let records = self.records_from::<RitualHead>(request.assistant.as_ref(), None, from)?;
+            for record in records.items {
+                let id = record.id;
                 let from =
                     at.filter(|progress| progress.ritual == id).map_or(0, |progress| progress.sequence);
-                match head {
+                match RitualHead::from_record(&record) {
                     Ok(head) if head.updated_at <= cold => {
                         let stopped = self.compact_ritual(&head, from, &mut spending, &mut report)?;
                         if let Some(sequence) = stopped {
@@ -190,41 +188,12 @@ impl RitualCompressionCache {
                     return Ok(report);
                 }
             }
-            if is_last {
+            if records.is_last {
                 break;
             }
         }
         report.dictionaries_deleted = self.sweep_all_dictionaries(request.assistant.as_ref())?;
         Ok(report)
-    }
-
-    /// Heads in the order of their ids, from one on; fewer than [`HEADS`] if these are the last.
-    pub(super) fn heads_from(
-        &self,
-        assistant: Option<&AssistantId>,
-        from: Option<RecordId>,
-    ) -> Result<Vec<(RecordId, Result<RitualHead>)>> {
-        let query = Query::new(RitualHead::TABLE)
-            .limit(HEADS)
-            .equals("assistant", assistant.map(AssistantId::as_str));
-        let mut heads = Vec::new();
-        if let Some(from) = from {
-            // A cursor stands behind a record; the one it names is read by itself.
-            let [answer] = self.access.read([Read::Record { table: RitualHead::TABLE, id: from }])?;
-            if let Answer::Record { record: Some(record) } = answer {
-                let is = |field: &str, value: &str| {
-                    record.body.get(field).and_then(|said| said.as_str()) == Some(value)
-                };
-                if is("tenant", self.access.tenant().as_str())
-                    && assistant.is_none_or(|name| is("assistant", name.as_str()))
-                {
-                    heads.push((from, RitualHead::from_record(&record)));
-                }
-            }
-        }
-        let page = self.access.raw_page(query.after(from.map(|id| Cursor { value: Scalar::Null, id })))?;
-        heads.extend(page.items.into_iter().map(|record| (record.id, RitualHead::from_record(&record))));
-        Ok(heads)
     }
 
     /// Compacts one ritual from a position on; gives the position where the budget ended.
