@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::card::{self, Card, IntentDigest};
 use super::cell::{self, Kind};
 use super::dictionary::Effort;
-use super::reroot::{first_of, group_of};
+use super::reroot::{blocks_of, first_of, group_of};
 use super::save::{NewWhole, revision};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{Compacted, RitualCompressionCache, RitualDictionaries, RitualHead};
@@ -242,7 +242,7 @@ impl RitualCompressionCache {
         }
     }
 
-    /// Compacts the entries at positions above `group` times the keyframe interval, up to the next multiple: one commit.
+    /// Compacts the entries of a group: one commit.
     fn compact_group(
         &self,
         owner: &Owner,
@@ -252,7 +252,7 @@ impl RitualCompressionCache {
         report: &mut CompactionReport,
     ) -> Result<()> {
         for _ in 0..MAX_TRIES {
-            let snapshot = self.snapshot(owner, vec![group_names(group)])?;
+            let snapshot = self.snapshot(owner, vec![blocks_of(group)])?;
             let Some(head) = snapshot.head.transpose()? else { return Ok(()) };
             let blocks: Vec<_> = snapshot.cells.into_iter().flatten().collect();
             let names: Vec<CellName> = blocks.iter().map(|block| block.name).collect();
@@ -483,13 +483,6 @@ fn packed<'a>(head: &RitualHead, cards: &'a [Card]) -> Vec<&'a [Card]> {
     let split = cards.len() - usize::from(cards.last().is_some_and(is_newest));
     let (older, newest) = cards.split_at(split);
     [older, newest].into_iter().filter(|block| !block.is_empty()).collect()
-}
-
-/// The blocks of the entries at positions above `group` times the keyframe interval, up to the next multiple: no block
-/// reaches over that.
-pub(super) fn group_names(group: u64) -> Names {
-    let (from, until) = (Kind::Block.name(first_of(group), 0), Kind::Block.name(first_of(group + 1), 0));
-    Names::Range { from: Some(from), until: Some(until), limit: u32::MAX, reverse: false }
 }
 
 /// The least id behind one, or one that no record has.

@@ -30,6 +30,22 @@ pub(super) const fn first_of(group: u64) -> u64 {
     group * KEYFRAME_INTERVAL + 1
 }
 
+/// The last position of a group.
+pub(super) const fn last_of(group: u64) -> u64 {
+    (group + 1) * KEYFRAME_INTERVAL
+}
+
+/// The blocks of a group: none reaches over into another.
+pub(super) fn blocks_of(group: u64) -> Names {
+    all_of(Kind::Block, first_of(group), last_of(group))
+}
+
+/// The cells of a kind for the positions from `first` to `last`.
+pub(super) fn all_of(kind: Kind, first: u64, last: u64) -> Names {
+    let (from, until) = (Some(kind.name(first, 0)), Some(kind.name(last.saturating_add(1), 0)));
+    Names::Range { from, until, limit: u32::MAX, reverse: false }
+}
+
 /// A payload, and the salt that its frame holds, if any.
 pub(super) type Payload = (Rc<Vec<u8>>, Option<Salt>);
 
@@ -183,10 +199,4 @@ impl RitualCompressionCache {
         let last = blocks.first().and_then(|cell| Kind::Block.place(&cell.name));
         Ok(last.map(|(last, _)| group_of(last)))
     }
-}
-
-/// The cells of a kind for the positions from `first` to `last`.
-pub(super) fn all_of(kind: Kind, first: u64, last: u64) -> Names {
-    let (from, until) = (Some(kind.name(first, 0)), Some(kind.name(last.saturating_add(1), 0)));
-    Names::Range { from, until, limit: u32::MAX, reverse: false }
 }
