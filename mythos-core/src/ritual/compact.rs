@@ -384,9 +384,7 @@ impl RitualCompressionCache {
             if card.patch.is_some() {
                 let cells = self.patch_cells(head, std::slice::from_ref(card))?;
                 let opened = self.open_patch(head, card, &cells)?;
-                // Under a key every salt lies inside; without one, those do that are not derived.
-                let derived = key.map(|_| head.payload_salt(card.sequence));
-                let salt = opened.salt.or(derived);
+                let salt = head.salt_inside(card.sequence, opened.salt, key.is_some());
                 let patch = (opened.content(), salt);
                 next.patch =
                     Some(self.stored_patch(&mut staged, head, &owner, &next, patch, key, revision)?);

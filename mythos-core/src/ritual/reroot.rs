@@ -181,8 +181,7 @@ impl RitualCompressionCache {
     ) -> Result<Option<Patch>> {
         let Some(base) = form.base else { return Ok(None) };
         let patch = splice::diff(base, form.payload)?;
-        // Under a key every salt lies inside; without one, those do that are not derived.
-        let salt = form.salt.or_else(|| form.key.map(|_| head.payload_salt(card.sequence)));
+        let salt = head.salt_inside(card.sequence, form.salt, form.key.is_some());
         let owner = head.cells();
         self.stored_patch(batch, head, &owner, card, (&patch, salt), form.key, form.revision).map(Some)
     }
