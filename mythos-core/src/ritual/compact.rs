@@ -139,7 +139,7 @@ impl Target {
     }
 }
 
-/// How often a group that writers keep changing is tried before it is left for the next compaction.
+/// How often something that writers keep changing is tried before it is left as it is.
 pub(super) const MAX_TRIES: usize = 8;
 
 impl RitualCompressionCache {

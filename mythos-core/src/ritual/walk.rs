@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::account::STRAYS;
 use super::card::Card;
 use super::cell::Kind;
-use super::compact::Spending;
+use super::compact::{MAX_TRIES, Spending};
 use super::examine::{Examined, is_unknown_key};
 use super::findings::{Cause, Findings};
 use super::reroot::{blocks_of, first_of, group_of};
@@ -13,12 +14,6 @@ use super::{RitualCompressionCache, RitualHead, RitualPart, SequenceRange, Symbo
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::KeyId;
 use crate::store::{Cell, CellName, MAX_CELL_BYTES, Names, Owner};
-
-/// How often entries that writers keep changing are tried before they are left for the next scrub.
-const MAX_TRIES: usize = 8;
-
-/// Cells that nothing names, told at once for one place.
-const STRAYS: u32 = 8;
 
 /// Where a walk down a ritual stands.
 #[derive(Debug)]
