@@ -120,6 +120,11 @@ impl SkippedRitual {
         let (assistant, ritual) = (Some(head.assistant.clone()), Some(head.ritual.clone()));
         Self { assistant, ritual, finding: error.to_string() }
     }
+
+    /// One whose head cannot be read.
+    pub(super) fn unread(error: &Error) -> Self {
+        Self { assistant: None, ritual: None, finding: error.to_string() }
+    }
 }
 
 /// What new frames are to be made with.
@@ -176,11 +181,7 @@ impl RitualCompressionCache {
                         report.rituals += 1;
                     }
                     Ok(_) => {}
-                    Err(error) => report.skipped.push(SkippedRitual {
-                        assistant: None,
-                        ritual: None,
-                        finding: error.to_string(),
-                    }),
+                    Err(error) => report.skipped.push(SkippedRitual::unread(&error)),
                 }
                 at = Some(RitualProgress { ritual: next_id(&id), sequence: 0 });
                 if spending.is_spent(self.access.now()) {

@@ -255,11 +255,7 @@ impl RitualCompressionCache {
                         let doomed = Doomed::Before(self.cutoff(&head, policy)?, &policy.keep_labels);
                         self.prune_one(&head.cells(), &head, &doomed, at, work)?;
                     }
-                    Err(error) => work.report.skipped.push(SkippedRitual {
-                        assistant: None,
-                        ritual: None,
-                        finding: error.to_string(),
-                    }),
+                    Err(error) => work.report.skipped.push(SkippedRitual::unread(&error)),
                 }
                 if work.report.next.is_some() {
                     return Ok(());
