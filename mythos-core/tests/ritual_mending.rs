@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use damage::{BLOCK, INTENT, OPERATION, WHOLE};
 use mythos_core::ritual::{
-    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualOptions, SaveRitual,
-    SymbolicIntent,
+    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualHeadFilter, RitualOptions,
+    SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Owner, Record, Store};
@@ -237,6 +237,36 @@ fn a_listing_by_time_passes_a_damaged_block() {
         }
         bench.put(&cell);
     }
+}
+
+#[test]
+fn a_listing_of_rituals_passes_a_damaged_head() {
+    let bench = Bench::new();
+    for number in 0..7 {
+        let save = SaveRitual { ritual: format!("r{number}").parse().unwrap(), ..request() };
+        bench.rituals().save(&save, b"state").unwrap();
+    }
+    let listed = || {
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page = bench.rituals().rituals(&RitualHeadFilter::default(), after, 2).unwrap();
+            names.extend(page.items.into_iter().map(|head| head.ritual));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return names,
+            }
+        }
+    };
+    let mut expected = listed();
+    assert_eq!(expected.len(), 7);
+    for record in damage::records(&*bench.store, RitualHead::TABLE) {
+        damage::tamper(&*bench.store, RitualHead::TABLE, &record, |body| drop(body.remove("seed")));
+        expected.retain(|ritual| record.body["ritual"] != ritual.as_str());
+        assert_eq!(listed(), expected);
+    }
+    let all = TotalRituals::default();
+    assert_eq!(bench.rituals().totals(&all).unwrap().damaged, 7);
+    assert_eq!(bench.rituals().scrub(&ScrubRituals::default()).unwrap().findings, 7);
 }
 
 #[test]

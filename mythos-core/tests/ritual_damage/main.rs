@@ -365,16 +365,12 @@ impl Cache {
             Ok(page) => page.items.iter().for_each(|entry| self.expect_entry(entry, what)),
             Err(error) => expect_typed(&error, what),
         }
-        match rituals.rituals(&RitualHeadFilter::default(), None, 1_000) {
-            Ok(page) => {
-                for mut head in page.items {
-                    let index = self.head_of(&(head.assistant.clone(), head.ritual.clone())).unwrap();
-                    let original = RitualHead::from_record(&self.records[index].1).unwrap();
-                    head.scrubbed.clone_from(&original.scrubbed);
-                    assert_eq!(head, original, "{}: another head", what());
-                }
-            }
-            Err(error) => expect_typed(&error, what),
+        let heads = rituals.rituals(&RitualHeadFilter::default(), None, 1_000);
+        for mut head in heads.unwrap_or_else(|error| panic!("{}: {error}", what())).items {
+            let index = self.head_of(&(head.assistant.clone(), head.ritual.clone())).unwrap();
+            let original = RitualHead::from_record(&self.records[index].1).unwrap();
+            head.scrubbed.clone_from(&original.scrubbed);
+            assert_eq!(head, original, "{}: another head", what());
         }
     }
 
