@@ -1,4 +1,4 @@
-//! Every stored encoding of rituals stays readable, and is still written as it was where nothing depends on zstd, whose
+//! Every stored encoding of rituals and of their retention stays readable, and is still written as it was where nothing depends on zstd, whose
 //! output differs between its versions.
 //!
 //! A new encoding gets a new file, written once with `MYTHOS_WRITE_GOLDEN=1`; a file that stands is never changed.
@@ -15,10 +15,11 @@ use std::time::Duration;
 use dump::{bytes, dump, golden, load};
 use mythos_core::Mythos;
 use mythos_core::ritual::{
-    CompactRituals, RitualDictionaries, RitualFilter, RitualHead, RitualOptions, SaveRitual, SymbolicIntent,
+    CompactRituals, RetentionPolicy, RetentionStatus, RitualDictionaries, RitualFilter, RitualHead,
+    RitualHeadFilter, RitualOptions, RitualRetention, SaveRitual, SymbolicIntent,
 };
 use mythos_core::seal::{KeyId, KeyRing, SecretKey};
-use mythos_core::store::{MemoryStore, Model, Record};
+use mythos_core::store::{Budget, MemoryStore, Model, Record};
 use mythos_core::testing::decoders::reencode_ritual_block;
 use mythos_core::testing::simulated_runtime;
 use mythos_core::types::{Digest, OperationId, Timestamp};
@@ -127,19 +128,60 @@ fn write(mythos: &Mythos, advance: &dyn Fn()) -> Rituals {
     rituals
 }
 
-fn written() -> (Value, Rituals) {
+/// The policies of the assistants with a retention: of all bounds and labels, of one that is in a pass over several
+/// rituals, and of one that has not run.
+fn policies() -> [(&'static str, RetentionPolicy); 3] {
+    let all = RetentionPolicy {
+        max_entries: Some(4),
+        max_age_seconds: Some(7_200),
+        max_stored_bytes: Some(1 << 20),
+        keep_labels: ["gold".to_owned(), "über alles".to_owned()].into(),
+    };
+    let newest = RetentionPolicy { max_entries: Some(2), ..RetentionPolicy::default() };
+    let young = RetentionPolicy { max_age_seconds: Some(60), ..RetentionPolicy::default() };
+    [("ana", all), ("bob", newest), ("cleo", young)]
+}
+
+/// Writes retentions of every kind; what they delete does not depend on zstd.
+fn write_retention(mythos: &Mythos, advance: &dyn Fn()) {
+    let rituals = mythos.rituals();
+    for (assistant, policy) in policies() {
+        advance();
+        rituals.set_retention(&assistant.parse().unwrap(), Some(policy)).unwrap();
+    }
+    let saves = (0..16).map(|step| ("ana", "refund", step));
+    let saves = saves.chain((0..5).flat_map(|step| [("bob", "first", step), ("bob", "second", step)]));
+    for (assistant, ritual, step) in saves {
+        advance();
+        rituals.save(&save_of(assistant, ritual, step), &noise(step, 100)).unwrap();
+    }
+    advance();
+    assert!(!mythos.maintain(Budget { max_bytes: 1 }).unwrap().done);
+}
+
+/// What is stored of that, and what else came of writing it.
+fn written_by<T>(write: impl Fn(&Mythos, &dyn Fn()) -> T) -> (Value, T) {
     let store = Arc::new(MemoryStore::new());
     let (runtime, clock) = simulated_runtime(2026, start());
     let mythos = Mythos::with_store(store.clone(), runtime);
-    let rituals = write(&mythos, &|| {
+    let made = write(&mythos, &|| {
         clock.advance(Duration::from_secs(2));
     });
-    (dump(&*store), rituals)
+    (dump(&*store), made)
+}
+
+fn written() -> (Value, Rituals) {
+    written_by(write)
 }
 
 /// What version 1 stored.
 fn stored() -> Value {
     golden("rituals_v1.json", || written().0)
+}
+
+/// What version 1 stored of retentions, and of the rituals that they prune.
+fn stored_retention() -> Value {
+    golden("retention_v1.json", || written_by(write_retention).0)
 }
 
 /// The rows of a table in a dump.
@@ -263,14 +305,50 @@ fn what_does_not_depend_on_zstd_is_written_as_by_version_1() {
 }
 
 #[test]
+fn every_retention_of_version_1_is_read_and_goes_on() {
+    let stored = stored_retention();
+    let store = load(&stored);
+    assert_eq!(dump(&*store), stored);
+    let later = start().saturating_add(Duration::from_secs(3_600));
+    let mythos = Mythos::with_store(store, simulated_runtime(1, later).0);
+    let rituals = mythos.rituals();
+    let deleted = policies().map(|(assistant, policy)| {
+        let status = rituals.retention(&assistant.parse().unwrap()).unwrap().unwrap();
+        let RetentionStatus { entries_deleted, bytes_freed, .. } = status;
+        assert_eq!(status.policy, policy, "{assistant}");
+        assert_eq!(
+            (status.last_run_at.is_some(), bytes_freed > 0),
+            (entries_deleted > 0, entries_deleted > 0)
+        );
+        entries_deleted
+    });
+    assert_eq!(deleted, [12, 3, 0]);
+    let in_pass =
+        rows(&stored, "ritual_retention").iter().filter(|row| row["record"]["body"]["next"].is_object());
+    assert_eq!(in_pass.count(), 1, "one pass over all rituals has not come to its end");
+    while !mythos.maintain(Budget::default()).unwrap().done {}
+    let heads = rituals.rituals(&RitualHeadFilter::default(), None, 10).unwrap().items;
+    let left = heads.iter().map(|head| (head.ritual.as_str(), head.entries)).collect::<BTreeMap<_, _>>();
+    assert_eq!(left, [("first", 2), ("refund", 4), ("second", 2)].into());
+}
+
+#[test]
+fn retentions_are_written_as_by_version_1() {
+    let (stored, now) = (stored_retention(), written_by(write_retention).0);
+    assert_eq!(rows(&now, "ritual_retention"), rows(&stored, "ritual_retention"));
+}
+
+#[test]
 fn every_block_and_record_of_version_1_is_written_back_as_it_was_read() {
     fn written_back<M: Model>(row: &Value) {
         let record: Record = serde_json::from_value(row["record"].clone()).unwrap();
         assert_eq!(M::from_record(&record).unwrap().to_body().unwrap(), record.body);
     }
     let stored = stored();
+    let retention = stored_retention();
     rows(&stored, "ritual_heads").iter().for_each(written_back::<RitualHead>);
     rows(&stored, "ritual_dictionaries").iter().for_each(written_back::<RitualDictionaries>);
+    rows(&retention, "ritual_retention").iter().for_each(written_back::<RitualRetention>);
     let mut blocks = 0;
     for cell in rows(&stored, "ritual_heads").iter().flat_map(|row| row["cells"].as_array().unwrap()) {
         if encoding(cell) == "block" {

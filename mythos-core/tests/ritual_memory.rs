@@ -52,7 +52,6 @@ fn the_largest_payload_takes_four_times_its_size() {
             _ => {}
         }
         let (entry, taken) = peak(|| rituals.save(&save, &payload).unwrap());
-        eprintln!("save {step}: {:.2} times the payload", taken as f64 / MAX_PAYLOAD_BYTES as f64);
         assert!(taken <= ALLOWED, "save {step} took {taken} bytes, and {ALLOWED} are allowed");
         entries.push((entry.entry, blake3::hash(&payload)));
     }

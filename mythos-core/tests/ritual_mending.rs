@@ -2,93 +2,72 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod damage;
+
 use std::sync::Arc;
 
+use damage::{BLOCK, INTENT, OPERATION, WHOLE};
 use mythos_core::ritual::{
-    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualOptions, SaveRitual,
-    SymbolicIntent,
+    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualHeadFilter, RitualOptions,
+    SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
-use mythos_core::store::{
-    Answer, Batch, Cell, CellName, Expect, MemoryStore, Model, Names, Owner, Query, Read, RecordOp, Store,
-};
+use mythos_core::store::{Batch, Cell, MemoryStore, Model, Owner, Record, Store};
 use mythos_core::types::{EntryId, OperationId, Runtime};
 use mythos_core::{ErrorKind, Mythos};
 
 struct Bench {
     store: Arc<MemoryStore>,
-    options: RitualOptions,
 }
 
 impl Bench {
     fn new() -> Self {
-        let options = RitualOptions { hot_bytes: 0, ..RitualOptions::default() };
-        Self { store: Arc::new(MemoryStore::new()), options }
+        Self { store: Arc::new(MemoryStore::new()) }
+    }
+
+    fn mythos(&self) -> Mythos {
+        Mythos::with_store(self.store.clone(), Runtime::system())
     }
 
     /// A cache that remembers nothing.
     fn rituals(&self) -> RitualCompressionCache {
-        let mythos = Mythos::with_store(self.store.clone(), Runtime::system());
-        mythos.with_rituals(self.options.clone()).rituals()
+        damage::without_memory(self.mythos()).rituals()
     }
 
     fn save(&self, step: usize) -> EntryId {
         self.rituals().save(&request(), &state(step)).unwrap().entry
     }
 
+    fn head_record(&self) -> Record {
+        damage::records(&*self.store, RitualHead::TABLE).remove(0)
+    }
+
     fn owner(&self) -> Owner {
-        let answers = self.store.read(&[Read::Page(Query::new(RitualHead::TABLE))]).unwrap();
-        let [Answer::Page { records }] = &answers[..] else { panic!("{answers:?}") };
-        Owner { tenant: "default".parse().unwrap(), table: RitualHead::TABLE, id: records[0].id }
+        damage::owner(RitualHead::TABLE, &self.head_record())
     }
 
     /// The cells of a kind, in the order of their names.
     fn cells(&self, kind: u8) -> Vec<Cell> {
-        let bound = |byte| CellName::new(&[byte]).unwrap();
-        let names = Names::Range {
-            from: Some(bound(kind)),
-            until: Some(bound(kind + 1)),
-            limit: 1000,
-            reverse: false,
-        };
-        let read = Read::Cells { owner: self.owner(), names, max_bytes: u64::MAX };
-        match self.store.read(&[read]).unwrap().remove(0) {
-            Answer::Cells { cells, .. } => cells,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn change(&self, cell: &Cell, bytes: Option<Vec<u8>>) {
-        let mut batch = Batch::new();
-        batch.delete_cells(self.owner(), Names::one(cell.name));
-        if let Some(bytes) = bytes {
-            batch.put_cell(self.owner(), cell.name, bytes);
-        }
-        self.store.commit(&batch).unwrap();
-    }
-
-    fn damage(&self, cell: &Cell) {
-        let mut bytes = cell.bytes.clone();
-        bytes[0] ^= 1;
-        self.change(cell, Some(bytes));
-    }
-
-    fn delete(&self, cell: &Cell) {
-        self.change(cell, None);
+        damage::cells_of(&*self.store, &self.owner(), kind)
     }
 
     /// The cell of a kind for the entry at `sequence`.
     fn cell(&self, kind: u8, sequence: u64) -> Cell {
-        let of = |cell: &Cell| cell.name.as_bytes()[1..9] == sequence.to_be_bytes();
-        self.cells(kind).into_iter().find(of).unwrap_or_else(|| panic!("no {} {sequence}", char::from(kind)))
+        damage::cell_at(&*self.store, &self.owner(), kind, sequence)
     }
 
-    fn head_record(&self) -> mythos_core::store::Record {
-        let read = Read::Record { table: RitualHead::TABLE, id: self.owner().id };
-        match self.store.read(&[read]).unwrap().remove(0) {
-            Answer::Record { record } => record.unwrap(),
-            other => panic!("{other:?}"),
-        }
+    fn put(&self, cell: &Cell) {
+        damage::overwrite_cell(&*self.store, &self.owner(), cell);
+    }
+
+    fn damage(&self, cell: &Cell) {
+        let mut cell = cell.clone();
+        cell.bytes[0] ^= 1;
+        self.put(&cell);
+    }
+
+    fn delete(&self, cell: &Cell) {
+        damage::delete_cell(&*self.store, &self.owner(), cell);
     }
 
     fn restores(&self, entry: EntryId, step: usize) {
@@ -116,7 +95,7 @@ fn state(step: usize) -> Vec<u8> {
 fn the_entry_before_an_unreadable_one_keeps_its_whole_payload() {
     let bench = Bench::new();
     let entries: Vec<_> = (0..3).map(|step| bench.save(step)).collect();
-    bench.damage(&bench.cell(b'w', 3));
+    bench.damage(&bench.cell(WHOLE, 3));
     let after: Vec<_> = (3..8).map(|step| bench.save(step)).collect();
     bench.is_lost(entries[2]);
     for (step, entry) in entries.iter().take(2).chain(&after).enumerate() {
@@ -133,7 +112,7 @@ fn the_entry_before_a_damaged_block_keeps_its_whole_payload() {
     for is_deleted in [false, true] {
         let bench = Bench::new();
         let entries: Vec<_> = (0..3).map(|step| bench.save(step)).collect();
-        let block = bench.cell(b'e', 3);
+        let block = bench.cell(BLOCK, 3);
         if is_deleted {
             bench.delete(&block)
         } else {
@@ -162,18 +141,17 @@ fn a_ritual_of_which_no_card_is_left_goes_on_at_a_new_position() {
             let save = SaveRitual { operation: (step == 1).then_some(operation), ..save.clone() };
             bench.rituals().save(&save, &state(step)).unwrap();
         }
-        for block in bench.cells(b'e') {
+        for block in bench.cells(BLOCK) {
             bench.damage(&block);
         }
-        for cell in bench.cells(b'i').iter().chain(&bench.cells(b'o')) {
+        for cell in bench.cells(INTENT).iter().chain(&bench.cells(OPERATION)) {
             bench.damage(cell);
         }
         if is_headless {
-            let (id, version) = (bench.owner().id, bench.head_record().version);
             // Under the cells nothing may be lost but the record.
-            let owner = bench.owner();
+            let (record, owner) = (bench.head_record(), bench.owner());
             let mut batch = Batch::new();
-            batch.records.push(RecordOp::Delete { table: RitualHead::TABLE, id, version });
+            batch.delete(RitualHead::TABLE, record.id, record.version);
             bench.store.commit(&batch).unwrap();
             let again = bench.rituals().save(&save, &state(9)).unwrap();
             assert_eq!(again.sequence, 4);
@@ -194,17 +172,9 @@ fn a_ritual_of_which_no_card_is_left_goes_on_at_a_new_position() {
 fn a_head_that_names_none_of_its_entries_is_damaged() {
     let bench = Bench::new();
     let entry = bench.save(0);
-    let mut record = bench.head_record();
-    record.body.insert("newest".to_owned(), serde_json::json!([]));
-    let mut batch = Batch::new();
-    let expect = Expect::At(record.version);
-    batch.records.push(RecordOp::Put {
-        table: RitualHead::TABLE,
-        id: bench.owner().id,
-        expect,
-        body: record.body,
+    damage::tamper(&*bench.store, RitualHead::TABLE, &bench.head_record(), |body| {
+        body.insert("newest".to_owned(), serde_json::json!([]));
     });
-    bench.store.commit(&batch).unwrap();
     let (assistant, ritual) = (request().assistant, request().ritual);
     let error = bench.rituals().latest(&assistant, &ritual).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -220,7 +190,7 @@ fn a_damaged_keyframe_is_passed() {
     let bench = Bench::new();
     let entries: Vec<_> = (0..140).map(|step| bench.save(step)).collect();
     bench.restores(entries[0], 0);
-    bench.damage(&bench.cell(b'w', 64));
+    bench.damage(&bench.cell(WHOLE, 64));
     for is_compacted in [false, true] {
         if is_compacted {
             bench.rituals().compact(&CompactRituals::default()).unwrap();
@@ -237,7 +207,7 @@ fn an_intent_that_is_damaged_is_stored_anew() {
     let intent = SymbolicIntent { labels: ["a".to_owned()].into(), ..SymbolicIntent::default() };
     let save = SaveRitual { intent: intent.clone(), ..request() };
     let first = bench.rituals().save(&save, &state(0)).unwrap();
-    bench.damage(&bench.cells(b'i')[0]);
+    bench.damage(&bench.cells(INTENT)[0]);
     bench.save(1);
     assert_eq!(bench.rituals().restore(first.entry).unwrap_err().kind(), ErrorKind::Corrupt);
     bench.rituals().save(&save, &state(2)).unwrap();
@@ -251,7 +221,7 @@ fn a_listing_by_time_passes_a_damaged_block() {
     let times: Vec<_> =
         entries.iter().map(|entry| bench.rituals().entry(*entry).unwrap().created_at).collect();
     for damaged in 1..=9 {
-        let cell = bench.cell(b'e', damaged);
+        let cell = bench.cell(BLOCK, damaged);
         bench.damage(&cell);
         for (index, before) in times.iter().enumerate() {
             let filter = mythos_core::ritual::RitualFilter {
@@ -265,8 +235,38 @@ fn a_listing_by_time_passes_a_damaged_block() {
             let found: Vec<_> = listed.iter().map(|entry| entry.sequence as usize - 1).collect();
             assert_eq!(found, expected, "damaged {damaged}, before {index}");
         }
-        bench.change(&cell, Some(cell.bytes.clone()));
+        bench.put(&cell);
     }
+}
+
+#[test]
+fn a_listing_of_rituals_passes_a_damaged_head() {
+    let bench = Bench::new();
+    for number in 0..7 {
+        let save = SaveRitual { ritual: format!("r{number}").parse().unwrap(), ..request() };
+        bench.rituals().save(&save, b"state").unwrap();
+    }
+    let listed = || {
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page = bench.rituals().rituals(&RitualHeadFilter::default(), after, 2).unwrap();
+            names.extend(page.items.into_iter().map(|head| head.ritual));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return names,
+            }
+        }
+    };
+    let mut expected = listed();
+    assert_eq!(expected.len(), 7);
+    for record in damage::records(&*bench.store, RitualHead::TABLE) {
+        damage::tamper(&*bench.store, RitualHead::TABLE, &record, |body| drop(body.remove("seed")));
+        expected.retain(|ritual| record.body["ritual"] != ritual.as_str());
+        assert_eq!(listed(), expected);
+    }
+    let all = TotalRituals::default();
+    assert_eq!(bench.rituals().totals(&all).unwrap().damaged, 7);
+    assert_eq!(bench.rituals().scrub(&ScrubRituals::default()).unwrap().findings, 7);
 }
 
 #[test]
@@ -284,12 +284,12 @@ fn a_destroyed_key_takes_what_is_in_memory_along() {
 
 #[test]
 fn what_is_in_memory_hides_no_damage_from_who_asks_for_what_verifies() {
-    let bench = Bench { options: RitualOptions::default(), ..Bench::new() };
-    let rituals = bench.rituals();
+    let bench = Bench::new();
+    let rituals = bench.mythos().rituals();
     let entries: Vec<_> = (0..3).map(|step| rituals.save(&request(), &state(step)).unwrap().entry).collect();
     let (assistant, ritual) = (request().assistant, request().ritual);
     assert_eq!(rituals.latest(&assistant, &ritual).unwrap().unwrap().payload, state(2));
-    bench.damage(&bench.cell(b'w', 3));
+    bench.damage(&bench.cell(WHOLE, 3));
     let found = rituals.latest_verifiable(&assistant, &ritual, None).unwrap().unwrap();
     assert_eq!((found.restored.entry.entry, found.restored.payload), (entries[1], state(1)));
     assert_eq!(found.skipped[0].entry, Some(entries[2]));
@@ -302,7 +302,7 @@ fn an_operation_whose_entry_is_lost_saves_again() {
     let save = SaveRitual { operation: Some(operation), ..request() };
     let first = bench.rituals().save(&save, &state(0)).unwrap();
     assert_eq!(bench.rituals().save(&save, &state(0)).unwrap(), first);
-    bench.damage(&bench.cell(b'w', 1));
+    bench.damage(&bench.cell(WHOLE, 1));
     let again = bench.rituals().save(&save, &state(0)).unwrap();
     assert_eq!((again.sequence, again.parent), (2, Some(first.entry)));
     assert_eq!(bench.rituals().save(&save, &state(0)).unwrap().sequence, 2);

@@ -107,7 +107,10 @@ export class RitualCompressionCache {
     return call(() => this.#native.verify(entry));
   }
 
-  /** Lists rituals by their heads, the last saved to first. No entry is read. */
+  /**
+   * Lists rituals by their heads, the last saved to first. No entry is read. Rituals whose head is damaged are left out;
+   * `scrub` names them.
+   */
   rituals(filter: RitualHeadFilter = {}, page: PageRequest = {}): Promise<Page<RitualHead>> {
     return call(() => this.#native.rituals(filter, page));
   }

@@ -111,6 +111,7 @@ impl RitualCompressionCache {
     }
 
     /// Lists rituals by their heads, the last saved to first. No entry is read. `after` is the `next` of the page before.
+    /// Rituals whose head is damaged are left out; `scrub` names them.
     #[pyo3(signature = (*, assistant = None, since = None, before = None, after = None, limit = 100))]
     fn rituals<'py>(
         &self,

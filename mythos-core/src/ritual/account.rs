@@ -12,8 +12,8 @@ use super::{
 use crate::error::{Error, Result};
 use crate::store::{Cell, CellName, MAX_CELL_BYTES, Model, Names, Owner};
 
-/// Cells of unknown names that one read looks for.
-const STRAYS: u32 = 8;
+/// Cells that nothing names, told at once for one place.
+pub(super) const STRAYS: u32 = 8;
 
 /// Small cells that one read takes.
 const CELLS: u32 = 1_000;

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::card::{self, Card, IntentDigest};
 use super::cell::{self, Kind};
 use super::dictionary::Effort;
-use super::reroot::{first_of, group_of};
+use super::reroot::{blocks_of, first_of, group_of};
 use super::save::{NewWhole, revision};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use super::{Compacted, RitualCompressionCache, RitualDictionaries, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::NamedKey;
 use crate::store::access;
-use crate::store::{Answer, Batch, CellName, Cursor, Expect, Model, Names, Owner, Query, Read, Scalar};
+use crate::store::{Batch, CellName, Expect, Model, Names, Owner, Query};
 use crate::types::{AssistantId, RecordId, RitualId, Timestamp};
 
 /// How much one call does.
@@ -121,6 +121,11 @@ impl SkippedRitual {
         let (assistant, ritual) = (Some(head.assistant.clone()), Some(head.ritual.clone()));
         Self { assistant, ritual, finding: error.to_string() }
     }
+
+    /// One whose head cannot be read.
+    pub(super) fn unread(error: &Error) -> Self {
+        Self { assistant: None, ritual: None, finding: error.to_string() }
+    }
 }
 
 /// What new frames are to be made with.
@@ -140,11 +145,8 @@ impl Target {
     }
 }
 
-/// How often a group that writers keep changing is tried before it is left for the next compaction.
+/// How often something that writers keep changing is tried before it is left as it is.
 pub(super) const MAX_TRIES: usize = 8;
-
-/// Rituals read at once.
-pub(super) const HEADS: u32 = 100;
 
 impl RitualCompressionCache {
     /// Packs what is kept of entries, compresses whole payloads as hard as zstd can, with the assistant's present
@@ -164,12 +166,13 @@ impl RitualCompressionCache {
         let cold = self.access.now().saturating_sub(Duration::from_secs(request.cold_for_seconds));
         let mut at = request.after;
         loop {
-            let heads = self.heads_from(request.assistant.as_ref(), at.map(|progress| progress.ritual))?;
-            let is_last = heads.len() < HEADS as usize;
-            for (id, head) in heads {
+            let from = at.map(|progress| progress.ritual);
+            let records = self.records_from::<RitualHead>(request.assistant.as_ref(), None, from)?;
+            for record in records.items {
+                let id = record.id;
                 let from =
                     at.filter(|progress| progress.ritual == id).map_or(0, |progress| progress.sequence);
-                match head {
+                match RitualHead::from_record(&record) {
                     Ok(head) if head.updated_at <= cold => {
                         let stopped = self.compact_ritual(&head, from, &mut spending, &mut report)?;
                         if let Some(sequence) = stopped {
@@ -179,11 +182,7 @@ impl RitualCompressionCache {
                         report.rituals += 1;
                     }
                     Ok(_) => {}
-                    Err(error) => report.skipped.push(SkippedRitual {
-                        assistant: None,
-                        ritual: None,
-                        finding: error.to_string(),
-                    }),
+                    Err(error) => report.skipped.push(SkippedRitual::unread(&error)),
                 }
                 at = Some(RitualProgress { ritual: next_id(&id), sequence: 0 });
                 if spending.is_spent(self.access.now()) {
@@ -191,41 +190,12 @@ impl RitualCompressionCache {
                     return Ok(report);
                 }
             }
-            if is_last {
+            if records.is_last {
                 break;
             }
         }
         report.dictionaries_deleted = self.sweep_all_dictionaries(request.assistant.as_ref())?;
         Ok(report)
-    }
-
-    /// Heads in the order of their ids, from one on; fewer than [`HEADS`] if these are the last.
-    pub(super) fn heads_from(
-        &self,
-        assistant: Option<&AssistantId>,
-        from: Option<RecordId>,
-    ) -> Result<Vec<(RecordId, Result<RitualHead>)>> {
-        let query = Query::new(RitualHead::TABLE)
-            .limit(HEADS)
-            .equals("assistant", assistant.map(AssistantId::as_str));
-        let mut heads = Vec::new();
-        if let Some(from) = from {
-            // A cursor stands behind a record; the one it names is read by itself.
-            let [answer] = self.access.read([Read::Record { table: RitualHead::TABLE, id: from }])?;
-            if let Answer::Record { record: Some(record) } = answer {
-                let is = |field: &str, value: &str| {
-                    record.body.get(field).and_then(|said| said.as_str()) == Some(value)
-                };
-                if is("tenant", self.access.tenant().as_str())
-                    && assistant.is_none_or(|name| is("assistant", name.as_str()))
-                {
-                    heads.push((from, RitualHead::from_record(&record)));
-                }
-            }
-        }
-        let page = self.access.raw_page(query.after(from.map(|id| Cursor { value: Scalar::Null, id })))?;
-        heads.extend(page.items.into_iter().map(|record| (record.id, RitualHead::from_record(&record))));
-        Ok(heads)
     }
 
     /// Compacts one ritual from a position on; gives the position where the budget ended.
@@ -275,7 +245,7 @@ impl RitualCompressionCache {
         }
     }
 
-    /// Compacts the entries at positions above `group` times the keyframe interval, up to the next multiple: one commit.
+    /// Compacts the entries of a group: one commit.
     fn compact_group(
         &self,
         owner: &Owner,
@@ -285,7 +255,7 @@ impl RitualCompressionCache {
         report: &mut CompactionReport,
     ) -> Result<()> {
         for _ in 0..MAX_TRIES {
-            let snapshot = self.snapshot(owner, vec![group_names(group)])?;
+            let snapshot = self.snapshot(owner, vec![blocks_of(group)])?;
             let Some(head) = snapshot.head.transpose()? else { return Ok(()) };
             let blocks: Vec<_> = snapshot.cells.into_iter().flatten().collect();
             let names: Vec<CellName> = blocks.iter().map(|block| block.name).collect();
@@ -417,9 +387,7 @@ impl RitualCompressionCache {
             if card.patch.is_some() {
                 let cells = self.patch_cells(head, std::slice::from_ref(card))?;
                 let opened = self.open_patch(head, card, &cells)?;
-                // Under a key every salt lies inside; without one, those do that are not derived.
-                let derived = key.map(|_| head.payload_salt(card.sequence));
-                let salt = opened.salt.or(derived);
+                let salt = head.salt_inside(card.sequence, opened.salt, key.is_some());
                 let patch = (opened.content(), salt);
                 next.patch =
                     Some(self.stored_patch(&mut staged, head, &owner, &next, patch, key, revision)?);
@@ -516,13 +484,6 @@ fn packed<'a>(head: &RitualHead, cards: &'a [Card]) -> Vec<&'a [Card]> {
     let split = cards.len() - usize::from(cards.last().is_some_and(is_newest));
     let (older, newest) = cards.split_at(split);
     [older, newest].into_iter().filter(|block| !block.is_empty()).collect()
-}
-
-/// The blocks of the entries at positions above `group` times the keyframe interval, up to the next multiple: no block
-/// reaches over that.
-pub(super) fn group_names(group: u64) -> Names {
-    let (from, until) = (Kind::Block.name(first_of(group), 0), Kind::Block.name(first_of(group + 1), 0));
-    Names::Range { from: Some(from), until: Some(until), limit: u32::MAX, reverse: false }
 }
 
 /// The least id behind one, or one that no record has.

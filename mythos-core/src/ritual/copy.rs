@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::card::Card;
 use super::cell::{self, Kind, hexadecimal};
 use super::compact::{MAX_TRIES, Spending, is_local};
-use super::reroot::{Descent, Form, first_of};
+use super::reroot::{Descent, Form, all_of, last_of};
 use super::save::revision;
 use super::thread::{MAX_BLOCK_BYTES, PAYLOAD};
 use super::{
@@ -197,12 +197,7 @@ impl RitualCompressionCache {
     /// The entries of the origin behind a position that are copied next: of one group, and together not too large.
     fn next_part(&self, from: &Owner, behind: u64) -> Result<Option<Part>> {
         let Some(group) = self.next_group(from, behind + 1)? else { return Ok(None) };
-        let names = Names::Range {
-            from: Some(Kind::Block.name(behind + 1, 0)),
-            until: Some(Kind::Block.name(first_of(group + 1), 0)),
-            limit: u32::MAX,
-            reverse: false,
-        };
+        let names = all_of(Kind::Block, behind + 1, last_of(group));
         let snapshot = self.snapshot(from, vec![names])?;
         let head = snapshot.head.ok_or_else(|| Error::conflict("it was deleted meanwhile"))??;
         let mut read = Self::cards(from, snapshot.cells.into_iter().flatten().collect());

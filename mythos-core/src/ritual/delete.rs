@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::compact::{HEADS, MAX_TRIES, Spending, is_local, next_id};
+use super::compact::{MAX_TRIES, Spending, is_local, next_id};
 use super::prune::{Doomed, PruneReport, Pruning};
 use super::record::KEYFRAME_INTERVAL;
 use super::{RitualBudget, RitualCompressionCache, RitualHead, RitualRetention, SkippedRitual};
@@ -67,29 +67,31 @@ impl RitualCompressionCache {
         let mut spending = Spending::new(budget, self.access.now());
         let mut from = None;
         loop {
-            let heads = self.heads_from(Some(assistant), from)?;
-            let is_last = heads.len() < HEADS as usize;
-            for (id, head) in heads {
-                let owner = Owner { tenant: self.access.tenant().clone(), table: RitualHead::TABLE, id };
+            let records = self.records_from::<RitualHead>(Some(assistant), None, from)?;
+            for record in records.items {
+                let owner =
+                    Owner { tenant: self.access.tenant().clone(), table: RitualHead::TABLE, id: record.id };
                 match self.delete_at(&owner, &mut spending, &mut report) {
                     Ok(true) => {}
                     Ok(false) => return Ok(report),
-                    Err(error) if is_local(&error) => report.skipped.push(match &head {
-                        Ok(head) => SkippedRitual::of(head, &error),
-                        Err(_) => SkippedRitual {
-                            assistant: Some(assistant.clone()),
-                            ritual: None,
-                            finding: error.to_string(),
-                        },
-                    }),
+                    Err(error) if is_local(&error) => {
+                        report.skipped.push(match RitualHead::from_record(&record) {
+                            Ok(head) => SkippedRitual::of(&head, &error),
+                            Err(_) => SkippedRitual {
+                                assistant: Some(assistant.clone()),
+                                ritual: None,
+                                finding: error.to_string(),
+                            },
+                        })
+                    }
                     Err(error) => return Err(error),
                 }
-                from = Some(next_id(&id));
+                from = Some(next_id(&record.id));
                 if spending.is_spent(self.access.now()) {
                     return Ok(report);
                 }
             }
-            if is_last {
+            if records.is_last {
                 break;
             }
         }

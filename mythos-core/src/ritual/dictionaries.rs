@@ -427,7 +427,7 @@ impl RitualCompressionCache {
             }
             version = version.next()?;
         }
-        if !self.heads_from(Some(assistant), None)?.is_empty() {
+        if !self.records_from::<RitualHead>(Some(assistant), None, None)?.items.is_empty() {
             return Ok((0, false));
         }
         let mut batch = Batch::new();

@@ -113,11 +113,12 @@ const BLOCKS: u32 = 100;
 impl RitualCompressionCache {
     /// Lists rituals by their heads, the last saved to first. No entry is read.
     ///
-    /// `limit` is 1 to [`MAX_PAGE_RECORDS`].
+    /// `limit` is 1 to [`MAX_PAGE_RECORDS`]. Rituals whose head is damaged are left out, so that a page may be shorter than
+    /// that and not be the last; [`scrub`](Self::scrub) names them, and [`totals`](Self::totals) counts them.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a limit out of bounds;
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a head on the page is damaged.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a cursor or
+    /// limit out of bounds.
     pub fn rituals(
         &self,
         filter: &RitualHeadFilter,
@@ -132,7 +133,9 @@ impl RitualCompressionCache {
             let (min, below) = (filter.since.map(text), filter.before.map(text));
             query = query.filter(Filter::Range { field: "updated_at".to_owned(), min, below });
         }
-        self.access.page(query.after(after).limit(limit))
+        let Page { items, next } = self.access.raw_page(query.after(after).limit(limit))?;
+        let items = items.iter().filter_map(|record| RitualHead::from_record(record).ok()).collect();
+        Ok(Page { items, next })
     }
 
     /// Lists entries, newest first: by position if one ritual of one assistant is named, otherwise by time.

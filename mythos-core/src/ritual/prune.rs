@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::compact::{HEADS, Spending, is_local, next_id};
+use super::compact::{Spending, is_local, next_id};
 use super::reroot::{first_of, group_of};
 use super::{
     RetentionPolicy, RitualBudget, RitualCompressionCache, RitualHead, RitualProgress, SkippedRitual,
 };
 use crate::error::{Error, Result};
-use crate::store::Owner;
+use crate::store::{Model, Owner};
 use crate::types::{AssistantId, EntryId, RitualId};
 
 /// What to prune, and how much at once.
@@ -247,30 +247,26 @@ impl RitualCompressionCache {
     ) -> Result<()> {
         let mut at = after;
         loop {
-            let heads = self.heads_from(assistant, at.map(|progress| progress.ritual))?;
-            let is_last = heads.len() < HEADS as usize;
-            for (id, head) in heads {
-                match head {
+            let from = at.map(|progress| progress.ritual);
+            let records = self.records_from::<RitualHead>(assistant, None, from)?;
+            for record in records.items {
+                match RitualHead::from_record(&record) {
                     Ok(head) => {
                         let doomed = Doomed::Before(self.cutoff(&head, policy)?, &policy.keep_labels);
                         self.prune_one(&head.cells(), &head, &doomed, at, work)?;
                     }
-                    Err(error) => work.report.skipped.push(SkippedRitual {
-                        assistant: None,
-                        ritual: None,
-                        finding: error.to_string(),
-                    }),
+                    Err(error) => work.report.skipped.push(SkippedRitual::unread(&error)),
                 }
                 if work.report.next.is_some() {
                     return Ok(());
                 }
-                at = Some(RitualProgress { ritual: next_id(&id), sequence: 0 });
+                at = Some(RitualProgress { ritual: next_id(&record.id), sequence: 0 });
                 if work.spending.is_spent(self.access.now()) {
                     work.report.next = at;
                     return Ok(());
                 }
             }
-            if is_last {
+            if records.is_last {
                 return Ok(());
             }
         }

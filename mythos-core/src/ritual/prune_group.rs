@@ -8,9 +8,9 @@ use super::SymbolicIntent;
 use super::cache::is_damage;
 use super::card::{self, Card};
 use super::cell::{Kind, hexadecimal};
-use super::compact::{MAX_TRIES, group_names, is_local};
+use super::compact::{MAX_TRIES, is_local};
 use super::prune::{Doomed, Pruning};
-use super::reroot::{Descent, Form, all_of, first_of, group_of};
+use super::reroot::{Descent, Form, all_of, blocks_of, first_of, group_of};
 use super::save::revision;
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
 use crate::error::{Error, ErrorKind, Result};
@@ -102,7 +102,7 @@ impl RitualCompressionCache {
         let first = first_of(group);
         let names = vec![
             Kind::Block.before(Some(first), BLOCKS_BELOW),
-            group_names(group),
+            blocks_of(group),
             Kind::Block.at_or_after(first_of(group + 1), 1),
         ];
         let snapshot = self.snapshot(owner, names)?;

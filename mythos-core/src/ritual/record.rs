@@ -378,6 +378,12 @@ impl RitualHead {
         Salt::from_bytes(salt)
     }
 
+    /// The salt that lies in the frame of the payload at `sequence`, whose commitment has `salt`, or the derived one if
+    /// that is `None`: under a key every salt lies inside; without one, those do that are not derived.
+    pub(crate) fn salt_inside(&self, sequence: u64, salt: Option<Salt>, is_sealed: bool) -> Option<Salt> {
+        salt.or_else(|| is_sealed.then(|| self.payload_salt(sequence)))
+    }
+
     /// Whether the payload of `card` is stored whole. Entries that the head knows nothing of were, when they were saved.
     pub(crate) fn has_whole(&self, card: &Card) -> bool {
         card.whole.is_some_and(|whole| {

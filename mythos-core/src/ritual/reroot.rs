@@ -30,6 +30,22 @@ pub(super) const fn first_of(group: u64) -> u64 {
     group * KEYFRAME_INTERVAL + 1
 }
 
+/// The last position of a group.
+pub(super) const fn last_of(group: u64) -> u64 {
+    (group + 1) * KEYFRAME_INTERVAL
+}
+
+/// The blocks of a group: none reaches over into another.
+pub(super) fn blocks_of(group: u64) -> Names {
+    all_of(Kind::Block, first_of(group), last_of(group))
+}
+
+/// The cells of a kind for the positions from `first` to `last`.
+pub(super) fn all_of(kind: Kind, first: u64, last: u64) -> Names {
+    let (from, until) = (Some(kind.name(first, 0)), Some(kind.name(last.saturating_add(1), 0)));
+    Names::Range { from, until, limit: u32::MAX, reverse: false }
+}
+
 /// A payload, and the salt that its frame holds, if any.
 pub(super) type Payload = (Rc<Vec<u8>>, Option<Salt>);
 
@@ -165,8 +181,7 @@ impl RitualCompressionCache {
     ) -> Result<Option<Patch>> {
         let Some(base) = form.base else { return Ok(None) };
         let patch = splice::diff(base, form.payload)?;
-        // Under a key every salt lies inside; without one, those do that are not derived.
-        let salt = form.salt.or_else(|| form.key.map(|_| head.payload_salt(card.sequence)));
+        let salt = head.salt_inside(card.sequence, form.salt, form.key.is_some());
         let owner = head.cells();
         self.stored_patch(batch, head, &owner, card, (&patch, salt), form.key, form.revision).map(Some)
     }
@@ -183,10 +198,4 @@ impl RitualCompressionCache {
         let last = blocks.first().and_then(|cell| Kind::Block.place(&cell.name));
         Ok(last.map(|(last, _)| group_of(last)))
     }
-}
-
-/// The cells of a kind for the positions from `first` to `last`.
-pub(super) fn all_of(kind: Kind, first: u64, last: u64) -> Names {
-    let (from, until) = (Some(kind.name(first, 0)), Some(kind.name(last.saturating_add(1), 0)));
-    Names::Range { from, until, limit: u32::MAX, reverse: false }
 }

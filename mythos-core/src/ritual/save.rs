@@ -445,10 +445,7 @@ impl RitualCompressionCache {
     /// Stores a payload whole and says how. `salt` is the one that its frame holds, if it does.
     pub(super) fn stored_whole(&self, batch: &mut Batch, whole: &NewWhole<'_>) -> Result<Whole> {
         let NewWhole { head, card, payload, salt, key, dictionary, effort, revision } = *whole;
-        // Under a key every salt lies inside; without one, those do that are not derived.
-        let salt = key
-            .map(|_| head.payload_salt(card.sequence))
-            .map_or(salt, |derived| Some(salt.unwrap_or(derived)));
+        let salt = head.salt_inside(card.sequence, salt, key.is_some());
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
         let spare = dictionary.filter(|_| effort == Effort::Compacted).map(|_| begun.clone());
         let (mut encoding, mut frame) = self.shared.codec.encode(begun, payload, dictionary, effort)?;

@@ -1,7 +1,8 @@
 //! Verifying everything that is stored of rituals, bit by bit of the time there is.
 
+use super::account::STRAYS;
 use super::cell::Kind;
-use super::compact::{Spending, next_id};
+use super::compact::{MAX_TRIES, Spending, next_id};
 use super::dictionaries::COPIES;
 use super::examine::is_unknown_key;
 use super::findings::{Findings, Subject};
@@ -22,12 +23,6 @@ const DICTIONARIES: u64 = EntryId::MAX_SEQUENCE + 1;
 
 /// Records read at once.
 const RECORDS: u32 = 100;
-
-/// How often the result for a ritual is offered to a head that writers keep changing.
-const MAX_TRIES: usize = 8;
-
-/// Cells that nothing names, told at once for one place.
-const STRAYS: u32 = 8;
 
 impl RitualCompressionCache {
     /// Verifies everything that is stored: heads, cards, signatures, intents, operations, every whole payload and every

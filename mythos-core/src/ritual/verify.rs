@@ -7,7 +7,7 @@ use super::card::Card;
 use super::cell::{self, Kind};
 use super::examine::is_unknown_key;
 use super::findings::{Findings, Subject};
-use super::record::KEYFRAME_INTERVAL;
+use super::reroot::group_of;
 use super::thread::MAX_CHAIN;
 use super::{RitualCompressionCache, RitualHead, RitualPart, ScrubFinding, SequenceRange};
 use crate::error::{Error, ErrorKind, Result};
@@ -177,8 +177,7 @@ impl RitualCompressionCache {
         sequence: u64,
     ) -> Result<Vec<Card>> {
         let place = blocks.first().and_then(|block| Kind::Block.place(&block.name)).map(|(last, _)| last);
-        let group = |sequence: u64| sequence.saturating_sub(1) / KEYFRAME_INTERVAL;
-        let own = place.filter(|last| group(*last) == group(sequence));
+        let own = place.filter(|last| group_of(*last) == group_of(sequence));
         let first = Self::cards(owner, blocks.iter().take(1).cloned().collect());
         let is_here = first.cards.iter().any(|card| card.sequence == sequence);
         if let (Some(_), Some((_, error))) = (own, first.damaged.into_iter().next()) {

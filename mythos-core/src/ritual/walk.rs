@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::account::STRAYS;
 use super::card::Card;
 use super::cell::Kind;
-use super::compact::{Spending, group_names};
+use super::compact::{MAX_TRIES, Spending};
 use super::examine::{Examined, is_unknown_key};
 use super::findings::{Cause, Findings};
-use super::record::KEYFRAME_INTERVAL;
+use super::reroot::{blocks_of, first_of, group_of};
 use super::thread::MAX_CHAIN;
 use super::{RitualCompressionCache, RitualHead, RitualPart, SequenceRange, SymbolicIntent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::KeyId;
 use crate::store::{Cell, CellName, MAX_CELL_BYTES, Names, Owner};
-
-/// How often entries that writers keep changing are tried before they are left for the next scrub.
-const MAX_TRIES: usize = 8;
-
-/// Cells that nothing names, told at once for one place.
-const STRAYS: u32 = 8;
 
 /// Where a walk down a ritual stands.
 #[derive(Debug)]
@@ -86,8 +81,8 @@ impl RitualCompressionCache {
         let owner = walk.head.cells();
         loop {
             let group = self.group_below(&owner, walk.below)?;
-            let low = group.map_or(1, |group| group * KEYFRAME_INTERVAL + 1);
-            let names = group.map(group_names);
+            let low = group.map_or(1, first_of);
+            let names = group.map(blocks_of);
             if self.walk_steadily(walk, &owner, low, names, found, spending)? {
                 return Ok(false);
             }
@@ -103,14 +98,14 @@ impl RitualCompressionCache {
     /// The highest group that may have an entry below a position.
     fn group_below(&self, owner: &Owner, below: u64) -> Result<Option<u64>> {
         let Some(newest) = below.checked_sub(1).filter(|newest| *newest > 0) else { return Ok(None) };
-        let group = (newest - 1) / KEYFRAME_INTERVAL;
-        if !self.is_empty(owner, group_names(group))? {
+        let group = group_of(newest);
+        if !self.is_empty(owner, blocks_of(group))? {
             return Ok(Some(group));
         }
         let names = Kind::Block.before(Some(below), 1);
         let (blocks, _) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
         let last = blocks.first().and_then(|block| Kind::Block.place(&block.name)).map(|(last, _)| last);
-        Ok(last.filter(|last| *last > 0).map(|last| (last - 1) / KEYFRAME_INTERVAL))
+        Ok(last.filter(|last| *last > 0).map(group_of))
     }
 
     /// Verifies the entries from `low` up to where the walk stands; says whether the budget ended before. What looks

@@ -209,6 +209,7 @@ class RitualCompressionCache:
         """Lists rituals by their heads, the last saved to first. No entry is read.
 
         They were last saved to at `since` or later, and before `before`. `after` is the `next` of the page before.
+        Rituals whose head is damaged are left out; `scrub` names them.
         """
 
     def verify(self, entry: str) -> RitualVerification:
