@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mythos_core::testing::decoders::{decode_ritual_frame, encode_ritual_frame};
+use mythos_core::testing::decoders::{decode_ritual_frame, encode_ritual_frame, encode_ritual_frame_around};
 
 /// Small, so that a lying length is found by what is given, not by memory running out.
 const MAX_RAW_BYTES: u64 = 1 << 20;
@@ -18,9 +18,15 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(again, payload);
         }
     }
-    let frame = encode_ritual_frame(bytes).expect("any bytes can be encoded");
-    assert_eq!(
-        decode_ritual_frame(&frame, bytes.len() as u64).expect("an encoded frame can be decoded"),
-        bytes
-    );
+    let (at, length) = match bytes {
+        [at, length, ..] => (usize::from(*at), usize::from(*length)),
+        _ => (0, 0),
+    };
+    for frame in [encode_ritual_frame(bytes), encode_ritual_frame_around(bytes, at, length)] {
+        let frame = frame.expect("any bytes can be encoded");
+        assert_eq!(
+            decode_ritual_frame(&frame, bytes.len() as u64).expect("an encoded frame can be decoded"),
+            bytes
+        );
+    }
 });

@@ -158,6 +158,7 @@ impl RitualCompressionCache {
             payload: payload[..].into(),
             salt,
             place: None,
+            piece: None,
         });
         Ok(Some((entry, payload)))
     }

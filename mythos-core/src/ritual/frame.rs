@@ -6,19 +6,32 @@
 //! | 1 | flags: 1 sealed, 2 the salt of the payload's commitment is inside |
 //! | if sealed: 1, n, 24 | length of the key's id, the id, the nonce; all that follows is sealed |
 //! | if flag 2: 16 | the salt |
-//! | a payload: 1, 4 | encoding: 0 raw, 1 zstd; the dictionary's number, little-endian, 0 for none |
+//! | a payload: 1, 4 | encoding: 0 raw, 1 zstd, 2 zstd around a piece; the dictionary's number, little-endian, 0 for none |
 //! | rest | the payload as it is, or one zstd frame (RFC 8878) with content size; or the patch |
+//!
+//! Around a piece there are two zstd frames, each with content size, so that a state that grew can take over what was
+//! compressed of the one before:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | how many bytes stand before the piece, little-endian |
+//! | 4 | length of the first frame, little-endian |
+//! | that many | what stands before and behind the piece |
+//! | rest | the piece |
 //!
 //! How long the payload is stands in the entry's card. Bytes of zstd differ between its versions, so nothing depends on
 //! a frame being reproducible.
 
 use std::fmt;
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::dictionary::{Dictionary, Effort};
+use super::entropy::Counts;
+use super::piece::Piece;
 use super::{Encoding, MAX_PAYLOAD_BYTES, splice};
 use crate::error::{Error, Result};
 use crate::seal::{self, Associated, KeyId, NamedKey};
@@ -30,6 +43,11 @@ const SALTED: u8 = 2;
 
 /// The bytes before an encoded payload: encoding and dictionary.
 const PAYLOAD_HEADER_BYTES: usize = 5;
+
+/// How a payload's frame says what follows.
+const RAW: u8 = 0;
+const ZSTD: u8 = 1;
+const AROUND_PIECE: u8 = 2;
 
 /// Contexts kept for reuse. A context costs more to make than a small state to compress.
 const MAX_POOLED_CONTEXTS: usize = 8;
@@ -156,33 +174,78 @@ impl FrameCodec {
         effort: Effort,
     ) -> Result<(Encoding, Vec<u8>)> {
         let begun = frame.len();
-        frame.push(1);
+        frame.push(ZSTD);
         frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
         frame.reserve(zstd_safe::compress_bound(payload.len()) + seal::TAG_BYTES + super::cell::CHECK_BYTES);
-        let header = frame.len();
-        match dictionary {
-            Some(dictionary) => dictionary.compress(payload, effort, &mut frame)?,
-            None => {
-                let mut context = match lock(&self.compressors).pop() {
-                    Some(context) => context,
-                    None => CCtx::try_create()
-                        .ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
-                };
-                context.set_parameter(CParameter::CompressionLevel(effort.level())).map_err(zstd_failed)?;
-                let mut output = Cursor::new(frame);
-                output.set_position(header as u64);
-                context.compress2(&mut output, payload).map_err(zstd_failed)?;
-                frame = output.into_inner();
-                give_back(&self.compressors, context);
-            }
+        self.compress(&mut frame, payload, dictionary, effort)?;
+        Ok(shorter(frame, begun, payload))
+    }
+
+    /// As [`encode`](Self::encode), for a payload that `piece` [stands in](Piece::stands_in) and was made for with the
+    /// same dictionary.
+    pub(crate) fn encode_around(
+        &self,
+        mut frame: Vec<u8>,
+        payload: &[u8],
+        piece: &Piece,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<(Encoding, Vec<u8>)> {
+        let begun = frame.len();
+        let rest = piece.around(payload).concat();
+        let room = zstd_safe::compress_bound(rest.len()) + piece.frame.len();
+        frame.reserve(PAYLOAD_HEADER_BYTES + 8 + room + seal::TAG_BYTES + super::cell::CHECK_BYTES);
+        frame.push(AROUND_PIECE);
+        frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
+        // No payload has 4 GiB.
+        frame.extend_from_slice(&(piece.at as u32).to_le_bytes());
+        let length_at = frame.len();
+        frame.extend_from_slice(&[0; 4]);
+        self.compress(&mut frame, &rest, dictionary, Effort::Hot)?;
+        let length = (frame.len() - length_at - 4) as u32;
+        frame[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+        frame.extend_from_slice(&piece.frame);
+        Ok(shorter(frame, begun, payload))
+    }
+
+    /// Compresses a part of a payload by itself.
+    pub(crate) fn piece(
+        &self,
+        payload: &[u8],
+        range: Range<usize>,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Piece> {
+        let (at, bytes) = (range.start, &payload[range]);
+        let mut frame = Vec::new();
+        self.compress(&mut frame, bytes, dictionary, Effort::Hot)?;
+        // zstd asks for more room than the piece itself has.
+        frame.shrink_to_fit();
+        let dictionary = dictionary.map_or(0, Dictionary::id);
+        Ok(Piece { at, raw_bytes: bytes.len(), frame, dictionary, counts: Counts::of(bytes) })
+    }
+
+    /// Appends one zstd frame of `payload`, for which there should be room, to `frame`.
+    fn compress(
+        &self,
+        frame: &mut Vec<u8>,
+        payload: &[u8],
+        dictionary: Option<&Dictionary>,
+        effort: Effort,
+    ) -> Result<()> {
+        if let Some(dictionary) = dictionary {
+            return dictionary.compress(payload, effort, frame);
         }
-        if frame.len() < header + payload.len() {
-            return Ok((Encoding::Zstd, frame));
-        }
-        frame.truncate(begun);
-        frame.extend_from_slice(&[0; PAYLOAD_HEADER_BYTES]);
-        frame.extend_from_slice(payload);
-        Ok((Encoding::Raw, frame))
+        let mut context = match lock(&self.compressors).pop() {
+            Some(context) => context,
+            None => CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
+        };
+        context.set_parameter(CParameter::CompressionLevel(effort.level())).map_err(zstd_failed)?;
+        frame.reserve(zstd_safe::compress_bound(payload.len()));
+        let start = frame.len() as u64;
+        let mut output = Cursor::new(frame);
+        output.set_position(start);
+        context.compress2(&mut output, payload).map_err(zstd_failed)?;
+        give_back(&self.compressors, context);
+        Ok(())
     }
 
     /// The number of the dictionary that a payload's frame needs; 0 for none.
@@ -208,12 +271,15 @@ impl FrameCodec {
             return Err(Error::corrupt(format!("the frame needs dictionary {needed}, which was not given")));
         }
         let payload = match opened.content()[0] {
-            0 => {
+            RAW => {
                 let mut payload = opened.into_content();
                 payload.drain(..PAYLOAD_HEADER_BYTES);
                 payload
             }
-            1 => self.decompress(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?,
+            ZSTD => self.decompress(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?,
+            AROUND_PIECE => {
+                self.decode_around(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?
+            }
             other => return Err(Error::corrupt(format!("the frame has the unknown encoding {other}"))),
         };
         if payload.len() as u64 != raw_bytes {
@@ -235,6 +301,42 @@ impl FrameCodec {
         })
     }
 
+    /// Decodes what [`encode_around`](Self::encode_around) wrote behind the header.
+    fn decode_around(&self, body: &[u8], raw_bytes: u64, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
+        let early = || Error::corrupt("the frame ends before its piece");
+        let (at, body) = body.split_first_chunk().ok_or_else(early)?;
+        let (length, body) = body.split_first_chunk().ok_or_else(early)?;
+        let (at, length) = (u32::from_le_bytes(*at) as usize, u32::from_le_bytes(*length) as usize);
+        let (rest, piece) = body.split_at_checked(length).ok_or_else(early)?;
+        let rest_bytes = match zstd_safe::get_frame_content_size(rest) {
+            Ok(Some(bytes)) if bytes <= raw_bytes && at as u64 <= bytes => bytes,
+            _ => return Err(Error::corrupt("what stands around the frame's piece does not fit it")),
+        };
+        check_zstd_frame(rest, rest_bytes)?;
+        check_zstd_frame(piece, raw_bytes - rest_bytes)?;
+        let (rest_bytes, raw_bytes) = (rest_bytes as usize, raw_bytes as usize);
+        let piece_bytes = raw_bytes - rest_bytes;
+        let mut payload = vec![0; raw_bytes];
+        self.decompress_into(&mut payload[..rest_bytes], rest, dictionary)?;
+        payload.copy_within(at..rest_bytes, at + piece_bytes);
+        self.decompress_into(&mut payload[at..at + piece_bytes], piece, dictionary)?;
+        Ok(payload)
+    }
+
+    /// Decompresses a checked frame that must fill `target`.
+    fn decompress_into(
+        &self,
+        target: &mut [u8],
+        frame: &[u8],
+        dictionary: Option<&Dictionary>,
+    ) -> Result<()> {
+        let length = match dictionary {
+            Some(dictionary) => dictionary.decompress_into(target, frame)?,
+            None => self.with_decompressor(|context| context.decompress(target, frame).map_err(damaged))?,
+        };
+        if length == target.len() { Ok(()) } else { Err(Error::corrupt("a zstd frame ends early")) }
+    }
+
     /// Makes the payload of an older entry out of its patch and the payload of the next newer one.
     pub(crate) fn patched(&self, base: &[u8], patch: &Opened, raw_bytes: u64) -> Result<Vec<u8>> {
         if raw_bytes > MAX_PAYLOAD_BYTES as u64 {
@@ -252,6 +354,18 @@ impl FrameCodec {
         give_back(&self.decompressors, context);
         Ok(result)
     }
+}
+
+/// A frame as it is, or with the payload as it is in place of what was encoded, if that is not shorter.
+fn shorter(mut frame: Vec<u8>, begun: usize, payload: &[u8]) -> (Encoding, Vec<u8>) {
+    if frame.len() < begun + PAYLOAD_HEADER_BYTES + payload.len() {
+        return (Encoding::Zstd, frame);
+    }
+    frame.truncate(begun);
+    frame.push(RAW);
+    frame.extend_from_slice(&[0; PAYLOAD_HEADER_BYTES - 1]);
+    frame.extend_from_slice(payload);
+    (Encoding::Raw, frame)
 }
 
 /// Checks, before anything is allocated for it, that `body` is exactly one zstd frame that states `raw_bytes`.
@@ -285,5 +399,64 @@ fn give_back<T>(pool: &Mutex<Vec<T>>, context: T) {
     let mut pool = lock(pool);
     if pool.len() < MAX_POOLED_CONTEXTS {
         pool.push(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decoded(frame: &[u8], raw_bytes: usize, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
+        FrameCodec::default().decode(open(frame.to_vec(), None)?, raw_bytes as u64, dictionary)
+    }
+
+    #[test]
+    fn a_frame_around_a_piece_takes_little_more_than_one_of_the_whole() {
+        let text: Vec<u8> =
+            (0..4000_u32).flat_map(|step| format!("step {step} of the work;").into_bytes()).collect();
+        let codec = FrameCodec::default();
+        let piece = codec.piece(&text, 100..text.len() - 5_000, None).unwrap();
+        let (encoding, around) = codec.encode_around(begin(None, None, 0), &text, &piece, None).unwrap();
+        let (_, whole) = codec.encode(begin(None, None, 0), &text, None, Effort::Hot).unwrap();
+        assert_eq!((encoding, around[2]), (Encoding::Zstd, AROUND_PIECE));
+        assert!(around.len() < whole.len() * 11 / 10, "{} and {}", around.len(), whole.len());
+        // Every cut, and every byte that says where something is, is noticed.
+        for end in 0..around.len() {
+            assert!(decoded(&around[..end], text.len(), None).is_err());
+        }
+        assert!(decoded(&around, text.len() + 1, None).is_err());
+        assert!(decoded(&around, text.len() - 1, None).is_err());
+        for at in 2..PAYLOAD_HEADER_BYTES + 10 {
+            let mut damaged = around.clone();
+            damaged[at] ^= 0x80;
+            assert!(decoded(&damaged, text.len(), None).map_or(true, |payload| payload != text), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_frame_around_a_piece_needs_the_dictionary_of_both() {
+        let text = |from: u32| (from..from + 300).flat_map(|step| format!("{step} was done; ").into_bytes());
+        let dictionary = Dictionary::new(7, text(0).collect()).unwrap();
+        let payload: Vec<u8> = text(100).chain(*b"and more").collect();
+        let codec = FrameCodec::default();
+        let piece = codec.piece(&payload, 0..payload.len() - 8, Some(&dictionary)).unwrap();
+        let begun = begin(None, None, 0);
+        let (_, frame) = codec.encode_around(begun, &payload, &piece, Some(&dictionary)).unwrap();
+        assert_eq!(decoded(&frame, payload.len(), Some(&dictionary)).unwrap(), payload);
+        assert!(decoded(&frame, payload.len(), None).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_payload_around_any_piece_round_trips(payload in prop::collection::vec(0..4_u8, 0..400), at in 0_usize..400, length in 0_usize..400) {
+            let at = at.min(payload.len());
+            let end = (at + length).min(payload.len());
+            let codec = FrameCodec::default();
+            let piece = codec.piece(&payload, at..end, None).unwrap();
+            let (_, frame) = codec.encode_around(begin(None, None, 0), &payload, &piece, None).unwrap();
+            prop_assert_eq!(decoded(&frame, payload.len(), None).unwrap(), payload);
+        }
     }
 }

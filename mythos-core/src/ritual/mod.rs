@@ -30,6 +30,7 @@ mod guard;
 mod intent;
 mod listing;
 mod novelty;
+mod piece;
 mod place;
 mod prune;
 mod prune_group;

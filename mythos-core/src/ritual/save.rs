@@ -1,21 +1,24 @@
 //! Appending an entry.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::cache::is_damage;
 use super::card::{self, Card, Parent, Patch, Whole};
 use super::cell::{self, Kind, hexadecimal};
-use super::dictionary::Effort;
+use super::dictionary::{Dictionary, Effort};
+use super::entropy::Counts;
 use super::frame::{self, Sealing};
 use super::guard::Seen;
+use super::piece::{Piece, common_piece};
 use super::place::{HotPlace, Place};
 use super::record::millionths;
 use super::reroot::group_of;
 use super::shared::HotState;
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
-    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent,
-    entropy_score, splice,
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent, splice,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{KeyId, NamedKey};
@@ -69,6 +72,9 @@ struct Encoded {
     dictionary: u32,
     encoding: Encoding,
     frame: Vec<u8>,
+    piece: Option<Arc<Piece>>,
+    /// In millionths.
+    entropy: u32,
 }
 
 /// What is to be saved, wherever it goes.
@@ -79,7 +85,6 @@ struct NewEntry<'a> {
     /// The entry of another ritual that a new one begins with.
     origin: Option<EntryId>,
     now: Timestamp,
-    entropy: u32,
     payload: &'a [u8],
 }
 
@@ -133,7 +138,6 @@ impl RitualCompressionCache {
         let operation = self.access.operation(save.operation)?;
         let now = self.access.now();
         let key = self.active_key()?;
-        let entropy = millionths(entropy_score(payload));
         let (mut encoded, mut turn) = (None, None);
         for _ in 0..MAX_ATTEMPTS {
             let place = self.place(save, key.as_ref().map(NamedKey::id))?;
@@ -151,7 +155,7 @@ impl RitualCompressionCache {
                 None => self.encode(&place, key.as_ref(), payload)?,
             };
             let mut batch = Batch::new();
-            let new = NewEntry { save, operation, origin, now, entropy, payload };
+            let new = NewEntry { save, operation, origin, now, payload };
             let staged = self.stage(&mut batch, place, &new, key.as_ref(), ready)?;
             match self.access.commit(&batch) {
                 Ok(()) => return Ok(self.remember(&batch, staged, payload)),
@@ -178,8 +182,41 @@ impl RitualCompressionCache {
         let salt = key.map(|_| self.access.runtime().salt()).transpose()?;
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
         let dictionary = place.dictionary.active.as_ref().map(|active| &*active.dictionary);
-        let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
-        Ok(Encoded { dictionary: dictionary.map_or(0, super::dictionary::Dictionary::id), encoding, frame })
+        let piece = self.piece(place, dictionary, payload)?;
+        let (encoding, frame, counts) = match &piece {
+            Some(piece) => {
+                let (encoding, frame) = self.shared.codec.encode_around(begun, payload, piece, dictionary)?;
+                let mut counts = piece.counts.clone();
+                piece.around(payload).into_iter().for_each(|bytes| counts.add(bytes));
+                (encoding, frame, counts)
+            }
+            None => {
+                let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
+                (encoding, frame, Counts::of(payload))
+            }
+        };
+        let entropy = millionths(counts.entropy_score());
+        Ok(Encoded { dictionary: dictionary.map_or(0, Dictionary::id), encoding, frame, piece, entropy })
+    }
+
+    /// The part that a payload has in common with the one before it, compressed by itself, if it is nearly all of it. Only
+    /// what stays in memory has a next save to be used by.
+    fn piece(
+        &self,
+        place: &Place,
+        dictionary: Option<&Dictionary>,
+        payload: &[u8],
+    ) -> Result<Option<Arc<Piece>>> {
+        let newest = place.cards.last();
+        let hot = place.hot.as_ref().filter(|hot| newest.is_some_and(|card| hot.is_of(&place.head, card)));
+        let Some(hot) = hot.filter(|_| self.shared.keeps(payload.len())) else { return Ok(None) };
+        let number = dictionary.map_or(0, Dictionary::id);
+        let kept = hot.piece.as_ref().filter(|piece| piece.dictionary == number);
+        if let Some(piece) = kept.filter(|piece| piece.stands_in(&hot.payload, payload)) {
+            return Ok(Some(Arc::clone(piece)));
+        }
+        let Some((at, raw_bytes)) = common_piece(&hot.payload, payload) else { return Ok(None) };
+        self.shared.codec.piece(payload, at..at + raw_bytes, dictionary).map(|piece| Some(Arc::new(piece)))
     }
 
     /// Stages the new entry, the patch of the one before, and the head that now names it.
@@ -192,7 +229,7 @@ impl RitualCompressionCache {
         encoded: Encoded,
     ) -> Result<Staged> {
         let Place { owner, expect, mut head, mut cards, mut blocks, dictionary, hot } = place;
-        let NewEntry { save, operation, origin, now, entropy, payload } = *new;
+        let NewEntry { save, operation, origin, now, payload } = *new;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
         let parent = cards.last().map(|card| (card.sequence, card.created_at));
@@ -225,7 +262,7 @@ impl RitualCompressionCache {
             raw_bytes: payload.len() as u64,
             commitment: Commitment::to(PAYLOAD, &salt, payload),
             signature: [0; 16],
-            entropy,
+            entropy: encoded.entropy,
             novelty: folded.novelty,
             intent: intent.as_ref().map(|(digest, _)| *digest),
             key: key.map(|key| key.id().clone()),
@@ -333,6 +370,8 @@ impl RitualCompressionCache {
             salt: key.map(|_| salt),
             dictionary: encoded.dictionary,
             encoding: encoded.encoding,
+            piece: encoded.piece,
+            entropy: encoded.entropy,
             place: HotPlace::new(head, cards, blocks, dictionary),
             version: expect.next_version()?,
         })
@@ -340,14 +379,14 @@ impl RitualCompressionCache {
 
     /// Keeps what was committed for the next save, and gives the entry.
     fn remember(&self, batch: &Batch, staged: Staged, payload: &[u8]) -> CompressedRitual {
-        let Staged { owner, entry, salt, place, version, .. } = staged;
+        let Staged { owner, entry, salt, place, version, piece, .. } = staged;
         let head = batch.records.iter().find_map(|op| match op {
             RecordOp::Put { table, id, body, .. } if *table == RitualHead::TABLE && *id == owner.id => {
                 Seen::of(version, body)
             }
             _ => None,
         });
-        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place };
+        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place, piece };
         self.shared.warm(&owner, payload.len(), state);
         entry
     }
@@ -467,7 +506,7 @@ impl RitualCompressionCache {
             stored_bytes,
             is_compressed,
             is_compacted: effort == Effort::Compacted,
-            dictionary: dictionary.map_or(0, super::dictionary::Dictionary::id),
+            dictionary: dictionary.map_or(0, Dictionary::id),
             stays: card.whole.is_some_and(|whole| whole.stays),
         })
     }
@@ -565,7 +604,7 @@ pub(super) struct NewWhole<'a> {
     /// The salt of its commitment, if it is not the derived one.
     pub(super) salt: Option<Salt>,
     pub(super) key: Option<&'a NamedKey>,
-    pub(super) dictionary: Option<&'a super::dictionary::Dictionary>,
+    pub(super) dictionary: Option<&'a Dictionary>,
     pub(super) effort: Effort,
     pub(super) revision: u32,
 }
@@ -577,6 +616,8 @@ struct Staged {
     salt: Option<Salt>,
     dictionary: u32,
     encoding: Encoding,
+    piece: Option<Arc<Piece>>,
+    entropy: u32,
     /// Where the next save goes on, and the version that the head has by then.
     place: Option<HotPlace>,
     version: Version,
@@ -592,7 +633,8 @@ pub(super) fn revision(expect: Expect) -> Result<u32> {
 fn take_back(batch: Batch, staged: Staged) -> Option<Encoded> {
     let CellOp::Put { bytes: mut frame, .. } = batch.cells.into_iter().next_back()? else { return None };
     frame.truncate(frame.len().saturating_sub(cell::CHECK_BYTES));
-    Some(Encoded { dictionary: staged.dictionary, encoding: staged.encoding, frame })
+    let Staged { dictionary, encoding, piece, entropy, .. } = staged;
+    Some(Encoded { dictionary, encoding, frame, piece, entropy })
 }
 
 /// The salt that [`frame::begin`] put behind the key's id and nonce.

@@ -12,6 +12,7 @@ use super::formats::PayloadFormats;
 use super::frame::FrameCodec;
 use super::guard::Seen;
 use super::novelty::NoveltyMeter;
+use super::piece::Piece;
 use super::place::HotPlace;
 use super::{CompressedRitual, RitualHead};
 use crate::seal::KeyProvider;
@@ -50,6 +51,8 @@ pub(crate) struct HotState {
     pub(crate) salt: Option<Salt>,
     /// What a save goes on from.
     pub(crate) place: Option<HotPlace>,
+    /// The part of the payload that was compressed by itself.
+    pub(crate) piece: Option<Arc<Piece>>,
 }
 
 impl HotState {
@@ -66,7 +69,8 @@ impl Weighter<Owner, Arc<HotState>> for ByLength {
     fn weight(&self, _: &Owner, state: &Arc<HotState>) -> u64 {
         /// About what an entry of the cache takes beside the state: the entry, the head, and a few cards.
         const OVERHEAD: u64 = 4096;
-        state.payload.len() as u64 + OVERHEAD
+        let piece = state.piece.as_ref().map_or(0, |piece| piece.frame.len());
+        (state.payload.len() + piece) as u64 + OVERHEAD
     }
 }
 
@@ -111,9 +115,14 @@ impl Shared {
         self.hot.get(owner)
     }
 
+    /// Whether a state of this length is kept.
+    pub(crate) fn keeps(&self, length: usize) -> bool {
+        length as u64 <= self.options.hot_bytes / 8
+    }
+
     /// Keeps the newest state of a ritual, if it is not too large.
     pub(crate) fn warm(&self, owner: &Owner, length: usize, state: impl FnOnce() -> HotState) {
-        if length as u64 <= self.options.hot_bytes / 8 {
+        if self.keeps(length) {
             self.hot.insert(owner.clone(), Arc::new(state()));
         } else {
             self.hot.remove(owner);
