@@ -148,13 +148,16 @@ impl<'a> Change<'a> {
         let suffix = common_suffix(&previous[prefix..], &payload[prefix..]);
         let changed = &payload[prefix..payload.len() - suffix];
         let fresh = &changed[changed.len().saturating_sub(MAX_CHANGE_BYTES)..];
-        let reach = MIN_REACH_BYTES.max(REACH_FACTOR * fresh.len());
         let end = previous.len() - suffix;
-        let fresh = match moved_block(&previous[prefix..end], fresh) {
+        let moved = moved_block(&previous[prefix..end], fresh);
+        // Behind a moved block the change is where the block ended.
+        let at = if moved.is_some() { end } else { prefix };
+        let fresh = match moved {
             Some(moved) => Cow::Owned([&fresh[..moved.start], &fresh[moved.end..]].concat()),
             None => Cow::Borrowed(fresh),
         };
-        let start = prefix.saturating_sub(reach).max(end.saturating_sub(MAX_BASE_BYTES));
+        let reach = MIN_REACH_BYTES.max(REACH_FACTOR * fresh.len());
+        let start = at.saturating_sub(reach).max(end.saturating_sub(MAX_BASE_BYTES));
         // A window that rolls over a loop ends as its predecessor does: what was cut there is a copy of what is left.
         let base = &previous[start..end + suffix.min(MIN_REACH_BYTES)];
         // One byte less cannot be taken for a dictionary either: no two bytes of the magic number are equal.
@@ -174,11 +177,18 @@ const MAX_MOVED_CANDIDATES: usize = 16;
 fn moved_block(old: &[u8], new: &[u8]) -> Option<Range<usize>> {
     let (_, end) = old.split_last_chunk::<8>()?;
     let ends = (8..=new.len()).rev().zip(new.windows(8).rev());
-    ends.filter(|(_, window)| window.first_chunk() == Some(end))
-        .take(MAX_MOVED_CANDIDATES)
-        .map(|(at, _)| at - common_suffix(old, &new[..at])..at)
-        .max_by_key(Range::len)
-        .filter(|block| block.len() >= MIN_MOVED_BYTES)
+    let mut longest = 0..0;
+    for (at, _) in ends.filter(|(_, window)| window.first_chunk() == Some(end)).take(MAX_MOVED_CANDIDATES) {
+        let block = at - common_suffix(old, &new[..at])..at;
+        if block.len() > longest.len() {
+            longest = block;
+        }
+        if longest.len() > old.len() / 2 {
+            // Another would hold what this one does, and less than as much again.
+            break;
+        }
+    }
+    (longest.len() >= MIN_MOVED_BYTES).then_some(longest)
 }
 
 #[cfg(test)]
