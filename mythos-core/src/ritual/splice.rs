@@ -3,7 +3,7 @@
 //! Successive states of an agent mostly grow at their end, so that the older one is the newer one with a piece cut out:
 //! comparing memory finds that at its full speed, and the patch is a few bytes. Where more has changed, a count before
 //! what grew, say, the middle is a list of pieces: bytes of its own, and then bytes of the base. What the middle has of
-//! its own is compressed with the whole base as the prefix (`ZSTD_CCtx_refPrefix`), if it is long.
+//! its own is compressed with the base as the prefix (`ZSTD_CCtx_refPrefix`), if it is long.
 //!
 //! | bytes | what |
 //! |---|---|

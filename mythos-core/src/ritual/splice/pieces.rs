@@ -24,8 +24,8 @@ const MAX_REPLACED: usize = 32;
 /// How far it goes on behind a change of another length, a count that got longer or a short name.
 const MAX_RESIZED: usize = 12;
 
-/// A copy close by is at least so long.
-const MIN_NEAR: usize = 8;
+/// A copy close by is at least so long: what is compared at once.
+const MIN_NEAR: usize = size_of::<u64>();
 
 /// A copy from anywhere is at least so long.
 const MIN_FAR: usize = 32;
@@ -81,11 +81,9 @@ impl Change<'_> {
             .flat_map(|longer| (0..longer).flat_map(move |shorter| [(longer, shorter), (shorter, longer)]));
         replaced.chain(resized).find_map(|(skipped, own)| {
             let (from, to) = (self.base_at + skipped, self.target_at + own);
-            if word(self.base, from)? != word(self.target, to)? {
-                return None;
-            }
-            let copied = common_prefix(&self.base[from..], &self.target[to..]);
-            (copied >= MIN_NEAR).then_some(Piece { own, from, copied })
+            let is_alike = word(self.base, from)? == word(self.target, to)?;
+            let copied = || common_prefix(&self.base[from..], &self.target[to..]);
+            is_alike.then(|| Piece { own, from, copied: copied() })
         })
     }
 
