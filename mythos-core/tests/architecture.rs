@@ -37,6 +37,7 @@ const PURE: &[&str] = &[
     "ritual/intent.rs",
     "ritual/novelty.rs",
     "ritual/splice.rs",
+    "ritual/splice/pieces.rs",
     "ritual/stall.rs",
     "ritual/training.rs",
     "ritual/training/candidates.rs",

@@ -159,6 +159,38 @@ fn write_retention(mythos: &Mythos, advance: &dyn Fn()) {
     assert!(!mythos.maintain(Budget { max_bytes: 1 }).unwrap().done);
 }
 
+/// A state in which a count before what grows changes, so that its patch is a list of pieces.
+fn packed(step: usize) -> Vec<u8> {
+    let messages = (0..step).map(|number| [b"\xc4\x20".as_slice(), &noise(number, 32)].concat());
+    [b"\xa8messages".as_slice(), &[0x90 | step as u8], &messages.collect::<Vec<_>>().concat()].concat()
+}
+
+/// A state that changes in two places, so much that its patch is too long for its card.
+fn changing_twice(step: usize, change: &dyn Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    [noise(100, 1_500), change(step), noise(101, 1_500), change(step + 1_000), noise(102, 500)].concat()
+}
+
+/// Writes patches that are lists of pieces, and says of what.
+fn write_pieces(mythos: &Mythos, advance: &dyn Fn()) -> Rituals {
+    let text = |step: usize| -> Vec<u8> {
+        noise(step, 1_000).iter().flat_map(|byte| format!("{byte:x} ").into_bytes()).collect()
+    };
+    let states: [(&str, Vec<_>); 3] = [
+        ("packed", (1..9).map(packed).collect()),
+        ("raw", (1..5).map(|step| changing_twice(step, &|step| noise(step, 700))).collect()),
+        ("zstd", (1..5).map(|step| changing_twice(step, &text)).collect()),
+    ];
+    let mut rituals = Rituals::new();
+    for (ritual, payloads) in states {
+        for (step, payload) in payloads.iter().enumerate() {
+            advance();
+            mythos.rituals().save(&save_of("eve", ritual, step), payload).unwrap();
+        }
+        rituals.insert(("eve".to_owned(), ritual.to_owned()), payloads);
+    }
+    rituals
+}
+
 /// What is stored of that, and what else came of writing it.
 fn written_by<T>(write: impl Fn(&Mythos, &dyn Fn()) -> T) -> (Value, T) {
     let store = Arc::new(MemoryStore::new());
@@ -182,6 +214,11 @@ fn stored() -> Value {
 /// What version 1 stored of retentions, and of the rituals that they prune.
 fn stored_retention() -> Value {
     golden("retention_v1.json", || written_by(write_retention).0)
+}
+
+/// What version 1 stored once it wrote lists of pieces.
+fn stored_pieces() -> Value {
+    golden("rituals_v1_pieces.json", || written_by(write_pieces).0)
 }
 
 /// The rows of a table in a dump.
@@ -250,15 +287,40 @@ fn the_golden_file_holds_every_encoding() {
     assert_eq!(long.iter().filter(|cell| encoding(cell) == "patch").count(), 0);
 }
 
+/// What the middle of a stored patch is.
+fn kind_of_patch(cell: &Value) -> u8 {
+    let bytes = bytes(cell);
+    // Behind layout and flags, and two numbers that end where the highest bit is not set.
+    let mut ends = (2..bytes.len()).filter(|at| bytes[*at] & 0x80 == 0);
+    bytes[ends.nth(1).unwrap() + 1]
+}
+
+#[test]
+fn the_golden_file_of_pieces_holds_both_kinds() {
+    let stored = stored_pieces();
+    for (ritual, kind) in [("raw", 2), ("zstd", 3)] {
+        let cells = row_of(&stored, ("eve", ritual))["cells"].as_array().unwrap();
+        let patches = cells.iter().filter(|cell| encoding(cell) == "patch");
+        assert_eq!(patches.map(kind_of_patch).collect::<Vec<_>>(), [kind; 3], "{ritual}");
+    }
+    let packed = row_of(&stored, ("eve", "packed"))["cells"].as_array().unwrap();
+    assert_eq!(packed.iter().filter(|cell| encoding(cell) == "patch").count(), 0);
+}
+
 #[test]
 fn every_encoding_of_version_1_is_read_and_continued() {
-    let stored = stored();
-    let store = load(&stored);
-    assert_eq!(dump(&*store), stored);
+    is_read_and_continued(&stored(), written().1);
+    is_read_and_continued(&stored_pieces(), written_by(write_pieces).1);
+}
+
+/// Reads all entries of a stored dump, and saves behind them.
+fn is_read_and_continued(stored: &Value, saved: Rituals) {
+    let store = load(stored);
+    assert_eq!(dump(&*store), *stored);
     let later = start().saturating_add(Duration::from_secs(3_600));
     let mythos = with_keys(&Mythos::with_store(store, simulated_runtime(1, later).0), ring());
     let rituals = mythos.rituals();
-    for ((assistant, ritual), payloads) in written().1 {
+    for ((assistant, ritual), payloads) in saved {
         let filter = RitualFilter {
             assistant: Some(assistant.parse().unwrap()),
             ritual: Some(ritual.parse().unwrap()),
