@@ -7,11 +7,12 @@
 //! | text, id, digest | `str` |
 //! | integer of at most 64 bits, finite number, boolean, nothing | `int`, `float`, `bool`, `None` |
 //! | bytes | `bytes`; back also from `bytearray` and `memoryview` |
-//! | timestamp in a declared field named `*_at`, or one of [`MOMENTS`] | `datetime` in UTC; back from any aware one |
+//! | timestamp in a declared field named `*_at`, or one of [`made::MOMENTS`] | `datetime` in UTC; back from any aware one |
 //!
 //! Only *declared* fields become `datetime`: a host's own JSON inside a record comes back as it was given, also where
 //! it holds text that looks like a timestamp. The core gives no such name to a text of the host's.
 
+mod made;
 mod native;
 
 use std::fmt::Display;
@@ -19,25 +20,22 @@ use std::fmt::Display;
 use mythos_core::ErrorKind;
 use mythos_core::store::StoreError;
 use mythos_core::types::Timestamp;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDateTime, PyDict, PyList, PyMapping, PyMemoryView, PyString};
-use pythonize::{PythonizeNamedMappingType, PythonizeTypes, pythonize_custom};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDateTime, PyMemoryView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::errors;
+use made::Maker;
 use native::Native;
-
-/// The declared fields beside `*_at` that hold timestamps, or lists of them.
-const MOMENTS: [&str; 5] = ["at", "since", "until", "deadline", "history"];
 
 /// The native Python value of a core value.
 pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
     py: Python<'py>,
     value: &T,
 ) -> PyResult<Bound<'py, PyAny>> {
-    pythonize_custom::<Types, T>(py, value).map_err(PyErr::from)
+    value.serialize(Maker::new(py)).map_err(|failure| failure.0)
 }
 
 /// The core value of a Python value.
@@ -72,11 +70,8 @@ pub(crate) fn request<T: DeserializeOwned>(
     py: Python<'_>,
     arguments: &[(&str, Option<&Bound<'_, PyAny>>)],
 ) -> PyResult<T> {
-    let request = PyDict::new(py);
-    for (name, value) in arguments.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
-        request.set_item(name, value)?;
-    }
-    from_python(&request).map_err(|unfit| unfit.of_argument(py))
+    let given = arguments.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+    Native::of_members(given).and_then(T::deserialize).map_err(|unfit| unfit.of_argument(py))
 }
 
 /// The bytes of the argument `name`: of a `bytes` itself, of any other bytes-like object a copy.
@@ -96,7 +91,14 @@ pub(crate) fn read_bytes<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, Py
 
 /// The `datetime` of a timestamp.
 pub(crate) fn moment(py: Python<'_>, moment: Timestamp) -> PyResult<Bound<'_, PyAny>> {
-    py.get_type::<PyDateTime>().call_method1(intern!(py, "fromisoformat"), (moment.to_string(),))
+    datetime(py, &moment.to_string())
+}
+
+/// The `datetime` of the text of a timestamp.
+fn datetime<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    static FROM_TEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let from_text = || PyResult::Ok(py.get_type::<PyDateTime>().getattr("fromisoformat")?.unbind());
+    FROM_TEXT.get_or_try_init(py, from_text)?.bind(py).call1((text,))
 }
 
 /// Why a Python value is not the core value it should be.
@@ -149,55 +151,5 @@ impl Display for Unfit {
 impl serde::de::Error for Unfit {
     fn custom<T: Display>(message: T) -> Self {
         Self::new(ErrorKind::Invalid, message.to_string(), None)
-    }
-}
-
-/// How pythonize makes containers: plain dicts and lists, with timestamps in declared fields.
-struct Types;
-
-impl PythonizeTypes for Types {
-    type Map = PyDict;
-    type NamedMap = DeclaredFields;
-    type List = PyList;
-}
-
-/// A dict of the declared fields of a struct.
-struct DeclaredFields;
-
-impl PythonizeNamedMappingType for DeclaredFields {
-    type Builder<'py> = Bound<'py, PyDict>;
-
-    fn builder<'py>(py: Python<'py>, _length: usize, _name: &'static str) -> PyResult<Self::Builder<'py>> {
-        Ok(PyDict::new(py))
-    }
-
-    fn push_field<'py>(
-        builder: &mut Self::Builder<'py>,
-        name: Bound<'py, PyString>,
-        value: Bound<'py, PyAny>,
-    ) -> PyResult<()> {
-        let key = name.to_str()?;
-        let value =
-            if key.ends_with("_at") || MOMENTS.contains(&key) { with_datetimes(value)? } else { value };
-        builder.set_item(name, value)
-    }
-
-    fn finish(builder: Self::Builder<'_>) -> PyResult<Bound<'_, PyMapping>> {
-        Ok(builder.into_mapping())
-    }
-}
-
-/// `value`, or the moments that it is the text form of.
-fn with_datetimes(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
-    let py = value.py();
-    if let Ok(list) = value.cast::<PyList>() {
-        let moments = list.iter().map(with_datetimes).collect::<PyResult<Vec<_>>>()?;
-        return Ok(PyList::new(py, moments)?.into_any());
-    }
-    let Ok(text) = value.cast::<PyString>() else { return Ok(value) };
-    let text = text.to_str()?;
-    match text.parse::<Timestamp>() {
-        Ok(parsed) if parsed.to_string() == text => moment(py, parsed),
-        _ => Ok(value),
     }
 }

@@ -1,6 +1,6 @@
 //! A Python value, read out strictly, that core types deserialize from.
 //!
-//! pythonize reads too, but recurses without a bound, takes anything for a boolean, and cannot say where it failed.
+//! Nothing is taken for what it only resembles, nesting has a bound, and an error says where it is.
 
 use std::vec::IntoIter;
 
@@ -37,6 +37,16 @@ pub(super) enum Native {
 impl Native {
     pub(super) fn read(value: &Bound<'_, PyAny>) -> Result<Self, Unfit> {
         read(value, 0)
+    }
+
+    /// A mapping of these members.
+    pub(super) fn of_members<'a, 'py: 'a>(
+        members: impl Iterator<Item = (&'a str, &'a Bound<'py, PyAny>)>,
+    ) -> Result<Self, Unfit> {
+        members
+            .map(|(name, value)| read_member(name.to_owned(), value, 0))
+            .collect::<Result<_, _>>()
+            .map(Self::Mapping)
     }
 }
 
@@ -127,12 +137,16 @@ fn read_items(items: &Bound<'_, PyList>, depth: usize) -> Result<Native, Unfit> 
             Ok(key) => read_text(key)?,
             Err(_) => return Err(invalid(format!("a key is of type {}, not str", type_name(&key)))),
         };
-        match read(&value, depth + 1) {
-            Ok(value) => Ok((key, value)),
-            Err(unfit) => Err(unfit.within(&key)),
-        }
+        read_member(key, &value, depth)
     });
     items.collect::<Result<_, _>>().map(Native::Mapping)
+}
+
+fn read_member(key: String, value: &Bound<'_, PyAny>, depth: usize) -> Result<(String, Native), Unfit> {
+    match read(value, depth + 1) {
+        Ok(value) => Ok((key, value)),
+        Err(unfit) => Err(unfit.within(&key)),
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Unfit {
