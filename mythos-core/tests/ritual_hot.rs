@@ -95,7 +95,15 @@ fn a_state_that_grows_is_kept_in_little_room_and_comes_back_cold() {
         for messages in (40..160).step_by(2) {
             let payload = state(messages);
             let entry = hot.save(&here(), &payload).unwrap();
-            assert_eq!(hot.latest(&ana(), &refund()).unwrap().unwrap().payload, payload);
+            let latest = hot.latest(&ana(), &refund()).unwrap().unwrap();
+            assert_eq!((&latest.entry, &latest.payload), (&entry, &payload));
+            for process in [&hot, &cold] {
+                let shared = process.latest_shared(&ana(), &refund()).unwrap().unwrap();
+                assert_eq!(
+                    (&shared.entry, &shared.payload[..], &shared.format),
+                    (&entry, &payload[..], &None)
+                );
+            }
             assert_eq!(cold.latest(&ana(), &refund()).unwrap().unwrap().payload, payload);
             // What is taken over of the state before costs little against compressing the whole at once.
             let alone = compressed(&payload);

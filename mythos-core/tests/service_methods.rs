@@ -21,6 +21,7 @@ const SERVICES: &[(&str, &str)] = &[
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
     ("Mythos", "with_rituals", "the options are arguments of `open`"),
+    ("RitualCompressionCache", "latest_shared", "what `latest` is where a payload is copied in any case"),
     ("RitualCompressionView", "new", "the constructor"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];

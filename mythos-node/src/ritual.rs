@@ -43,8 +43,10 @@ impl NativeRituals {
     #[napi]
     pub async fn latest(&self, assistant: Argument, ritual: Argument) -> Outcome {
         let cache = self.cache.clone();
-        run(self.lane, move || Ok(cache.latest(&assistant.parse("assistant")?, &ritual.parse("ritual")?)?))
-            .await
+        run(self.lane, move || {
+            Ok(cache.latest_shared(&assistant.parse("assistant")?, &ritual.parse("ritual")?)?)
+        })
+        .await
     }
 
     /// Restores one entry.

@@ -51,7 +51,7 @@ impl RitualCompressionCache {
     ) -> PyResult<Bound<'py, PyAny>> {
         let assistant: AssistantId = convert::argument("assistant", assistant)?;
         let ritual: RitualId = convert::argument("ritual", ritual)?;
-        answer(py, || self.0.latest(&assistant, &ritual))
+        answer(py, || self.0.latest_shared(&assistant, &ritual))
     }
 
     /// Restores one entry, verified. `Corrupt` if what is stored is not what was saved.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::card::Card;
 use super::cell::Kind;
@@ -51,6 +51,23 @@ pub struct RestoredRitual {
     pub format: Option<String>,
 }
 
+/// As [`RestoredRitual`], with a payload that the cache keeps in memory as well, rather than a copy of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SharedRitual {
+    /// The entry.
+    pub entry: CompressedRitual,
+    /// The state, byte for byte as it was saved, or brought up to `format`.
+    #[serde(serialize_with = "as_bytes")]
+    pub payload: Arc<[u8]>,
+    /// The format that the payload is in now.
+    pub format: Option<String>,
+}
+
+/// A list of numbers in JSON, and bytes in what knows them.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
 /// The newest entry that verifies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiableRitual {
@@ -90,11 +107,34 @@ impl RitualCompressionCache {
     /// [`latest_verifiable`](Self::latest_verifiable). [`ErrorKind::NotFound`], field `key`, if its key was destroyed.
     pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
-        let found = match self.remembered(&owner)? {
-            Some((entry, payload)) => Some((entry, payload)),
-            None => self.steadily_once(&owner, || self.newest(&owner))?,
-        };
+        if let Some(hot) = self.remembered(&owner)? {
+            return self.hand_out(hot.entry.clone(), hot.payload.to_vec()).map(Some);
+        }
+        let found = self.steadily_once(&owner, || self.newest(&owner))?;
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
+    }
+
+    /// As [`latest`](Self::latest), without copying a state that is in memory: for whoever reads large states and does not
+    /// change them in place.
+    ///
+    /// # Errors
+    /// Those of [`latest`](Self::latest).
+    pub fn latest_shared(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<SharedRitual>> {
+        let owner = self.owner(assistant, ritual);
+        let (entry, payload) = match self.remembered(&owner)? {
+            Some(hot) => (hot.entry.clone(), Arc::clone(&hot.payload)),
+            None => match self.steadily_once(&owner, || self.newest(&owner))? {
+                Some((entry, payload)) => (entry, payload.into()),
+                None => return Ok(None),
+            },
+        };
+        let formats = &self.shared.options.formats;
+        if formats.is_current(entry.payload_format.as_deref()) {
+            let format = entry.payload_format.clone();
+            return Ok(Some(SharedRitual { entry, payload, format }));
+        }
+        let RestoredRitual { entry, payload, format } = self.hand_out(entry, payload.to_vec())?;
+        Ok(Some(SharedRitual { entry, payload: payload.into(), format }))
     }
 
     /// As [`latest`](Self::latest), but reads what is stored even if the state is in memory.
@@ -108,8 +148,8 @@ impl RitualCompressionCache {
         found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
     }
 
-    /// The newest entry and its payload from memory, if nothing was written to the ritual since.
-    fn remembered(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+    /// The newest state in memory, if nothing was written to the ritual since.
+    fn remembered(&self, owner: &Owner) -> Result<Option<Arc<HotState>>> {
         let Some(hot) = self.shared.hot(owner) else { return Ok(None) };
         let Some(seen) = &hot.head else { return Ok(None) };
         let [head] = self.access.read([Read::Record { table: RitualHead::TABLE, id: owner.id }])?;
@@ -120,7 +160,7 @@ impl RitualCompressionCache {
             // A destroyed key takes along what is in memory.
             self.key(id)?;
         }
-        Ok(Some((hot.entry.clone(), hot.payload.to_vec())))
+        Ok(Some(hot))
     }
 
     /// The newest entry and its payload as they are stored.
@@ -158,7 +198,7 @@ impl RitualCompressionCache {
             payload: payload[..].into(),
             salt,
             place: None,
-            piece: None,
+            stem: None,
         });
         Ok(Some((entry, payload)))
     }

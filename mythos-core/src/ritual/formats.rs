@@ -102,6 +102,11 @@ impl PayloadFormats {
         }
     }
 
+    /// Whether a payload of this format is handed out as it was saved.
+    pub(super) fn is_current(&self, format: Option<&str>) -> bool {
+        format.is_none_or(|format| self.steps.is_empty() || matches!(self.steps.get(format), Some(None)))
+    }
+
     /// Brings `payload` up to a current format, and names that.
     ///
     /// # Errors

@@ -6,18 +6,18 @@
 //! | 1 | flags: 1 sealed, 2 the salt of the payload's commitment is inside |
 //! | if sealed: 1, n, 24 | length of the key's id, the id, the nonce; all that follows is sealed |
 //! | if flag 2: 16 | the salt |
-//! | a payload: 1, 4 | encoding: 0 raw, 1 zstd, 2 zstd around a piece; the dictionary's number, little-endian, 0 for none |
+//! | a payload: 1, 4 | encoding: 0 raw, 1 zstd, 2 zstd around a stem; the dictionary's number, little-endian, 0 for none |
 //! | rest | the payload as it is, or one zstd frame (RFC 8878) with content size; or the patch |
 //!
-//! Around a piece there are two zstd frames, each with content size, so that a state that grew can take over what was
+//! Around a stem there are two zstd frames, each with content size, so that a state that grew can take over what was
 //! compressed of the one before:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 4 | how many bytes stand before the piece, little-endian |
+//! | 4 | how many bytes stand before the stem, little-endian |
 //! | 4 | length of the first frame, little-endian |
-//! | that many | what stands before and behind the piece |
-//! | rest | the piece |
+//! | that many | what stands before and behind the stem |
+//! | rest | the stem |
 //!
 //! How long the payload is stands in the entry's card. Bytes of zstd differ between its versions, so nothing depends on
 //! a frame being reproducible.
@@ -31,7 +31,7 @@ use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::dictionary::{Dictionary, Effort};
 use super::entropy::Counts;
-use super::piece::Piece;
+use super::stem::Stem;
 use super::{Encoding, MAX_PAYLOAD_BYTES, splice};
 use crate::error::{Error, Result};
 use crate::seal::{self, Associated, KeyId, NamedKey};
@@ -47,7 +47,7 @@ const PAYLOAD_HEADER_BYTES: usize = 5;
 /// How a payload's frame says what follows.
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
-const AROUND_PIECE: u8 = 2;
+const AROUND_STEM: u8 = 2;
 
 /// Contexts kept for reuse. A context costs more to make than a small state to compress.
 const MAX_POOLED_CONTEXTS: usize = 8;
@@ -181,46 +181,46 @@ impl FrameCodec {
         Ok(shorter(frame, begun, payload))
     }
 
-    /// As [`encode`](Self::encode), for a payload that `piece` [stands in](Piece::stands_in) and was made for with the
+    /// As [`encode`](Self::encode), for a payload that `stem` [stands in](Stem::stands_in) and was made for with the
     /// same dictionary.
     pub(crate) fn encode_around(
         &self,
         mut frame: Vec<u8>,
         payload: &[u8],
-        piece: &Piece,
+        stem: &Stem,
         dictionary: Option<&Dictionary>,
     ) -> Result<(Encoding, Vec<u8>)> {
         let begun = frame.len();
-        let rest = piece.around(payload).concat();
-        let room = zstd_safe::compress_bound(rest.len()) + piece.frame.len();
+        let rest = stem.around(payload).concat();
+        let room = zstd_safe::compress_bound(rest.len()) + stem.frame.len();
         frame.reserve(PAYLOAD_HEADER_BYTES + 8 + room + seal::TAG_BYTES + super::cell::CHECK_BYTES);
-        frame.push(AROUND_PIECE);
+        frame.push(AROUND_STEM);
         frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
         // No payload has 4 GiB.
-        frame.extend_from_slice(&(piece.at as u32).to_le_bytes());
+        frame.extend_from_slice(&(stem.at as u32).to_le_bytes());
         let length_at = frame.len();
         frame.extend_from_slice(&[0; 4]);
         self.compress(&mut frame, &rest, dictionary, Effort::Hot)?;
         let length = (frame.len() - length_at - 4) as u32;
         frame[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(&piece.frame);
+        frame.extend_from_slice(&stem.frame);
         Ok(shorter(frame, begun, payload))
     }
 
     /// Compresses a part of a payload by itself.
-    pub(crate) fn piece(
+    pub(crate) fn stem(
         &self,
         payload: &[u8],
         range: Range<usize>,
         dictionary: Option<&Dictionary>,
-    ) -> Result<Piece> {
+    ) -> Result<Stem> {
         let (at, bytes) = (range.start, &payload[range]);
         let mut frame = Vec::new();
         self.compress(&mut frame, bytes, dictionary, Effort::Hot)?;
-        // zstd asks for more room than the piece itself has.
+        // zstd asks for more room than the stem itself has.
         frame.shrink_to_fit();
         let dictionary = dictionary.map_or(0, Dictionary::id);
-        Ok(Piece { at, raw_bytes: bytes.len(), frame, dictionary, counts: Counts::of(bytes) })
+        Ok(Stem { at, raw_bytes: bytes.len(), frame, dictionary, counts: Counts::of(bytes) })
     }
 
     /// Appends one zstd frame of `payload`, for which there should be room, to `frame`.
@@ -277,7 +277,7 @@ impl FrameCodec {
                 payload
             }
             ZSTD => self.decompress(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?,
-            AROUND_PIECE => {
+            AROUND_STEM => {
                 self.decode_around(&opened.content()[PAYLOAD_HEADER_BYTES..], raw_bytes, dictionary)?
             }
             other => return Err(Error::corrupt(format!("the frame has the unknown encoding {other}"))),
@@ -303,23 +303,23 @@ impl FrameCodec {
 
     /// Decodes what [`encode_around`](Self::encode_around) wrote behind the header.
     fn decode_around(&self, body: &[u8], raw_bytes: u64, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
-        let early = || Error::corrupt("the frame ends before its piece");
+        let early = || Error::corrupt("the frame ends before its stem");
         let (at, body) = body.split_first_chunk().ok_or_else(early)?;
         let (length, body) = body.split_first_chunk().ok_or_else(early)?;
         let (at, length) = (u32::from_le_bytes(*at) as usize, u32::from_le_bytes(*length) as usize);
-        let (rest, piece) = body.split_at_checked(length).ok_or_else(early)?;
+        let (rest, stem) = body.split_at_checked(length).ok_or_else(early)?;
         let rest_bytes = match zstd_safe::get_frame_content_size(rest) {
             Ok(Some(bytes)) if bytes <= raw_bytes && at as u64 <= bytes => bytes,
-            _ => return Err(Error::corrupt("what stands around the frame's piece does not fit it")),
+            _ => return Err(Error::corrupt("what stands around the frame's stem does not fit it")),
         };
         check_zstd_frame(rest, rest_bytes)?;
-        check_zstd_frame(piece, raw_bytes - rest_bytes)?;
+        check_zstd_frame(stem, raw_bytes - rest_bytes)?;
         let (rest_bytes, raw_bytes) = (rest_bytes as usize, raw_bytes as usize);
-        let piece_bytes = raw_bytes - rest_bytes;
+        let stem_bytes = raw_bytes - rest_bytes;
         let mut payload = vec![0; raw_bytes];
         self.decompress_into(&mut payload[..rest_bytes], rest, dictionary)?;
-        payload.copy_within(at..rest_bytes, at + piece_bytes);
-        self.decompress_into(&mut payload[at..at + piece_bytes], piece, dictionary)?;
+        payload.copy_within(at..rest_bytes, at + stem_bytes);
+        self.decompress_into(&mut payload[at..at + stem_bytes], stem, dictionary)?;
         Ok(payload)
     }
 
@@ -413,14 +413,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_around_a_piece_takes_little_more_than_one_of_the_whole() {
+    fn a_frame_around_a_stem_takes_little_more_than_one_of_the_whole() {
         let text: Vec<u8> =
             (0..4000_u32).flat_map(|step| format!("step {step} of the work;").into_bytes()).collect();
         let codec = FrameCodec::default();
-        let piece = codec.piece(&text, 100..text.len() - 5_000, None).unwrap();
-        let (encoding, around) = codec.encode_around(begin(None, None, 0), &text, &piece, None).unwrap();
+        let stem = codec.stem(&text, 100..text.len() - 5_000, None).unwrap();
+        let (encoding, around) = codec.encode_around(begin(None, None, 0), &text, &stem, None).unwrap();
         let (_, whole) = codec.encode(begin(None, None, 0), &text, None, Effort::Hot).unwrap();
-        assert_eq!((encoding, around[2]), (Encoding::Zstd, AROUND_PIECE));
+        assert_eq!((encoding, around[2]), (Encoding::Zstd, AROUND_STEM));
         assert!(around.len() < whole.len() * 11 / 10, "{} and {}", around.len(), whole.len());
         // Every cut, and every byte that says where something is, is noticed.
         for end in 0..around.len() {
@@ -436,26 +436,26 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_around_a_piece_needs_the_dictionary_of_both() {
+    fn a_frame_around_a_stem_needs_the_dictionary_of_both() {
         let text = |from: u32| (from..from + 300).flat_map(|step| format!("{step} was done; ").into_bytes());
         let dictionary = Dictionary::new(7, text(0).collect()).unwrap();
         let payload: Vec<u8> = text(100).chain(*b"and more").collect();
         let codec = FrameCodec::default();
-        let piece = codec.piece(&payload, 0..payload.len() - 8, Some(&dictionary)).unwrap();
+        let stem = codec.stem(&payload, 0..payload.len() - 8, Some(&dictionary)).unwrap();
         let begun = begin(None, None, 0);
-        let (_, frame) = codec.encode_around(begun, &payload, &piece, Some(&dictionary)).unwrap();
+        let (_, frame) = codec.encode_around(begun, &payload, &stem, Some(&dictionary)).unwrap();
         assert_eq!(decoded(&frame, payload.len(), Some(&dictionary)).unwrap(), payload);
         assert!(decoded(&frame, payload.len(), None).is_err());
     }
 
     proptest! {
         #[test]
-        fn any_payload_around_any_piece_round_trips(payload in prop::collection::vec(0..4_u8, 0..400), at in 0_usize..400, length in 0_usize..400) {
+        fn any_payload_around_any_stem_round_trips(payload in prop::collection::vec(0..4_u8, 0..400), at in 0_usize..400, length in 0_usize..400) {
             let at = at.min(payload.len());
             let end = (at + length).min(payload.len());
             let codec = FrameCodec::default();
-            let piece = codec.piece(&payload, at..end, None).unwrap();
-            let (_, frame) = codec.encode_around(begin(None, None, 0), &payload, &piece, None).unwrap();
+            let stem = codec.stem(&payload, at..end, None).unwrap();
+            let (_, frame) = codec.encode_around(begin(None, None, 0), &payload, &stem, None).unwrap();
             prop_assert_eq!(decoded(&frame, payload.len(), None).unwrap(), payload);
         }
     }

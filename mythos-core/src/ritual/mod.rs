@@ -30,7 +30,7 @@ mod guard;
 mod intent;
 mod listing;
 mod novelty;
-mod piece;
+
 mod place;
 mod prune;
 mod prune_group;
@@ -43,6 +43,7 @@ pub(crate) mod shared;
 pub(crate) mod splice;
 mod stall;
 mod statistics;
+mod stem;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -50,7 +51,7 @@ mod training;
 mod verify;
 mod walk;
 
-pub use cache::{RestoredRitual, RitualCompressionCache, SkippedEntry, VerifiableRitual};
+pub use cache::{RestoredRitual, RitualCompressionCache, SharedRitual, SkippedEntry, VerifiableRitual};
 pub use compact::{CompactRituals, CompactionReport, RitualBudget, RitualProgress, SkippedRitual};
 pub use copy::{CopyReport, CopyRitual, ForkRitual, UnfinishedCopy};
 pub use delete::DeletionReport;

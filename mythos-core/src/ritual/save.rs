@@ -11,11 +11,11 @@ use super::dictionary::{Dictionary, Effort};
 use super::entropy::Counts;
 use super::frame::{self, Sealing};
 use super::guard::Seen;
-use super::piece::{Piece, common_piece};
 use super::place::{HotPlace, Place};
 use super::record::millionths;
 use super::reroot::group_of;
 use super::shared::HotState;
+use super::stem::{Stem, common_stem};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
     CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent, splice,
@@ -72,7 +72,7 @@ struct Encoded {
     dictionary: u32,
     encoding: Encoding,
     frame: Vec<u8>,
-    piece: Option<Arc<Piece>>,
+    stem: Option<Arc<Stem>>,
     /// In millionths.
     entropy: u32,
 }
@@ -182,12 +182,12 @@ impl RitualCompressionCache {
         let salt = key.map(|_| self.access.runtime().salt()).transpose()?;
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
         let dictionary = place.dictionary.active.as_ref().map(|active| &*active.dictionary);
-        let piece = self.piece(place, dictionary, payload)?;
-        let (encoding, frame, counts) = match &piece {
-            Some(piece) => {
-                let (encoding, frame) = self.shared.codec.encode_around(begun, payload, piece, dictionary)?;
-                let mut counts = piece.counts.clone();
-                piece.around(payload).into_iter().for_each(|bytes| counts.add(bytes));
+        let stem = self.stem(place, dictionary, payload)?;
+        let (encoding, frame, counts) = match &stem {
+            Some(stem) => {
+                let (encoding, frame) = self.shared.codec.encode_around(begun, payload, stem, dictionary)?;
+                let mut counts = stem.counts.clone();
+                stem.around(payload).into_iter().for_each(|bytes| counts.add(bytes));
                 (encoding, frame, counts)
             }
             None => {
@@ -196,27 +196,27 @@ impl RitualCompressionCache {
             }
         };
         let entropy = millionths(counts.entropy_score());
-        Ok(Encoded { dictionary: dictionary.map_or(0, Dictionary::id), encoding, frame, piece, entropy })
+        Ok(Encoded { dictionary: dictionary.map_or(0, Dictionary::id), encoding, frame, stem, entropy })
     }
 
     /// The part that a payload has in common with the one before it, compressed by itself, if it is nearly all of it. Only
     /// what stays in memory has a next save to be used by.
-    fn piece(
+    fn stem(
         &self,
         place: &Place,
         dictionary: Option<&Dictionary>,
         payload: &[u8],
-    ) -> Result<Option<Arc<Piece>>> {
+    ) -> Result<Option<Arc<Stem>>> {
         let newest = place.cards.last();
         let hot = place.hot.as_ref().filter(|hot| newest.is_some_and(|card| hot.is_of(&place.head, card)));
         let Some(hot) = hot.filter(|_| self.shared.keeps(payload.len())) else { return Ok(None) };
         let number = dictionary.map_or(0, Dictionary::id);
-        let kept = hot.piece.as_ref().filter(|piece| piece.dictionary == number);
-        if let Some(piece) = kept.filter(|piece| piece.stands_in(&hot.payload, payload)) {
-            return Ok(Some(Arc::clone(piece)));
+        let kept = hot.stem.as_ref().filter(|stem| stem.dictionary == number);
+        if let Some(stem) = kept.filter(|stem| stem.stands_in(&hot.payload, payload)) {
+            return Ok(Some(Arc::clone(stem)));
         }
-        let Some((at, raw_bytes)) = common_piece(&hot.payload, payload) else { return Ok(None) };
-        self.shared.codec.piece(payload, at..at + raw_bytes, dictionary).map(|piece| Some(Arc::new(piece)))
+        let Some((at, raw_bytes)) = common_stem(&hot.payload, payload) else { return Ok(None) };
+        self.shared.codec.stem(payload, at..at + raw_bytes, dictionary).map(|stem| Some(Arc::new(stem)))
     }
 
     /// Stages the new entry, the patch of the one before, and the head that now names it.
@@ -370,7 +370,7 @@ impl RitualCompressionCache {
             salt: key.map(|_| salt),
             dictionary: encoded.dictionary,
             encoding: encoded.encoding,
-            piece: encoded.piece,
+            stem: encoded.stem,
             entropy: encoded.entropy,
             place: HotPlace::new(head, cards, blocks, dictionary),
             version: expect.next_version()?,
@@ -379,14 +379,14 @@ impl RitualCompressionCache {
 
     /// Keeps what was committed for the next save, and gives the entry.
     fn remember(&self, batch: &Batch, staged: Staged, payload: &[u8]) -> CompressedRitual {
-        let Staged { owner, entry, salt, place, version, piece, .. } = staged;
+        let Staged { owner, entry, salt, place, version, stem, .. } = staged;
         let head = batch.records.iter().find_map(|op| match op {
             RecordOp::Put { table, id, body, .. } if *table == RitualHead::TABLE && *id == owner.id => {
                 Seen::of(version, body)
             }
             _ => None,
         });
-        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place, piece };
+        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place, stem };
         self.shared.warm(&owner, payload.len(), state);
         entry
     }
@@ -616,7 +616,7 @@ struct Staged {
     salt: Option<Salt>,
     dictionary: u32,
     encoding: Encoding,
-    piece: Option<Arc<Piece>>,
+    stem: Option<Arc<Stem>>,
     entropy: u32,
     /// Where the next save goes on, and the version that the head has by then.
     place: Option<HotPlace>,
@@ -633,8 +633,8 @@ pub(super) fn revision(expect: Expect) -> Result<u32> {
 fn take_back(batch: Batch, staged: Staged) -> Option<Encoded> {
     let CellOp::Put { bytes: mut frame, .. } = batch.cells.into_iter().next_back()? else { return None };
     frame.truncate(frame.len().saturating_sub(cell::CHECK_BYTES));
-    let Staged { dictionary, encoding, piece, entropy, .. } = staged;
-    Some(Encoded { dictionary, encoding, frame, piece, entropy })
+    let Staged { dictionary, encoding, stem, entropy, .. } = staged;
+    Some(Encoded { dictionary, encoding, frame, stem, entropy })
 }
 
 /// The salt that [`frame::begin`] put behind the key's id and nonce.

@@ -12,8 +12,8 @@ use super::formats::PayloadFormats;
 use super::frame::FrameCodec;
 use super::guard::Seen;
 use super::novelty::NoveltyMeter;
-use super::piece::Piece;
 use super::place::HotPlace;
+use super::stem::Stem;
 use super::{CompressedRitual, RitualHead};
 use crate::seal::KeyProvider;
 use crate::store::Owner;
@@ -52,7 +52,7 @@ pub(crate) struct HotState {
     /// What a save goes on from.
     pub(crate) place: Option<HotPlace>,
     /// The part of the payload that was compressed by itself.
-    pub(crate) piece: Option<Arc<Piece>>,
+    pub(crate) stem: Option<Arc<Stem>>,
 }
 
 impl HotState {
@@ -69,8 +69,8 @@ impl Weighter<Owner, Arc<HotState>> for ByLength {
     fn weight(&self, _: &Owner, state: &Arc<HotState>) -> u64 {
         /// About what an entry of the cache takes beside the state: the entry, the head, and a few cards.
         const OVERHEAD: u64 = 4096;
-        let piece = state.piece.as_ref().map_or(0, |piece| piece.frame.len());
-        (state.payload.len() + piece) as u64 + OVERHEAD
+        let stem = state.stem.as_ref().map_or(0, |stem| stem.frame.len());
+        (state.payload.len() + stem) as u64 + OVERHEAD
     }
 }
 

@@ -25,7 +25,7 @@ pub fn encode_ritual_frame(payload: &[u8]) -> Result<Vec<u8>> {
     FrameCodec::default().encode(begun, payload, None, Effort::Hot).map(|(_, frame)| frame)
 }
 
-/// As [`encode_ritual_frame`], with the bytes from `at` on, at most `length`, as a piece of its own.
+/// As [`encode_ritual_frame`], with the bytes from `at` on, at most `length`, as the stem.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if zstd has no memory.
@@ -33,8 +33,8 @@ pub fn encode_ritual_frame_around(payload: &[u8], at: usize, length: usize) -> R
     let at = at.min(payload.len());
     let end = at.saturating_add(length).min(payload.len());
     let codec = FrameCodec::default();
-    let piece = codec.piece(payload, at..end, None)?;
-    codec.encode_around(frame::begin(None, None, 0), payload, &piece, None).map(|(_, frame)| frame)
+    let stem = codec.stem(payload, at..end, None)?;
+    codec.encode_around(frame::begin(None, None, 0), payload, &stem, None).map(|(_, frame)| frame)
 }
 
 /// Decodes a stored block of entries and encodes it again.

@@ -1,17 +1,17 @@
 //! What a growing state keeps from save to save, so that it is compressed once and not with every step.
 //!
 //! An agent's state mostly grows at its end: nearly all of the next one stands in this one, at the same place. Such a
-//! *piece* is compressed by itself, and kept as it was compressed; the next save compresses only what stands before and
+//! *stem* is compressed by itself, and kept as it was compressed; the next save compresses only what stands before and
 //! behind it. Its bytes are counted once as well, for the entropy score.
 
 use super::entropy::Counts;
 use super::splice::common_prefix;
 
-/// Below this length a payload is compressed in less time than it takes to look for a piece of it.
+/// Below this length a payload is compressed in less time than it takes to look for a stem of it.
 const MIN_PAYLOAD_BYTES: usize = 4 << 10;
 
-/// How much of a payload may lie outside the piece: the 8th part of it, and this. It is compressed with each save, and
-/// without knowing of what stands in the piece.
+/// How much of a payload may lie outside the stem: the 8th part of it, and this. It is compressed with each save, and
+/// without knowing of what stands in the stem.
 const MAX_REST_BYTES: usize = 2 << 10;
 
 /// Behind a change at most so long, such as a count of messages, the payloads are looked at once more.
@@ -19,7 +19,7 @@ const MAX_CHANGED_BYTES: usize = 16;
 
 /// A part of a payload that is compressed by itself.
 #[derive(Debug)]
-pub(crate) struct Piece {
+pub(crate) struct Stem {
     /// Where it begins in the payload.
     pub(crate) at: usize,
     /// Its length before it was compressed.
@@ -32,12 +32,12 @@ pub(crate) struct Piece {
     pub(crate) counts: Counts,
 }
 
-impl Piece {
-    /// Whether `payload` has the piece of `previous` at the same place, and little beside it.
+impl Stem {
+    /// Whether `payload` has the stem of `previous` at the same place, and little beside it.
     pub(crate) fn stands_in(&self, previous: &[u8], payload: &[u8]) -> bool {
-        let piece = self.at..self.at + self.raw_bytes;
+        let stem = self.at..self.at + self.raw_bytes;
         is_enough(self.raw_bytes, payload)
-            && payload.get(piece.clone()).is_some_and(|bytes| previous.get(piece) == Some(bytes))
+            && payload.get(stem.clone()).is_some_and(|bytes| previous.get(stem) == Some(bytes))
     }
 
     /// What stands before and behind it in `payload`, where it stands.
@@ -46,8 +46,8 @@ impl Piece {
     }
 }
 
-/// Where both payloads have a piece that is worth keeping: its place and its length.
-pub(crate) fn common_piece(previous: &[u8], payload: &[u8]) -> Option<(usize, usize)> {
+/// Where both payloads have a stem that is worth keeping: its place and its length.
+pub(crate) fn common_stem(previous: &[u8], payload: &[u8]) -> Option<(usize, usize)> {
     let same = common_prefix(previous, payload);
     let candidates =
         std::iter::once(0).chain((same + 1..=same + MAX_CHANGED_BYTES).filter(|_| same < payload.len()));
@@ -59,7 +59,7 @@ pub(crate) fn common_piece(previous: &[u8], payload: &[u8]) -> Option<(usize, us
         .find(|(_, length)| is_enough(*length, payload))
 }
 
-/// Whether a piece of `length` bytes leaves little of `payload`.
+/// Whether a stem of `length` bytes leaves little of `payload`.
 fn is_enough(length: usize, payload: &[u8]) -> bool {
     payload.len() >= MIN_PAYLOAD_BYTES
         && payload.len() - length.min(payload.len()) <= payload.len() / 8 + MAX_REST_BYTES
@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn a_state_that_grew_at_its_end_keeps_its_beginning() {
         let (old, new) = (messages(100), messages(110));
-        assert_eq!(common_piece(&old, &new), Some((0, old.len())));
-        assert_eq!(common_piece(&old, &old), Some((0, old.len())));
-        assert_eq!(common_piece(&old, &messages(200)), None, "too much is new");
-        assert_eq!(common_piece(&messages(10), &messages(11)), None, "too short");
-        assert_eq!(common_piece(b"", &new), None);
-        assert_eq!(common_piece(&new, b""), None);
+        assert_eq!(common_stem(&old, &new), Some((0, old.len())));
+        assert_eq!(common_stem(&old, &old), Some((0, old.len())));
+        assert_eq!(common_stem(&old, &messages(200)), None, "too much is new");
+        assert_eq!(common_stem(&messages(10), &messages(11)), None, "too short");
+        assert_eq!(common_stem(b"", &new), None);
+        assert_eq!(common_stem(&new, b""), None);
     }
 
     #[test]
@@ -90,16 +90,16 @@ mod tests {
             [b"\x82\xa8messages\xdc", &count.to_be_bytes()[..], messages].concat()
         };
         let (old, new) = (state(100, &messages(100)), state(101, &messages(101)));
-        let (at, length) = common_piece(&old, &new).unwrap();
+        let (at, length) = common_stem(&old, &new).unwrap();
         assert!(at > 0 && at + length == old.len());
-        let piece =
-            Piece { at, raw_bytes: length, frame: Vec::new(), dictionary: 0, counts: Counts::default() };
+        let stem =
+            Stem { at, raw_bytes: length, frame: Vec::new(), dictionary: 0, counts: Counts::default() };
         let next = state(102, &messages(102));
-        assert!(piece.stands_in(&new, &next));
-        let [before, behind] = piece.around(&next);
+        assert!(stem.stands_in(&new, &next));
+        let [before, behind] = stem.around(&next);
         assert_eq!([before, &next[at..at + length], behind].concat(), next);
-        assert!(!piece.stands_in(&new, &state(300, &messages(300))), "too much is new");
-        assert!(!piece.stands_in(&new, &[&b"x"[..], &next].concat()), "it moved");
-        assert!(!piece.stands_in(&new, &old[..at]));
+        assert!(!stem.stands_in(&new, &state(300, &messages(300))), "too much is new");
+        assert!(!stem.stands_in(&new, &[&b"x"[..], &next].concat()), "it moved");
+        assert!(!stem.stands_in(&new, &old[..at]));
     }
 }
