@@ -191,6 +191,25 @@ fn write_pieces(mythos: &Mythos, advance: &dyn Fn()) -> Rituals {
     rituals
 }
 
+/// Writes states that grow, so that what is compressed of one is taken over by the next, and says which.
+fn write_stems(mythos: &Mythos, advance: &dyn Fn()) -> Rituals {
+    let growing = |lines: usize| -> Vec<u8> {
+        let lines = (0..lines).map(|line| format!("line {line} says {:?}\n", noise(line, 6)));
+        [b"count ".as_slice(), &[b'0' + (lines.len() % 10) as u8], lines.collect::<String>().as_bytes()]
+            .concat()
+    };
+    let (sealing, mut rituals) = (with_keys(mythos, ring()), Rituals::new());
+    for (ritual, mythos) in [("open", mythos), ("closed", &sealing)] {
+        let payloads: Vec<_> = (120..124).map(growing).collect();
+        for (step, payload) in payloads.iter().enumerate() {
+            advance();
+            mythos.rituals().save(&save_of("fay", ritual, step), payload).unwrap();
+        }
+        rituals.insert(("fay".to_owned(), ritual.to_owned()), payloads);
+    }
+    rituals
+}
+
 /// What is stored of that, and what else came of writing it.
 fn written_by<T>(write: impl Fn(&Mythos, &dyn Fn()) -> T) -> (Value, T) {
     let store = Arc::new(MemoryStore::new());
@@ -219,6 +238,11 @@ fn stored_retention() -> Value {
 /// What version 1 stored once it wrote lists of pieces.
 fn stored_pieces() -> Value {
     golden("rituals_v1_pieces.json", || written_by(write_pieces).0)
+}
+
+/// What version 1 stored once it compressed what is new of a state by itself.
+fn stored_stems() -> Value {
+    golden("rituals_v1_stems.json", || written_by(write_stems).0)
 }
 
 /// The rows of a table in a dump.
@@ -311,6 +335,20 @@ fn the_golden_file_of_pieces_holds_both_kinds() {
 fn every_encoding_of_version_1_is_read_and_continued() {
     is_read_and_continued(&stored(), written().1);
     is_read_and_continued(&stored_pieces(), written_by(write_pieces).1);
+    is_read_and_continued(&stored_stems(), written_by(write_stems).1);
+}
+
+#[test]
+fn the_golden_file_of_stems_holds_frames_around_them() {
+    const AROUND_STEM: u8 = 2;
+    for stored in [stored_stems(), written_by(write_stems).0] {
+        let cells = row_of(&stored, ("fay", "open"))["cells"].as_array().unwrap();
+        let wholes: Vec<_> = cells.iter().filter(|cell| encoding(cell) == "whole, zstd").collect();
+        assert_eq!(wholes.len(), 2, "those of the two newest entries");
+        assert!(wholes.iter().all(|cell| bytes(cell)[2] == AROUND_STEM));
+        let cells = row_of(&stored, ("fay", "closed"))["cells"].as_array().unwrap();
+        assert_eq!(cells.iter().filter(|cell| encoding(cell) == "whole, sealed").count(), 2);
+    }
 }
 
 /// Reads all entries of a stored dump, and saves behind them.
