@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mythos_core::Mythos;
 use mythos_core::ritual::{
-    CompactRituals, ParentExpectation, PruneRituals, PruneWhat, RetentionPolicy, RitualBudget,
+    CompactRituals, ParentExpectation, Payload, PruneRituals, PruneWhat, RetentionPolicy, RitualBudget,
     RitualCompressionCache, RitualOptions, SaveRitual,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
@@ -98,7 +98,7 @@ fn a_state_that_grows_is_kept_in_little_room_and_comes_back_cold() {
             let latest = hot.latest(&ana(), &refund()).unwrap().unwrap();
             assert_eq!((&latest.entry, &latest.payload), (&entry, &payload));
             for process in [&hot, &cold] {
-                let shared = process.latest_shared(&ana(), &refund()).unwrap().unwrap();
+                let shared = process.latest_shared(&ana(), &refund(), Payload::from).unwrap().unwrap();
                 assert_eq!(
                     (&shared.entry, &shared.payload[..], &shared.format),
                     (&entry, &payload[..], &None)

@@ -21,7 +21,8 @@ const SERVICES: &[(&str, &str)] = &[
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
     ("Mythos", "with_rituals", "the options are arguments of `open`"),
-    ("RitualCompressionCache", "latest_shared", "what `latest` is where a payload is copied in any case"),
+    ("RitualCompressionCache", "latest_shared", "what `latest` is"),
+    ("RitualCompressionCache", "save_shared", "what `save` is"),
     ("RitualCompressionView", "new", "the constructor"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];

@@ -1,6 +1,6 @@
 //! Checkpoints of what an assistant needs to resume.
 
-use mythos_core::ritual::RitualCompressionCache;
+use mythos_core::ritual::{Payload, RitualCompressionCache};
 use mythos_core::view::RitualCompressionView;
 use napi_derive::napi;
 use serde_bytes::ByteBuf;
@@ -44,7 +44,8 @@ impl NativeRituals {
     pub async fn latest(&self, assistant: Argument, ritual: Argument) -> Outcome {
         let cache = self.cache.clone();
         run(self.lane, move || {
-            Ok(cache.latest_shared(&assistant.parse("assistant")?, &ritual.parse("ritual")?)?)
+            let (assistant, ritual) = (assistant.parse("assistant")?, ritual.parse("ritual")?);
+            Ok(cache.latest_shared(&assistant, &ritual, Payload::from)?)
         })
         .await
     }

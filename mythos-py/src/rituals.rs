@@ -2,7 +2,10 @@
 
 use mythos_core::ritual as core;
 use mythos_core::types::{AssistantId, EntryId, RitualId};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::call::{answer, call};
 use crate::convert::{self, arguments};
@@ -34,9 +37,8 @@ impl RitualCompressionCache {
     ) -> PyResult<Bound<'py, PyAny>> {
         let save: core::SaveRitual =
             convert::request(py, arguments![assistant, ritual, intent, parent, operation])?;
-        let payload = convert::bytes("payload", payload)?;
-        let payload = payload.as_bytes();
-        answer(py, || self.0.save(&save, payload))
+        let payload = core::Payload::of(PyBackedBytes::from(convert::bytes("payload", payload)?));
+        answer(py, || self.0.save_shared(&save, &payload))
     }
 
     /// Restores the newest entry of a ritual, verified; `None` if the ritual has none.
@@ -51,7 +53,23 @@ impl RitualCompressionCache {
     ) -> PyResult<Bound<'py, PyAny>> {
         let assistant: AssistantId = convert::argument("assistant", assistant)?;
         let ritual: RitualId = convert::argument("ritual", ritual)?;
-        answer(py, || self.0.latest_shared(&assistant, &ritual))
+        let own = |payload: Vec<u8>| {
+            Python::attach(|py| core::Payload::of(PyBackedBytes::from(PyBytes::new(py, &payload))))
+        };
+        let found = call(py, || self.0.latest_shared(&assistant, &ritual, own))?;
+        let Some(core::SharedRitual { entry, payload, format }) = found else {
+            return Ok(py.None().into_bound(py));
+        };
+        let restored = PyDict::new(py);
+        restored.set_item(intern!(py, "entry"), convert::to_python(py, &entry)?)?;
+        // The very object that was saved, or handed out before: bytes do not change.
+        let payload = match payload.owner::<PyBackedBytes>() {
+            Some(payload) => payload.into_pyobject(py)?,
+            None => PyBytes::new(py, &payload),
+        };
+        restored.set_item(intern!(py, "payload"), payload)?;
+        restored.set_item(intern!(py, "format"), format)?;
+        Ok(restored.into_any())
     }
 
     /// Restores one entry, verified. `Corrupt` if what is stored is not what was saved.

@@ -1,16 +1,17 @@
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::card::Card;
 use super::cell::Kind;
+use super::guard::Seen;
 use super::shared::{HotState, Shared};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN};
-use super::{CompressedRitual, RitualHead};
+use super::{CompressedRitual, Payload, RitualHead};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access};
 use crate::store::{Cell, Filter, Model, Owner, Query, Read};
-use crate::types::{AssistantId, EntryId, RitualId};
+use crate::types::{AssistantId, EntryId, RitualId, Salt};
 
 /// How many blocks of entries one step of a search for a good one looks at.
 const SEARCH_BLOCKS: u32 = 16;
@@ -57,15 +58,9 @@ pub struct SharedRitual {
     /// The entry.
     pub entry: CompressedRitual,
     /// The state, byte for byte as it was saved, or brought up to `format`.
-    #[serde(serialize_with = "as_bytes")]
-    pub payload: Arc<[u8]>,
+    pub payload: Payload,
     /// The format that the payload is in now.
     pub format: Option<String>,
-}
-
-/// A list of numbers in JSON, and bytes in what knows them.
-fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 /// The newest entry that verifies.
@@ -88,6 +83,15 @@ pub struct SkippedEntry {
     pub finding: String,
 }
 
+/// The newest entry as it is stored.
+struct Newest<P> {
+    entry: CompressedRitual,
+    payload: P,
+    /// The salt of its commitment, if its frame holds one.
+    salt: Option<Salt>,
+    seen: Option<Seen>,
+}
+
 /// What a search for an entry that verifies came to.
 struct Searched {
     entry: CompressedRitual,
@@ -107,24 +111,37 @@ impl RitualCompressionCache {
     /// [`latest_verifiable`](Self::latest_verifiable). [`ErrorKind::NotFound`], field `key`, if its key was destroyed.
     pub fn latest(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
-        if let Some(hot) = self.remembered(&owner)? {
-            return self.hand_out(hot.entry.clone(), hot.payload.to_vec()).map(Some);
-        }
-        let found = self.steadily_once(&owner, || self.newest(&owner))?;
-        found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
+        let (entry, payload) = match self.remembered(&owner)? {
+            Some(hot) => (hot.entry.clone(), hot.payload.to_vec()),
+            None => match self.steadily_once(&owner, || self.newest(&owner))? {
+                Some(found) => self.keep(&owner, found, |payload| payload[..].to_vec().into()),
+                None => return Ok(None),
+            },
+        };
+        self.hand_out(entry, payload).map(Some)
     }
 
     /// As [`latest`](Self::latest), without copying a state that is in memory: for whoever reads large states and does not
-    /// change them in place.
+    /// change them in place. A state that is not in memory yet is kept as what `own` makes of it; `Payload::from` keeps the
+    /// bytes as they are.
     ///
     /// # Errors
     /// Those of [`latest`](Self::latest).
-    pub fn latest_shared(&self, assistant: &AssistantId, ritual: &RitualId) -> Result<Option<SharedRitual>> {
+    pub fn latest_shared(
+        &self,
+        assistant: &AssistantId,
+        ritual: &RitualId,
+        own: impl FnOnce(Vec<u8>) -> Payload,
+    ) -> Result<Option<SharedRitual>> {
         let owner = self.owner(assistant, ritual);
         let (entry, payload) = match self.remembered(&owner)? {
-            Some(hot) => (hot.entry.clone(), Arc::clone(&hot.payload)),
+            Some(hot) => (hot.entry.clone(), hot.payload.clone()),
             None => match self.steadily_once(&owner, || self.newest(&owner))? {
-                Some((entry, payload)) => (entry, payload.into()),
+                Some(Newest { entry, payload, salt, seen }) => {
+                    let payload = own(payload);
+                    let found = Newest { entry, payload, salt, seen };
+                    self.keep(&owner, found, Payload::clone)
+                }
                 None => return Ok(None),
             },
         };
@@ -137,6 +154,25 @@ impl RitualCompressionCache {
         Ok(Some(SharedRitual { entry, payload: payload.into(), format }))
     }
 
+    /// Keeps the newest state in memory, if it is not too large, as what `share` makes of its payload.
+    fn keep<P: AsRef<[u8]>>(
+        &self,
+        owner: &Owner,
+        newest: Newest<P>,
+        share: impl FnOnce(&P) -> Payload,
+    ) -> (CompressedRitual, P) {
+        let Newest { entry, payload, salt, seen } = newest;
+        self.shared.warm(owner, payload.as_ref().len(), || HotState {
+            head: seen,
+            entry: entry.clone(),
+            payload: share(&payload),
+            salt,
+            place: None,
+            stem: None,
+        });
+        (entry, payload)
+    }
+
     /// As [`latest`](Self::latest), but reads what is stored even if the state is in memory.
     pub(crate) fn latest_stored(
         &self,
@@ -145,7 +181,7 @@ impl RitualCompressionCache {
     ) -> Result<Option<RestoredRitual>> {
         let owner = self.owner(assistant, ritual);
         let found = self.steadily_once(&owner, || self.newest(&owner))?;
-        found.map(|(entry, payload)| self.hand_out(entry, payload)).transpose()
+        found.map(|found| self.hand_out(found.entry, found.payload)).transpose()
     }
 
     /// The newest state in memory, if nothing was written to the ritual since.
@@ -164,7 +200,7 @@ impl RitualCompressionCache {
     }
 
     /// The newest entry and its payload as they are stored.
-    fn newest(&self, owner: &Owner) -> Result<Option<(CompressedRitual, Vec<u8>)>> {
+    fn newest(&self, owner: &Owner) -> Result<Option<Newest<Vec<u8>>>> {
         let names = vec![Kind::Block.before(None, 1), Kind::Whole.before(None, 1)];
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return self.lost_head(owner, &snapshot.cells) };
@@ -192,15 +228,7 @@ impl RitualCompressionCache {
         let intent = self.intents(&head, std::slice::from_ref(&card))?.remove(0)?;
         let entry = self.entry_of(&head, &card, intent)?;
         let (payload, salt) = self.payload(&head, std::slice::from_ref(&card), &mut wholes)?;
-        self.shared.warm(owner, payload.len(), || HotState {
-            head: snapshot.seen,
-            entry: entry.clone(),
-            payload: payload[..].into(),
-            salt,
-            place: None,
-            stem: None,
-        });
-        Ok(Some((entry, payload)))
+        Ok(Some(Newest { entry, payload, salt, seen: snapshot.seen }))
     }
 
     /// A ritual without a head has no entries, or has lost it.
@@ -303,7 +331,7 @@ impl RitualCompressionCache {
         let mut damaged_head = None;
         if before.is_none() {
             match self.steadily_once(&owner, || self.newest(&owner)) {
-                Ok(Some((entry, payload))) => {
+                Ok(Some(Newest { entry, payload, .. })) => {
                     let restored = self.hand_out(entry, payload)?;
                     return Ok(Some(VerifiableRitual { restored, skipped: Vec::new() }));
                 }

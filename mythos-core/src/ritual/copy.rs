@@ -122,7 +122,7 @@ impl RitualCompressionCache {
             parent: ParentExpectation::Absent,
             operation: fork.operation,
         };
-        self.save_from(&save, &payload, Some(fork.entry))
+        self.save_from(&save, &payload, Some(fork.entry), || payload.clone().into())
     }
 
     /// Copies a ritual wholly: all entries with their payloads, intents, scores, times and positions, under new ids,

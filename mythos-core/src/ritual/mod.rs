@@ -30,6 +30,7 @@ mod guard;
 mod intent;
 mod listing;
 mod novelty;
+mod payload;
 
 mod place;
 mod prune;
@@ -62,6 +63,7 @@ pub use formats::{PayloadFormats, Upcast};
 pub use intent::SymbolicIntent;
 pub use listing::{RitualFilter, RitualHeadFilter};
 pub use novelty::{NoveltyMeter, novelty_score};
+pub use payload::{Payload, PayloadOwner};
 pub use prune::{PruneReport, PruneRituals, PruneWhat};
 pub use record::{
     Compacted, CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, RitualHead, Scrubbed,

@@ -18,7 +18,8 @@ use super::shared::HotState;
 use super::stem::{Stem, common_stem};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
-    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, RitualCompressionCache, RitualHead, SymbolicIntent, splice,
+    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, Payload, RitualCompressionCache, RitualHead,
+    SymbolicIntent, splice,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{KeyId, NamedKey};
@@ -117,17 +118,29 @@ impl RitualCompressionCache {
     /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
-        let entry = self.save_from(save, payload, None)?;
+        let entry = self.save_from(save, payload, None, || payload.to_vec().into())?;
         self.retain_after_save(&entry);
         Ok(entry)
     }
 
-    /// As [`save`](Self::save); with an origin, as the first entry of a new ritual, with that as its parent.
+    /// As [`save`](Self::save), without copying a payload that is to stay in memory.
+    ///
+    /// # Errors
+    /// Those of [`save`](Self::save).
+    pub fn save_shared(&self, save: &SaveRitual, payload: &Payload) -> Result<CompressedRitual> {
+        let entry = self.save_from(save, payload, None, || payload.clone())?;
+        self.retain_after_save(&entry);
+        Ok(entry)
+    }
+
+    /// As [`save`](Self::save); with an origin, as the first entry of a new ritual, with that as its parent. What stays in
+    /// memory of the payload is made by `share`.
     pub(super) fn save_from(
         &self,
         save: &SaveRitual,
         payload: &[u8],
         origin: Option<EntryId>,
+        share: impl FnOnce() -> Payload,
     ) -> Result<CompressedRitual> {
         if payload.len() > MAX_PAYLOAD_BYTES {
             let message = format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, not {}", payload.len());
@@ -158,7 +171,7 @@ impl RitualCompressionCache {
             let new = NewEntry { save, operation, origin, now, payload };
             let staged = self.stage(&mut batch, place, &new, key.as_ref(), ready)?;
             match self.access.commit(&batch) {
-                Ok(()) => return Ok(self.remember(&batch, staged, payload)),
+                Ok(()) => return Ok(self.remember(&batch, staged, payload.len(), share)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     encoded = if key.is_none() { take_back(batch, staged) } else { None };
                     turn.get_or_insert_with(|| {
@@ -378,7 +391,13 @@ impl RitualCompressionCache {
     }
 
     /// Keeps what was committed for the next save, and gives the entry.
-    fn remember(&self, batch: &Batch, staged: Staged, payload: &[u8]) -> CompressedRitual {
+    fn remember(
+        &self,
+        batch: &Batch,
+        staged: Staged,
+        length: usize,
+        share: impl FnOnce() -> Payload,
+    ) -> CompressedRitual {
         let Staged { owner, entry, salt, place, version, stem, .. } = staged;
         let head = batch.records.iter().find_map(|op| match op {
             RecordOp::Put { table, id, body, .. } if *table == RitualHead::TABLE && *id == owner.id => {
@@ -386,8 +405,8 @@ impl RitualCompressionCache {
             }
             _ => None,
         });
-        let state = || HotState { head, entry: entry.clone(), payload: payload.into(), salt, place, stem };
-        self.shared.warm(&owner, payload.len(), state);
+        let state = || HotState { head, entry: entry.clone(), payload: share(), salt, place, stem };
+        self.shared.warm(&owner, length, state);
         entry
     }
 

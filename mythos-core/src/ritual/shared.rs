@@ -14,7 +14,7 @@ use super::guard::Seen;
 use super::novelty::NoveltyMeter;
 use super::place::HotPlace;
 use super::stem::Stem;
-use super::{CompressedRitual, RitualHead};
+use super::{CompressedRitual, Payload, RitualHead};
 use crate::seal::KeyProvider;
 use crate::store::Owner;
 use crate::types::{EntryId, Salt};
@@ -46,7 +46,7 @@ pub(crate) struct HotState {
     /// The head that it goes with. Without it, only what is read from the store tells whether the state is the newest.
     pub(crate) head: Option<Seen>,
     pub(crate) entry: CompressedRitual,
-    pub(crate) payload: Arc<[u8]>,
+    pub(crate) payload: Payload,
     /// The salt of its commitment, if its frame holds one.
     pub(crate) salt: Option<Salt>,
     /// What a save goes on from.
