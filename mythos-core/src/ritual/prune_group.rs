@@ -108,18 +108,19 @@ impl RitualCompressionCache {
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return Ok(None) };
         let mut cells = snapshot.cells.into_iter();
-        let (mut lower, blocks, above) = (
+        let (mut lower, mut blocks, above) = (
             cells.next().unwrap_or_default(),
             cells.next().unwrap_or_default(),
             cells.next().unwrap_or_default(),
         );
         lower.reverse();
+        blocks.retain(|block| Kind::Block.has(&block.name));
         let has_below = !lower.is_empty();
         let (mut cards, mut below, mut knows_below) = (Vec::new(), Vec::new(), true);
         for block in lower {
             let name = block.name;
             let read = Self::cards(owner, vec![block]);
-            knows_below = read.damaged.is_empty();
+            knows_below = read.damaged.is_empty() && Kind::Block.has(&name);
             let from = cards.len();
             cards.extend(read.cards);
             below.push((name, from..cards.len()));

@@ -21,8 +21,9 @@ pub(crate) const PAYLOAD: &str = "ritual payload";
 /// The most blocks from an entry up to one that is whole, were each of a single card, and the entry itself.
 pub(crate) const MAX_CHAIN: u32 = KEYFRAME_INTERVAL as u32 + 2;
 
-/// The most bytes of blocks that one read takes: more than [`MAX_CHAIN`] of the longest.
-pub(crate) const MAX_BLOCK_BYTES: u64 = 16 << 20;
+/// The most bytes of blocks that one read takes: more than [`MAX_CHAIN`] of the longest, and no less than any cell has, so
+/// that one which someone else put there does not look like the end.
+pub(crate) const MAX_BLOCK_BYTES: u64 = MAX_CELL_BYTES as u64;
 
 /// How many reads of cards one restoration takes at most: enough to pass a damaged keyframe or two.
 const MAX_DETOURS: usize = 3;
@@ -75,7 +76,7 @@ impl RitualCompressionCache {
     /// Reads a ritual's head and cells from one snapshot.
     pub(crate) fn snapshot(&self, owner: &Owner, names: Vec<Names>) -> Result<Snapshot> {
         let mut reads = vec![Read::Record { table: <RitualHead as Model>::TABLE, id: owner.id }];
-        let max_bytes = (MAX_CELL_BYTES as u64).max(MAX_BLOCK_BYTES);
+        let max_bytes = MAX_BLOCK_BYTES;
         reads.extend(names.into_iter().map(|names| Read::Cells { owner: owner.clone(), names, max_bytes }));
         let mut answers = self.access.read_all(&reads)?.into_iter();
         let head = answers.next().ok_or_else(|| Error::internal("the store gave no answer"))?;
@@ -125,8 +126,10 @@ impl RitualCompressionCache {
         all
     }
 
-    /// Takes blocks apart and brings them in order, the oldest first.
+    /// Takes blocks apart and brings them in order, the oldest first. Cells among them that are none by their names are
+    /// left out: nothing of the ritual is in them.
     pub(crate) fn blocks(owner: &Owner, mut cells: Vec<Cell>) -> Vec<Block> {
+        cells.retain(|cell| Kind::Block.has(&cell.name));
         cells.sort_unstable_by_key(|cell| cell.name);
         let read = |cell: &Cell, last: u64| {
             let (seed, cards) = cell::open(owner, &cell.name, &cell.bytes).and_then(card::read_block)?;

@@ -173,9 +173,10 @@ impl RitualCompressionCache {
         &self,
         head: &RitualHead,
         owner: &Owner,
-        blocks: Vec<Cell>,
+        mut blocks: Vec<Cell>,
         sequence: u64,
     ) -> Result<Vec<Card>> {
+        blocks.retain(|block| Kind::Block.has(&block.name));
         let place = blocks.first().and_then(|block| Kind::Block.place(&block.name)).map(|(last, _)| last);
         let own = place.filter(|last| group_of(*last) == group_of(sequence));
         let first = Self::cards(owner, blocks.iter().take(1).cloned().collect());

@@ -151,7 +151,7 @@ impl RitualCompressionCache {
     ) -> Result<Group> {
         blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.name));
         let owner = head.cells();
-        blocks.retain(|block| Kind::Block.place(&block.name).is_some());
+        blocks.retain(|block| Kind::Block.has(&block.name));
         let lasts: Vec<u64> =
             blocks.iter().filter_map(|block| Kind::Block.place(&block.name)).map(|(last, _)| last).collect();
         let (mut items, mut next) = (Vec::new(), below);
