@@ -9,7 +9,7 @@ use std::sync::Arc;
 use damage::{BLOCK, INTENT, OPERATION, WHOLE};
 use mythos_core::ritual::{
     CompactRituals, ParentExpectation, RitualCompressionCache, RitualDictionaries, RitualHead,
-    RitualHeadFilter, RitualOptions, SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
+    RitualHeadFilter, RitualOptions, RitualPart, SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Owner, Record, Store};
@@ -267,6 +267,36 @@ fn a_listing_of_rituals_passes_a_damaged_head() {
     let all = TotalRituals::default();
     assert_eq!(bench.rituals().totals(&all).unwrap().damaged, 7);
     assert_eq!(bench.rituals().scrub(&ScrubRituals::default()).unwrap().findings, 7);
+}
+
+#[test]
+fn a_scrub_that_goes_on_below_a_damaged_block_tells_it_once() {
+    let bench = Bench::new();
+    let mut entries: Vec<_> = (0..8).map(|step| bench.save(step)).collect();
+    bench.damage(&bench.cell(BLOCK, 8));
+    // What is below stays restorable.
+    entries.extend((8..10).map(|step| bench.save(step)));
+    let mut request = ScrubRituals::default();
+    request.budget.max_bytes = 1;
+    let mut found = Vec::new();
+    loop {
+        let report = bench.rituals().scrub(&request).unwrap();
+        found.extend(report.damaged);
+        match report.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    let of_cards: Vec<_> = found
+        .iter()
+        .filter(|finding| finding.part == RitualPart::Card)
+        .map(|finding| finding.sequence)
+        .collect();
+    assert_eq!(of_cards, [Some(8)], "{found:?}");
+    assert!(found.iter().all(|finding| finding.part != RitualPart::Orphan), "{found:?}");
+    for range in found.iter().flat_map(|finding| &finding.lost) {
+        (range.first..=range.last).for_each(|sequence| bench.is_lost(entries[sequence as usize - 1]));
+    }
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 mod damage;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use damage::{BLOCK, PATCH, WHOLE};
 use mythos_core::ritual::{
-    CompactRituals, CopyRitual, PruneRituals, PruneWhat, RetentionPolicy, RitualCompressionCache,
-    RitualFilter, RitualHead, RitualPart, SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
+    CompactRituals, CopyRitual, PruneRituals, PruneWhat, RetentionPolicy, RitualBudget,
+    RitualCompressionCache, RitualFilter, RitualHead, RitualPart, SaveRitual, ScrubRituals, SymbolicIntent,
+    TotalRituals,
 };
 use mythos_core::store::{Cell, CellName, MemoryStore, Model, Owner};
 use mythos_core::types::{AssistantId, EntryId, RitualId};
@@ -149,7 +151,7 @@ fn work_on_a_ritual_passes_a_stray() {
             ritual: refund(),
             to_assistant: None,
             to_ritual: "copy".parse().unwrap(),
-            budget: Default::default(),
+            budget: RitualBudget::default(),
         };
         let copied = rituals.copy(&copy).unwrap();
         assert!(
@@ -210,5 +212,75 @@ fn a_stray_where_no_ritual_is_hinders_none() {
         damage::overwrite_cell(&*bench.store, &bench.owner, &bench.stray);
         let entry = save(&bench.rituals(), 1);
         assert_eq!(bench.rituals().restore(entry).unwrap().payload, state(1), "{}", bench.stray.name);
+    }
+}
+
+/// What may lie beside the block of an entry after a file was put together from an older and a newer one: the block that
+/// was replaced, or what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Replaced,
+    Damaged,
+}
+
+#[test]
+fn a_block_that_was_replaced_hides_nothing_when_it_is_back() {
+    for (beside, is_compacted, position) in [Beside::Replaced, Beside::Damaged]
+        .into_iter()
+        .flat_map(|beside| [(beside, false), (beside, true)])
+        .flat_map(|(beside, is_compacted)| {
+            [2, 7, ENTRIES - 1].map(|position| (beside, is_compacted, position))
+        })
+    {
+        let what = format!("{beside:?} {is_compacted} {position}");
+        let (store, mythos) = damage::in_memory();
+        let rituals = mythos.rituals();
+        let (mut entries, mut replaced) = (Vec::new(), None);
+        for step in 1..=ENTRIES {
+            entries.push(save(&rituals, step));
+            let owner = damage::owner(RitualHead::TABLE, &damage::records(&*store, RitualHead::TABLE)[0]);
+            // The next save gives the entry a patch.
+            if step == position || (is_compacted && step == position + 1) {
+                replaced = Some((owner.clone(), damage::cell_at(&*store, &owner, BLOCK, position)));
+            }
+        }
+        if is_compacted {
+            rituals.compact(&CompactRituals::default()).unwrap();
+        }
+        let (owner, mut stray) = replaced.unwrap();
+        assert!(!damage::cells(&*store, &owner).contains(&stray), "{what}");
+        if beside == Beside::Damaged {
+            stray.bytes[0] ^= 1;
+        }
+        damage::overwrite_cell(&*store, &owner, &stray);
+
+        let mut bench = Bench { store, mythos, owner, entries, stray };
+        bench.all_restore(0);
+        assert!(bench.entries.iter().all(|entry| rituals.verify(*entry).unwrap().restorable), "{what}");
+        let filter =
+            RitualFilter { assistant: Some(ana()), ritual: Some(refund()), ..RitualFilter::default() };
+        assert_eq!(rituals.list(&filter, None, 1_000).unwrap().items.len() as u64, ENTRIES, "{what}");
+        let report = rituals.scrub(&ScrubRituals::default()).unwrap();
+        assert!(report.findings > 0, "{what}");
+        assert!(report.damaged.iter().all(|finding| finding.lost.is_empty()), "{what}: {report:?}");
+        let orphan = report.damaged.iter().find(|finding| finding.part == RitualPart::Orphan).unwrap();
+        assert!(orphan.message.contains(&bench.stray.name.to_string()), "{what}: {}", orphan.message);
+
+        bench.save();
+        let copy = CopyRitual {
+            assistant: ana(),
+            ritual: refund(),
+            to_assistant: None,
+            to_ritual: "copy".parse().unwrap(),
+            budget: RitualBudget::default(),
+        };
+        let copied = rituals.copy(&copy).unwrap();
+        assert!(copied.entries == ENTRIES + 1 && copied.skipped.is_empty(), "{what}: {copied:?}");
+        rituals.compact(&CompactRituals::default()).unwrap();
+        bench.all_restore(0);
+        let first = BTreeSet::from([bench.entries[0]]);
+        let pruned = rituals.prune(&PruneRituals::new(PruneWhat::Entries { entries: first })).unwrap();
+        assert!(pruned.entries == 1 && pruned.skipped.is_empty(), "{what}: {pruned:?}");
+        bench.all_restore(1);
     }
 }

@@ -522,16 +522,14 @@ impl Part {
 /// The positions of the damaged blocks of a group, if each goes as a whole.
 fn doomed_blocks(owner: &Owner, first: u64, blocks: &[Cell], doomed: &Doomed<'_>) -> Result<Vec<(u64, u64)>> {
     let (mut from, mut lost) = (first, Vec::new());
-    for block in blocks {
-        let Some((last, _)) = Kind::Block.place(&block.name) else { continue };
-        let read = RitualCompressionCache::cards(owner, vec![block.clone()]);
-        if let Some((_, error)) = read.damaged.into_iter().next() {
-            if !doomed.names_all(from, last) {
+    for block in RitualCompressionCache::blocks(owner, blocks.to_vec()) {
+        if let Err(error) = block.content {
+            if !doomed.names_all(from, block.last) {
                 return Err(error);
             }
-            lost.push((from, last));
+            lost.push((from, block.last));
         }
-        from = last + 1;
+        from = block.last + 1;
     }
     Ok(lost)
 }

@@ -1,6 +1,8 @@
 //! Reading a ritual: its head, its cards, and the payloads that they tell of.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::Associated;
@@ -59,6 +61,27 @@ pub(crate) struct Block {
     pub(crate) revision: u32,
     /// The ritual's seed and the cards, oldest first.
     pub(crate) content: Result<(Salt, Vec<Card>)>,
+}
+
+impl Block {
+    /// The position of its first card; if it cannot be read, that of its last.
+    fn first(&self) -> u64 {
+        let first = self.content.as_ref().ok().and_then(|(_, cards)| cards.first());
+        first.map_or(self.last, |card| card.sequence)
+    }
+}
+
+/// Of blocks that share positions, those that can be read and were written last.
+fn apart(mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.sort_by_key(|block| (block.content.is_err(), Reverse(block.revision)));
+    let mut apart = BTreeMap::<u64, Block>::new();
+    for block in blocks {
+        let (first, last) = (block.first(), block.last);
+        if apart.range(first..).next().is_none_or(|(_, other)| last < other.first()) {
+            apart.insert(last, block);
+        }
+    }
+    apart.into_values().collect()
 }
 
 /// What blocks hold together.
@@ -127,7 +150,8 @@ impl RitualCompressionCache {
     }
 
     /// Takes blocks apart and brings them in order, the oldest first. Cells among them that are none by their names are
-    /// left out: nothing of the ritual is in them.
+    /// left out: nothing of the ritual is in them. So are blocks whose entries stand in another that was written later, and
+    /// damaged ones whose last entry stands in another: no entry comes twice.
     pub(crate) fn blocks(owner: &Owner, mut cells: Vec<Cell>) -> Vec<Block> {
         cells.retain(|cell| Kind::Block.has(&cell.name));
         cells.sort_unstable_by_key(|cell| cell.name);
@@ -139,13 +163,14 @@ impl RitualCompressionCache {
                 Err(Error::corrupt("a block of entries stands in another's place"))
             }
         };
-        cells
+        let blocks: Vec<Block> = cells
             .iter()
             .map(|cell| {
                 let (last, revision) = Kind::Block.place(&cell.name).unwrap_or_default();
                 Block { last, revision, content: read(cell, last) }
             })
-            .collect()
+            .collect();
+        if blocks.is_sorted_by(|older, newer| older.last < newer.first()) { blocks } else { apart(blocks) }
     }
 
     /// The entry that a card tells of, if it is the signed one.
@@ -350,10 +375,13 @@ impl RitualCompressionCache {
 
     /// Reads the patches of `cards` that have cells of their own.
     pub(crate) fn patch_cells(&self, head: &RitualHead, cards: &[Card]) -> Result<Vec<Cell>> {
-        let names: Vec<_> = cards
+        let mut names: Vec<_> = cards
             .iter()
             .filter_map(|card| Some(Kind::Patch.name(card.sequence, card.patch_revision()?)))
             .collect();
+        // They are answered in order, and no two alike.
+        names.sort_unstable();
+        names.dedup();
         let (owner, mut rest, mut cells) = (head.cells(), &names[..], Vec::new());
         // What does not fit into one answer is asked for again.
         while !rest.is_empty() {
