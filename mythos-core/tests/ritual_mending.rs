@@ -9,7 +9,8 @@ use std::sync::Arc;
 use damage::{BLOCK, INTENT, OPERATION, WHOLE};
 use mythos_core::ritual::{
     CompactRituals, ParentExpectation, RitualCompressionCache, RitualDictionaries, RitualHead,
-    RitualHeadFilter, RitualOptions, RitualPart, SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
+    RitualHeadFilter, RitualOptions, RitualPart, RitualProgress, SaveRitual, ScrubRituals, SymbolicIntent,
+    TotalRituals,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Owner, Record, Store};
@@ -297,6 +298,17 @@ fn a_scrub_that_goes_on_below_a_damaged_block_tells_it_once() {
     for range in found.iter().flat_map(|finding| &finding.lost) {
         (range.first..=range.last).for_each(|sequence| bench.is_lost(entries[sequence as usize - 1]));
     }
+}
+
+#[test]
+fn a_scrub_that_goes_on_where_no_entry_can_be_begins_at_the_newest() {
+    let bench = Bench::new();
+    for step in 0..3 {
+        bench.save(step);
+    }
+    let after = Some(RitualProgress { ritual: bench.head_record().id, sequence: u64::MAX });
+    let report = bench.rituals().scrub(&ScrubRituals { after, ..ScrubRituals::default() }).unwrap();
+    assert_eq!((report.entries, report.findings, report.next), (3, 0, None));
 }
 
 #[test]
