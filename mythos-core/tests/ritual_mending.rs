@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use damage::{BLOCK, INTENT, OPERATION, WHOLE};
 use mythos_core::ritual::{
-    CompactRituals, ParentExpectation, RitualCompressionCache, RitualHead, RitualHeadFilter, RitualOptions,
-    SaveRitual, ScrubRituals, SymbolicIntent, TotalRituals,
+    CompactRituals, ParentExpectation, RitualCompressionCache, RitualDictionaries, RitualHead,
+    RitualHeadFilter, RitualOptions, RitualPart, RitualProgress, SaveRitual, ScrubRituals, SymbolicIntent,
+    TotalRituals,
 };
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Owner, Record, Store};
@@ -267,6 +268,89 @@ fn a_listing_of_rituals_passes_a_damaged_head() {
     let all = TotalRituals::default();
     assert_eq!(bench.rituals().totals(&all).unwrap().damaged, 7);
     assert_eq!(bench.rituals().scrub(&ScrubRituals::default()).unwrap().findings, 7);
+}
+
+#[test]
+fn a_scrub_that_goes_on_below_a_damaged_block_tells_it_once() {
+    let bench = Bench::new();
+    let mut entries: Vec<_> = (0..8).map(|step| bench.save(step)).collect();
+    bench.damage(&bench.cell(BLOCK, 8));
+    // What is below stays restorable.
+    entries.extend((8..10).map(|step| bench.save(step)));
+    let mut request = ScrubRituals::default();
+    request.budget.max_bytes = 1;
+    let mut found = Vec::new();
+    loop {
+        let report = bench.rituals().scrub(&request).unwrap();
+        found.extend(report.damaged);
+        match report.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    let of_cards: Vec<_> = found
+        .iter()
+        .filter(|finding| finding.part == RitualPart::Card)
+        .map(|finding| finding.sequence)
+        .collect();
+    assert_eq!(of_cards, [Some(8)], "{found:?}");
+    assert!(found.iter().all(|finding| finding.part != RitualPart::Orphan), "{found:?}");
+    for range in found.iter().flat_map(|finding| &finding.lost) {
+        (range.first..=range.last).for_each(|sequence| bench.is_lost(entries[sequence as usize - 1]));
+    }
+}
+
+#[test]
+fn a_scrub_that_goes_on_where_no_entry_can_be_begins_at_the_newest() {
+    let bench = Bench::new();
+    for step in 0..3 {
+        bench.save(step);
+    }
+    let after = Some(RitualProgress { ritual: bench.head_record().id, sequence: u64::MAX });
+    let report = bench.rituals().scrub(&ScrubRituals { after, ..ScrubRituals::default() }).unwrap();
+    assert_eq!((report.entries, report.findings, report.next), (3, 0, None));
+}
+
+#[test]
+fn a_retired_dictionary_stays_while_a_damaged_head_may_need_it() {
+    /// So many that their newest states suffice for a training.
+    const RITUALS: u64 = 40;
+    let bench = Bench::new();
+    let save_all = |generation: u64| {
+        let noise = |seed: u64, length: usize| {
+            let blocks = (0_u64..).flat_map(|block| {
+                *mythos_core::types::Digest::of(format!("{seed}/{block}").as_bytes()).as_bytes()
+            });
+            blocks.take(length).collect::<Vec<u8>>()
+        };
+        for number in 0..RITUALS {
+            let save = SaveRitual { ritual: format!("r{number}").parse().unwrap(), ..request() };
+            let state = [noise(generation, 450), noise(1_000 * generation + number, 6)].concat();
+            bench.rituals().save(&save, &state).unwrap();
+        }
+        let trained = bench.rituals().train(&request().assistant).unwrap().trained;
+        assert!(trained.is_some());
+    };
+    let assistant = Some(request().assistant);
+    for compact in [CompactRituals::default(), CompactRituals { assistant, ..CompactRituals::default() }] {
+        let is_first = compact.assistant.is_none();
+        save_all(if is_first { 1 } else { 3 });
+        bench.rituals().compact(&compact).unwrap();
+        save_all(if is_first { 2 } else { 4 });
+        for table in [RitualHead::TABLE, RitualDictionaries::TABLE] {
+            let record = damage::records(&*bench.store, table).remove(0);
+            damage::tamper(&*bench.store, table, &record, |body| drop(body.remove("updated_at")));
+            let report = bench.rituals().compact(&compact).unwrap();
+            assert_eq!(report.dictionaries_deleted, 0);
+            let skipped = u64::from(table == RitualHead::TABLE);
+            assert_eq!(report.skipped.len() as u64, skipped, "{report:?}");
+            assert_eq!(report.rituals, RITUALS - skipped);
+            damage::tamper(&*bench.store, table, &record, |_| {});
+        }
+        let report = bench.rituals().compact(&compact).unwrap();
+        assert_eq!((report.dictionaries_deleted, report.skipped.len()), (1, 0), "{report:?}");
+        assert_eq!(bench.rituals().scrub(&ScrubRituals::default()).unwrap().findings, 0);
+    }
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl RitualCompressionCache {
     pub(super) fn account(&self, head: &RitualHead) -> Result<Account> {
         let (owner, mut account, mut before) = (head.cells(), Account::default(), 0);
         self.each_cell(&owner, Kind::Block, |block| {
-            let Some((last, _)) = Kind::Block.place(&block.name) else {
+            let place = Kind::Block.place(&block.name).filter(|_| Kind::Block.has(&block.name));
+            let Some((last, _)) = place else {
                 account.malformed.push(block.name);
                 return;
             };
@@ -114,13 +115,16 @@ impl RitualCompressionCache {
             (Kind::Whole, RitualPart::Orphan),
         ];
         for (kind, part) in parts {
-            let names = kind.at_or_after(from, 1);
+            // Also names of positions that no entry has.
+            let until = Some(CellName::of_array([kind as u8 + 1]));
+            let names = Names::Range { from: Some(kind.name(from, 0)), until, limit: 1, reverse: false };
             let (cells, _) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
-            // Among the blocks, what has no place was told before.
-            let is_told = |name: &CellName| kind == Kind::Block && kind.place(name).is_none();
+            // Among the blocks, what is none by its name was told before.
+            let is_told = |name: &CellName| kind == Kind::Block && !kind.has(name);
             for Cell { name, .. } in cells.into_iter().filter(|cell| !is_told(&cell.name)) {
                 let message = format!("cell {name} is of a newer entry than the head knows of");
-                found.add(part, kind.place(&name).map(|(sequence, _)| sequence), &Error::corrupt(message));
+                let place = kind.place(&name).filter(|_| kind.has(&name));
+                found.add(part, place.map(|(sequence, _)| sequence), &Error::corrupt(message));
             }
         }
         Ok(())
@@ -192,9 +196,8 @@ impl RitualCompressionCache {
     pub(super) fn orphans(&self, owner: &Owner, names: Names, found: &mut Findings) -> Result<()> {
         let (cells, _) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
         for Cell { name, .. } in cells {
-            let place =
-                [Kind::Block, Kind::Patch, Kind::Whole].into_iter().find_map(|kind| kind.place(&name));
-            let sequence = place.map(|(sequence, _)| sequence);
+            let kind = [Kind::Block, Kind::Patch, Kind::Whole].into_iter().find(|kind| kind.has(&name));
+            let sequence = kind.and_then(|kind| kind.place(&name)).map(|(sequence, _)| sequence);
             found.add(RitualPart::Orphan, sequence, &Error::corrupt(format!("nothing names cell {name}")));
         }
         Ok(())
@@ -232,11 +235,7 @@ impl RitualCompressionCache {
         let mut from = Some(CellName::of_array([kind as u8]));
         while from.is_some() {
             let names = Names::Range { from, until, limit: CELLS, reverse: false };
-            let (mut cells, mut more) = self.access.cells(owner.clone(), names.clone(), MAX_BLOCK_BYTES)?;
-            if cells.is_empty() && more {
-                // Only what someone else wrote is so long.
-                (cells, more) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
-            }
+            let (cells, more) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
             let is_last = !more && cells.len() < CELLS as usize;
             from = cells.last().filter(|_| !is_last).and_then(|cell| cell.name.successor());
             cells.into_iter().for_each(&mut give);

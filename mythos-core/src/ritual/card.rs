@@ -165,7 +165,14 @@ struct WireCard {
 }
 
 /// Puts cards, oldest first, of the ritual with `seed` into a block.
+///
+/// # Errors
+/// `Corrupt` for cards that [`read_block`] would refuse: none are merged whose blocks contradict each other.
 pub(crate) fn write_block(seed: &Salt, cards: &[Card]) -> Result<Vec<u8>> {
+    let is_ascending = cards.is_sorted_by(|older, newer| older.sequence < newer.sequence);
+    if !is_ascending || cards.len() > MAX_CARDS {
+        return Err(Error::corrupt("blocks of entries share positions"));
+    }
     let (mut intents, mut keys) = (Vec::new(), Vec::new());
     let (mut sequence, mut created_at, mut marked) = (0, 0, 0_u64);
     let mut wire = Vec::with_capacity(cards.len());
@@ -330,6 +337,20 @@ pub(crate) mod tests {
             lie(&mut card);
             let block = write_block(&SEED, &[card]).unwrap();
             assert_eq!(read_block(&block).unwrap_err().kind(), crate::ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn no_block_is_written_that_cannot_be_read() {
+        let block = |sequences: &mut dyn Iterator<Item = u64>| {
+            let cards: Vec<Card> = sequences.map(ordinary_card).collect();
+            write_block(&SEED, &cards)
+        };
+        assert!(read_block(&block(&mut (1..=64)).unwrap()).is_ok());
+        let refused: [&mut dyn Iterator<Item = u64>; 3] =
+            [&mut (1..=65), &mut [1, 1].into_iter(), &mut [2, 1].into_iter()];
+        for sequences in refused {
+            assert_eq!(block(sequences).unwrap_err().kind(), crate::ErrorKind::Corrupt);
         }
     }
 

@@ -2,11 +2,17 @@
 
 use crate::error::{Error, Result};
 use crate::store::{CellName, Names, Owner};
-use crate::types::DomainHasher;
+use crate::types::{DomainHasher, EntryId};
 
 /// The length of the check at the end of a cell: 128 bits, since it stands against damage and mistaken identity; what
 /// stands against forgery is the signature.
 pub(crate) const CHECK_BYTES: usize = 16;
+
+/// The first position that an entry has.
+const FIRST: u64 = 1;
+
+/// The first position behind those that an entry may have.
+const BEHIND: u64 = EntryId::MAX_SEQUENCE + 1;
 
 /// What a cell holds; the first byte of its name.
 ///
@@ -47,25 +53,36 @@ impl Kind {
 
     /// The cells of this kind for entries at `from` and later, the oldest first.
     pub(crate) fn at_or_after(self, from: u64, limit: u32) -> Names {
-        let until = Some(CellName::of_array([self as u8 + 1]));
-        Names::Range { from: Some(self.name(from, 0)), until, limit, reverse: false }
+        let (from, until) = (self.name(from.max(FIRST), 0), self.name(BEHIND, 0));
+        Names::Range { from: Some(from), until: Some(until), limit, reverse: false }
     }
 
     /// The cells of this kind for entries before `before`, the newest first; all without a bound.
     pub(crate) fn before(self, before: Option<u64>, limit: u32) -> Names {
-        let from = Some(CellName::of_array([self as u8]));
-        let until = match before {
-            Some(before) => self.name(before, 0),
-            None => CellName::of_array([self as u8 + 1]),
-        };
-        Names::Range { from, until: Some(until), limit, reverse: true }
+        let (from, until) =
+            (self.name(FIRST, 0), self.name(before.map_or(BEHIND, |before| before.min(BEHIND)), 0));
+        Names::Range { from: Some(from), until: Some(until), limit, reverse: true }
     }
 
-    /// The sequence and revision in the name of a cell of this kind.
+    /// The sequence and revision in the name of a cell of this kind, where the sequence is one that an entry may have.
+    ///
+    /// Of a name that is longer or shorter than this layout makes them, it is the place that it lies at: no name of an
+    /// entry behind that comes before it. Whoever reads from there on gets further.
     pub(crate) fn place(self, name: &CellName) -> Option<(u64, u32)> {
-        let bytes: [u8; 13] = name.as_bytes().try_into().ok()?;
-        let (sequence, revision) = (bytes[1..9].try_into().ok()?, bytes[9..].try_into().ok()?);
-        (bytes[0] == self as u8).then(|| (u64::from_be_bytes(sequence), u32::from_be_bytes(revision)))
+        let (kind, place) = name.as_bytes().split_first()?;
+        let mut bytes = [0; 12];
+        bytes.iter_mut().zip(place).for_each(|(byte, told)| *byte = *told);
+        let (sequence, revision) = bytes.split_first_chunk()?;
+        let (sequence, revision) =
+            (u64::from_be_bytes(*sequence), u32::from_be_bytes(*revision.first_chunk()?));
+        let is_short = *name < self.name(sequence, 0);
+        let sequence = sequence.saturating_sub(u64::from(is_short));
+        (*kind == self as u8 && (FIRST..BEHIND).contains(&sequence)).then_some((sequence, revision))
+    }
+
+    /// Whether a name is one that a cell of this kind may have.
+    pub(crate) fn has(self, name: &CellName) -> bool {
+        self.place(name).is_some_and(|(sequence, revision)| self.name(sequence, revision) == *name)
     }
 }
 
@@ -109,6 +126,8 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ritual::RitualHead;
 
@@ -123,6 +142,64 @@ mod tests {
         assert!(Kind::Patch.name(u64::MAX, 0) < Kind::Whole.name(0, 0));
         assert_eq!(Kind::Whole.place(&Kind::Whole.name(7, 2)), Some((7, 2)));
         assert_eq!(Kind::Patch.place(&Kind::Whole.name(7, 2)), None);
+    }
+
+    #[test]
+    fn only_positions_that_entries_have_are_places() {
+        let highest = EntryId::MAX_SEQUENCE;
+        for (sequence, is_place) in
+            [(0, false), (1, true), (highest, true), (highest + 1, false), (u64::MAX, false)]
+        {
+            let name = Kind::Block.name(sequence, 3);
+            assert_eq!(Kind::Block.place(&name), is_place.then_some((sequence, 3)));
+            assert_eq!(Kind::Block.has(&name), is_place);
+            let Names::Range { from, until, .. } = Kind::Block.at_or_after(0, 1) else { panic!() };
+            assert_eq!(from <= Some(name) && Some(name) < until, is_place);
+            for before in [None, Some(u64::MAX)] {
+                let Names::Range { from, until, .. } = Kind::Block.before(before, 1) else { panic!() };
+                assert_eq!(from <= Some(name) && Some(name) < until, is_place);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_length_lies_where_reading_on_from_passes_it_and_no_entry() {
+        let (before, after) = (Kind::Block.name(6, u32::MAX), Kind::Block.name(8, 0));
+        for length in 2..20 {
+            let bytes: Vec<u8> =
+                Kind::Block.name(7, 0).as_bytes().iter().copied().chain([0; 7]).take(length).collect();
+            let name = CellName::new(&bytes).unwrap();
+            assert_eq!(Kind::Block.has(&name), length == 13);
+            let Some((sequence, _)) = Kind::Block.place(&name) else {
+                assert!(length < 9);
+                continue;
+            };
+            let next = Kind::Block.name(sequence + 1, 0);
+            assert!(name < next && before < name && name < after, "{length}");
+            assert!(length >= 13 || next <= Kind::Block.name(7, 0), "{length}");
+        }
+        assert_eq!(Kind::Block.place(&CellName::new(b"e").unwrap()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_on_from_the_place_of_any_name_passes_it(
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 0..20),
+        ) {
+            let name = CellName::new(&[b"e", &bytes[..]].concat()).unwrap();
+            let holds = |names: Names| {
+                let Names::Range { from, until, .. } = names else { panic!() };
+                from <= Some(name) && Some(name) < until
+            };
+            prop_assert_eq!(holds(Kind::Block.at_or_after(0, 1)), holds(Kind::Block.before(None, 1)));
+            match Kind::Block.place(&name) {
+                Some((sequence, _)) => {
+                    prop_assert!(!holds(Kind::Block.at_or_after(sequence + 1, 1)));
+                    prop_assert!(!holds(Kind::Block.before(Some(sequence), 1)));
+                }
+                None => prop_assert!(!holds(Kind::Block.at_or_after(0, 1))),
+            }
+        }
     }
 
     #[test]

@@ -257,7 +257,8 @@ impl RitualCompressionCache {
         for _ in 0..MAX_TRIES {
             let snapshot = self.snapshot(owner, vec![blocks_of(group)])?;
             let Some(head) = snapshot.head.transpose()? else { return Ok(()) };
-            let blocks: Vec<_> = snapshot.cells.into_iter().flatten().collect();
+            let mut blocks: Vec<_> = snapshot.cells.into_iter().flatten().collect();
+            blocks.retain(|block| Kind::Block.has(&block.name));
             let names: Vec<CellName> = blocks.iter().map(|block| block.name).collect();
             let mut read = Self::cards(owner, blocks);
             if let Some((_, error)) = read.damaged.pop() {
@@ -408,7 +409,9 @@ impl RitualCompressionCache {
         let (mut from, mut stored_bytes, mut is_whole) = (0, 0_u64, true);
         loop {
             let names = Kind::Block.at_or_after(from, MAX_CHAIN);
-            let (blocks, _) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+            let (blocks, more) = self.access.cells(owner.clone(), names, MAX_BLOCK_BYTES)?;
+            // What does not even fit alone hides what is behind it.
+            is_whole &= !(more && blocks.is_empty());
             let last =
                 blocks.iter().filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).max();
             let Some(last) = last else { break };

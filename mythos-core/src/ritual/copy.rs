@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::card::Card;
 use super::cell::{self, Kind, hexadecimal};
 use super::compact::{MAX_TRIES, Spending, is_local};
-use super::reroot::{Descent, Form, all_of, last_of};
+use super::reroot::{Descent, Form, all_of, first_of, last_of};
 use super::save::revision;
 use super::thread::{MAX_BLOCK_BYTES, PAYLOAD};
 use super::{
@@ -196,23 +196,31 @@ impl RitualCompressionCache {
 
     /// The entries of the origin behind a position that are copied next: of one group, and together not too large.
     fn next_part(&self, from: &Owner, behind: u64) -> Result<Option<Part>> {
-        let Some(group) = self.next_group(from, behind + 1)? else { return Ok(None) };
-        let names = all_of(Kind::Block, behind + 1, last_of(group));
-        let snapshot = self.snapshot(from, vec![names])?;
-        let head = snapshot.head.ok_or_else(|| Error::conflict("it was deleted meanwhile"))??;
-        let mut read = Self::cards(from, snapshot.cells.into_iter().flatten().collect());
-        if let Some((_, error)) = read.damaged.pop() {
-            return Err(error);
+        let mut position = behind + 1;
+        while let Some(group) = self.next_group(from, position)? {
+            let names = all_of(Kind::Block, position, last_of(group));
+            let snapshot = self.snapshot(from, vec![names])?;
+            let head = snapshot.head.ok_or_else(|| Error::conflict("it was deleted meanwhile"))??;
+            let mut read = Self::cards(from, snapshot.cells.into_iter().flatten().collect());
+            if let Some((_, error)) = read.damaged.pop() {
+                return Err(error);
+            }
+            let mut cards = read.cards;
+            cards.retain(|card| card.sequence > behind);
+            if cards.is_empty() {
+                // What is there is no block, or was pruned meanwhile.
+                position = first_of(group + 1);
+                continue;
+            }
+            let mut bytes = 0_u64;
+            let fits = |card: &&Card| {
+                bytes = bytes.saturating_add(card.raw_bytes);
+                bytes <= MAX_PART_BYTES
+            };
+            let count = cards.iter().take_while(fits).count().max(1).min(cards.len());
+            return Ok(Some(Part { head, cards, count }));
         }
-        let mut cards = read.cards;
-        cards.retain(|card| card.sequence > behind);
-        let mut bytes = 0_u64;
-        let fits = |card: &&Card| {
-            bytes = bytes.saturating_add(card.raw_bytes);
-            bytes <= MAX_PART_BYTES
-        };
-        let count = cards.iter().take_while(fits).count().max(1).min(cards.len());
-        Ok(Some(Part { head, cards, count }))
+        Ok(None)
     }
 
     /// Copies a part: one commit.

@@ -124,7 +124,7 @@ impl RitualCompressionCache {
             report.rituals += 1;
             if let Some(Ok(head)) = snapshot.head {
                 spending.spend(head.stored_bytes);
-                report.entries += head.entries;
+                report.entries = report.entries.saturating_add(head.entries);
                 report.bytes_freed = report.bytes_freed.saturating_add(head.stored_bytes);
                 self.shared.places.remove(&(head.tenant, head.root));
             }

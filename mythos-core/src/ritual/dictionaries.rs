@@ -447,11 +447,13 @@ impl RitualCompressionCache {
         }
     }
 
-    /// Deletes the retired dictionaries of an assistant that none of its entries needs, and says how many.
+    /// Deletes the retired dictionaries of an assistant that none of its entries needs, and says how many: none as long as
+    /// a head is damaged that may need one. What is damaged is the scrub's to name.
     pub(super) fn sweep_dictionaries(&self, assistant: &AssistantId) -> Result<u64> {
         let [answer] = self.access.read([self.read_dictionaries(assistant)])?;
-        let Some(stored) = access::stored::<RitualDictionaries>(answer)? else { return Ok(0) };
-        let mut record = stored.model;
+        let Some((version, Ok(mut record))) = access::decoded::<RitualDictionaries>(answer)? else {
+            return Ok(0);
+        };
         let mut idle: Vec<u32> = record
             .dictionaries
             .iter()
@@ -465,8 +467,11 @@ impl RitualCompressionCache {
                 .filter(Filter::equals("assistant", assistant.as_str()))
                 .limit(1_000)
                 .after(after);
-            let page = self.access.page::<RitualHead>(query)?;
-            idle.retain(|number| page.items.iter().all(|head| !head.dictionaries.contains(number)));
+            let page = self.access.raw_page(query)?;
+            for record in &page.items {
+                let Ok(head) = RitualHead::from_record(record) else { return Ok(0) };
+                idle.retain(|number| !head.dictionaries.contains(number));
+            }
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
@@ -479,7 +484,7 @@ impl RitualCompressionCache {
         let mut batch = Batch::new();
         record.dictionaries.retain(|dictionary| !idle.contains(&dictionary.number));
         record.updated_at = self.access.now();
-        batch.put(owner.id, Expect::At(stored.version), &record)?;
+        batch.put(owner.id, Expect::At(version), &record)?;
         let names =
             |number: &u32| (0..COPIES).map(|copy| Kind::Dictionary.name(u64::from(*number), copy)).collect();
         for number in &idle {

@@ -307,12 +307,14 @@ impl RitualCompressionCache {
         loop {
             let (blocks, _) =
                 self.access.cells(owner.clone(), Kind::Block.at_or_after(from, 1), MAX_BLOCK_BYTES)?;
-            let Some(block) = Self::blocks(owner, blocks).pop() else { return Ok(None) };
-            match block.content {
-                Ok((_, cards)) => return Ok(cards.into_iter().find(|card| card.sequence >= from)),
-                // A damaged block cannot tell; the one behind it can.
-                Err(_) => from = block.last + 1,
+            let last = blocks.first().and_then(|block| Kind::Block.place(&block.name));
+            let Some((last, _)) = last else { return Ok(None) };
+            let cards = Self::cards(owner, blocks).cards;
+            if let Some(card) = cards.into_iter().find(|card| card.sequence >= from) {
+                return Ok(Some(card));
             }
+            // A damaged block cannot tell; the one behind it can.
+            from = last + 1;
         }
     }
 
@@ -352,7 +354,7 @@ impl RitualCompressionCache {
         let owner = self.owner(assistant, ritual);
         let snapshot = self.snapshot(&owner, vec![Kind::Block.before(None, 1)])?;
         let told = snapshot.head.and_then(Result::ok).and_then(|head| head.newest.first().copied());
-        let cells = snapshot.cells.iter().flatten();
+        let cells = snapshot.cells.iter().flatten().filter(|cell| Kind::Block.has(&cell.name));
         Ok(cells.filter_map(|cell| Kind::Block.place(&cell.name)).map(|(last, _)| last).chain(told).max())
     }
 

@@ -108,18 +108,19 @@ impl RitualCompressionCache {
         let snapshot = self.snapshot(owner, names)?;
         let Some(head) = snapshot.head.transpose()? else { return Ok(None) };
         let mut cells = snapshot.cells.into_iter();
-        let (mut lower, blocks, above) = (
+        let (mut lower, mut blocks, above) = (
             cells.next().unwrap_or_default(),
             cells.next().unwrap_or_default(),
             cells.next().unwrap_or_default(),
         );
         lower.reverse();
+        blocks.retain(|block| Kind::Block.has(&block.name));
         let has_below = !lower.is_empty();
         let (mut cards, mut below, mut knows_below) = (Vec::new(), Vec::new(), true);
         for block in lower {
             let name = block.name;
             let read = Self::cards(owner, vec![block]);
-            knows_below = read.damaged.is_empty();
+            knows_below = read.damaged.is_empty() && Kind::Block.has(&name);
             let from = cards.len();
             cards.extend(read.cards);
             below.push((name, from..cards.len()));
@@ -521,16 +522,14 @@ impl Part {
 /// The positions of the damaged blocks of a group, if each goes as a whole.
 fn doomed_blocks(owner: &Owner, first: u64, blocks: &[Cell], doomed: &Doomed<'_>) -> Result<Vec<(u64, u64)>> {
     let (mut from, mut lost) = (first, Vec::new());
-    for block in blocks {
-        let Some((last, _)) = Kind::Block.place(&block.name) else { continue };
-        let read = RitualCompressionCache::cards(owner, vec![block.clone()]);
-        if let Some((_, error)) = read.damaged.into_iter().next() {
-            if !doomed.names_all(from, last) {
+    for block in RitualCompressionCache::blocks(owner, blocks.to_vec()) {
+        if let Err(error) = block.content {
+            if !doomed.names_all(from, block.last) {
                 return Err(error);
             }
-            lost.push((from, last));
+            lost.push((from, block.last));
         }
-        from = last + 1;
+        from = block.last + 1;
     }
     Ok(lost)
 }

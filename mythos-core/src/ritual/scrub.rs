@@ -201,7 +201,7 @@ impl RitualCompressionCache {
             ritual: Some(head.ritual.clone()),
             root: Some(head.root),
         };
-        let top = from.unwrap_or_else(|| head.sequence.saturating_add(1)).max(1);
+        let top = from.unwrap_or(u64::MAX).clamp(1, head.sequence.saturating_add(1));
         let missing = match from {
             // Of a ritual that was never pruned, what has no place is missing.
             Some(_) if head.entries == head.sequence => u64::MAX,

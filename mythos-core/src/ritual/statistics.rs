@@ -82,7 +82,7 @@ impl RitualTotals {
     /// Adds what the next call gave, and goes on where it stopped.
     pub fn add(&mut self, other: &Self) {
         self.rituals += other.rituals;
-        self.entries += other.entries;
+        self.entries = self.entries.saturating_add(other.entries);
         self.raw_bytes = self.raw_bytes.saturating_add(other.raw_bytes);
         self.stored_bytes = self.stored_bytes.saturating_add(other.stored_bytes);
         self.damaged += other.damaged;
@@ -92,7 +92,7 @@ impl RitualTotals {
 
     fn add_head(&mut self, head: &RitualHead) {
         self.rituals += 1;
-        self.entries += head.entries;
+        self.entries = self.entries.saturating_add(head.entries);
         self.raw_bytes = self.raw_bytes.saturating_add(head.raw_bytes);
         self.stored_bytes = self.stored_bytes.saturating_add(head.stored_bytes);
     }

@@ -1,6 +1,8 @@
 //! Reading a ritual: its head, its cards, and the payloads that they tell of.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::Associated;
@@ -21,8 +23,9 @@ pub(crate) const PAYLOAD: &str = "ritual payload";
 /// The most blocks from an entry up to one that is whole, were each of a single card, and the entry itself.
 pub(crate) const MAX_CHAIN: u32 = KEYFRAME_INTERVAL as u32 + 2;
 
-/// The most bytes of blocks that one read takes: more than [`MAX_CHAIN`] of the longest.
-pub(crate) const MAX_BLOCK_BYTES: u64 = 16 << 20;
+/// The most bytes of blocks that one read takes: more than [`MAX_CHAIN`] of the longest, and no less than any cell has, so
+/// that one which someone else put there does not look like the end.
+pub(crate) const MAX_BLOCK_BYTES: u64 = MAX_CELL_BYTES as u64;
 
 /// How many reads of cards one restoration takes at most: enough to pass a damaged keyframe or two.
 const MAX_DETOURS: usize = 3;
@@ -60,6 +63,27 @@ pub(crate) struct Block {
     pub(crate) content: Result<(Salt, Vec<Card>)>,
 }
 
+impl Block {
+    /// The position of its first card; if it cannot be read, that of its last.
+    fn first(&self) -> u64 {
+        let first = self.content.as_ref().ok().and_then(|(_, cards)| cards.first());
+        first.map_or(self.last, |card| card.sequence)
+    }
+}
+
+/// Of blocks that share positions, those that can be read and were written last.
+fn apart(mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.sort_by_key(|block| (block.content.is_err(), Reverse(block.revision)));
+    let mut apart = BTreeMap::<u64, Block>::new();
+    for block in blocks {
+        let (first, last) = (block.first(), block.last);
+        if apart.range(first..).next().is_none_or(|(_, other)| last < other.first()) {
+            apart.insert(last, block);
+        }
+    }
+    apart.into_values().collect()
+}
+
 /// What blocks hold together.
 #[derive(Default)]
 pub(crate) struct Cards {
@@ -75,7 +99,7 @@ impl RitualCompressionCache {
     /// Reads a ritual's head and cells from one snapshot.
     pub(crate) fn snapshot(&self, owner: &Owner, names: Vec<Names>) -> Result<Snapshot> {
         let mut reads = vec![Read::Record { table: <RitualHead as Model>::TABLE, id: owner.id }];
-        let max_bytes = (MAX_CELL_BYTES as u64).max(MAX_BLOCK_BYTES);
+        let max_bytes = MAX_BLOCK_BYTES;
         reads.extend(names.into_iter().map(|names| Read::Cells { owner: owner.clone(), names, max_bytes }));
         let mut answers = self.access.read_all(&reads)?.into_iter();
         let head = answers.next().ok_or_else(|| Error::internal("the store gave no answer"))?;
@@ -125,8 +149,11 @@ impl RitualCompressionCache {
         all
     }
 
-    /// Takes blocks apart and brings them in order, the oldest first.
+    /// Takes blocks apart and brings them in order, the oldest first. Cells among them that are none by their names are
+    /// left out: nothing of the ritual is in them. So are blocks whose entries stand in another that was written later, and
+    /// damaged ones whose last entry stands in another: no entry comes twice.
     pub(crate) fn blocks(owner: &Owner, mut cells: Vec<Cell>) -> Vec<Block> {
+        cells.retain(|cell| Kind::Block.has(&cell.name));
         cells.sort_unstable_by_key(|cell| cell.name);
         let read = |cell: &Cell, last: u64| {
             let (seed, cards) = cell::open(owner, &cell.name, &cell.bytes).and_then(card::read_block)?;
@@ -136,13 +163,14 @@ impl RitualCompressionCache {
                 Err(Error::corrupt("a block of entries stands in another's place"))
             }
         };
-        cells
+        let blocks: Vec<Block> = cells
             .iter()
             .map(|cell| {
                 let (last, revision) = Kind::Block.place(&cell.name).unwrap_or_default();
                 Block { last, revision, content: read(cell, last) }
             })
-            .collect()
+            .collect();
+        if blocks.is_sorted_by(|older, newer| older.last < newer.first()) { blocks } else { apart(blocks) }
     }
 
     /// The entry that a card tells of, if it is the signed one.
@@ -347,10 +375,13 @@ impl RitualCompressionCache {
 
     /// Reads the patches of `cards` that have cells of their own.
     pub(crate) fn patch_cells(&self, head: &RitualHead, cards: &[Card]) -> Result<Vec<Cell>> {
-        let names: Vec<_> = cards
+        let mut names: Vec<_> = cards
             .iter()
             .filter_map(|card| Some(Kind::Patch.name(card.sequence, card.patch_revision()?)))
             .collect();
+        // They are answered in order, and no two alike.
+        names.sort_unstable();
+        names.dedup();
         let (owner, mut rest, mut cells) = (head.cells(), &names[..], Vec::new());
         // What does not fit into one answer is asked for again.
         while !rest.is_empty() {

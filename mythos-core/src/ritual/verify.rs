@@ -176,19 +176,18 @@ impl RitualCompressionCache {
         blocks: Vec<Cell>,
         sequence: u64,
     ) -> Result<Vec<Card>> {
-        let place = blocks.first().and_then(|block| Kind::Block.place(&block.name)).map(|(last, _)| last);
-        let own = place.filter(|last| group_of(*last) == group_of(sequence));
-        let first = Self::cards(owner, blocks.iter().take(1).cloned().collect());
-        let is_here = first.cards.iter().any(|card| card.sequence == sequence);
-        if let (Some(_), Some((_, error))) = (own, first.damaged.into_iter().next()) {
-            return Err(error.while_doing(format_args!("verify entry {}", head.root.at(sequence))));
-        }
-        if is_here {
+        let first = Self::blocks(owner, blocks.clone()).into_iter().next();
+        let own = first.filter(|block| group_of(block.last) == group_of(sequence)).map(|block| block.content);
+        let own = own
+            .transpose()
+            .map_err(|error| error.while_doing(format_args!("verify entry {}", head.root.at(sequence))))?;
+        let cards = own.map(|(_, cards)| cards).unwrap_or_default();
+        if cards.iter().any(|card| card.sequence == sequence) {
             return self.cards_from(head, owner, blocks, sequence);
         }
         let was_given = (1..=head.sequence).contains(&sequence);
         // A sound block that does not name it says that it was pruned, if it reaches down to it.
-        let is_pruned = own.is_some() && first.cards.first().is_some_and(|card| card.sequence < sequence);
+        let is_pruned = cards.first().is_some_and(|card| card.sequence < sequence);
         if was_given && !is_pruned && self.account(head)?.missing(head) > 0 {
             let entry = head.root.at(sequence);
             return Err(Error::corrupt(format!("entry {entry} is missing from the ritual's entries")));

@@ -1,6 +1,6 @@
 //! Verifying the entries of one ritual from the newest down, each payload made once out of the one above it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::STRAYS;
 use super::card::Card;
@@ -149,37 +149,37 @@ impl RitualCompressionCache {
         below: u64,
         found: &mut Findings,
     ) -> Result<Group> {
-        blocks.sort_unstable_by_key(|block| std::cmp::Reverse(block.name));
         let owner = head.cells();
-        blocks.retain(|block| Kind::Block.place(&block.name).is_some());
-        let lasts: Vec<u64> =
-            blocks.iter().filter_map(|block| Kind::Block.place(&block.name)).map(|(last, _)| last).collect();
+        blocks.retain(|block| Kind::Block.has(&block.name));
+        let read = Self::blocks(&owner, blocks.clone());
+        let names: BTreeSet<CellName> =
+            read.iter().map(|block| Kind::Block.name(block.last, block.revision)).collect();
+        for Cell { name, .. } in blocks.iter().filter(|cell| !names.contains(&cell.name)) {
+            self.orphans(&owner, Names::one(*name), found)?;
+        }
+        let lasts: Vec<u64> = read.iter().map(|block| block.last).collect();
         let (mut items, mut next) = (Vec::new(), below);
-        for (index, block) in blocks.into_iter().enumerate() {
-            let (name, last) = (block.name, lasts[index].min(below - 1));
-            let mut read = Self::cards(&owner, vec![block]);
-            read.cards.retain(|card| card.sequence < below);
-            let first = match (read.cards.first(), read.damaged.pop()) {
-                (Some(card), _) if last < next => {
-                    let first = card.sequence;
-                    gap(&mut items, last + 1, next);
-                    items.extend(read.cards.into_iter().rev().map(|card| Item::Card(Box::new(card))));
-                    first
+        for (index, block) in read.into_iter().enumerate().rev() {
+            let behind = block.last.min(below - 1) + 1;
+            match block.content {
+                Ok((_, mut cards)) => {
+                    cards.retain(|card| card.sequence < below);
+                    // Of one that reaches down from above, all may have been seen before.
+                    let Some(first) = cards.first().map(|card| card.sequence) else { continue };
+                    gap(&mut items, behind, next);
+                    items.extend(cards.into_iter().rev().map(|card| Item::Card(Box::new(card))));
+                    next = first;
                 }
-                (None, Some((_, error))) if last < next => {
-                    let first = lasts.get(index + 1).map_or(low, |older| older + 1).clamp(low, last.max(low));
-                    gap(&mut items, last + 1, next);
-                    items.push(Item::Damaged(SequenceRange { first, last }, error));
-                    first
+                // It was told with what is above.
+                Err(_) if block.last >= below => {}
+                Err(error) => {
+                    let older = index.checked_sub(1).map(|older| lasts[older] + 1);
+                    let first = older.unwrap_or(low).clamp(low, block.last.max(low));
+                    gap(&mut items, behind, next);
+                    items.push(Item::Damaged(SequenceRange { first, last: block.last }, error));
+                    next = first;
                 }
-                // All its entries were seen before.
-                (None, None) => continue,
-                _ => {
-                    self.orphans(&owner, Names::one(name), found)?;
-                    continue;
-                }
-            };
-            next = first;
+            }
         }
         gap(&mut items, low, next);
         let cards: Vec<Card> = items
