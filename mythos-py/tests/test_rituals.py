@@ -386,3 +386,31 @@ def test_many_entries_restore_from_a_memory_of_any_size(home: mythos.Mythos) -> 
     with pytest.raises(mythos.Invalid) as caught:
         home.with_rituals(hot_bytes=-1)
     assert caught.value.field == "hot_bytes"
+
+
+def test_the_newest_state_is_the_object_that_was_saved() -> None:
+    rituals = mythos.Mythos.in_memory().rituals()
+    state = bytes(range(256)) * 100
+    rituals.save("ana", "refund", state)
+    latest = rituals.latest("ana", "refund")
+    assert latest is not None and latest["payload"] is state
+    # What may still change was copied.
+    changing = bytearray(state)
+    rituals.save("ana", "refund", changing)
+    changing[0] = 255
+    latest = rituals.latest("ana", "refund")
+    assert latest is not None and latest["payload"] == state
+
+
+def test_the_newest_state_of_a_file_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    state = random.Random(1).randbytes(100_000)
+    with mythos.Mythos.open(path) as home:
+        entry = home.rituals().save("ana", "refund", state)["entry"]
+    with mythos.Mythos.open(path) as home:
+        first = home.rituals().latest("ana", "refund")
+        second = home.rituals().latest("ana", "refund")
+        assert first is not None and second is not None
+        assert first["payload"] == state and first["payload"] is second["payload"]
+        assert first["entry"] == second["entry"] and first["entry"]["entry"] == entry
+        assert home.rituals().restore(entry)["payload"] == state
