@@ -1,6 +1,6 @@
 //! Applying a batch inside a transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -99,23 +99,25 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn apply(&mut self, ops: &'a [CellOp]) -> Result<(), StoreError> {
-        let mut thinned = BTreeMap::new();
+        let mut thinned = BTreeSet::new();
         for op in ops {
             if let CellOp::Delete { owner, names } = op
-                && let Some(number) = self.owner(owner, false).attempt("find the owner of cells")?
+                && let Some(number) = self.number(owner).attempt("find the owner of cells")?
             {
                 self.delete(number, names).attempt("delete cells")?;
-                thinned.insert(number, owner);
+                thinned.insert(number);
             }
         }
         for op in ops {
-            if let CellOp::Put { owner, name, bytes } = op
-                && !self.put(owner, *name, bytes).attempt("write a cell")?
-            {
-                return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
+            if let CellOp::Put { owner, name, bytes } = op {
+                let number = self.number_made(owner).attempt("note the owner of cells")?;
+                if !self.put(number, *name, bytes).attempt("write a cell")? {
+                    return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
+                }
+                thinned.remove(&number);
             }
         }
-        for number in thinned.into_keys() {
+        for number in thinned {
             // An owner without cells is forgotten.
             self.execute(
                 "DELETE FROM cell_owners WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM cells WHERE owner = ?1)",
@@ -126,19 +128,27 @@ impl<'a> Cells<'a> {
         Ok(())
     }
 
-    fn owner(&mut self, owner: &'a Owner, create: bool) -> rusqlite::Result<Option<i64>> {
-        if let Some(Some(number)) = self.owners.get(owner) {
-            return Ok(Some(*number));
+    /// The number of an owner, if it has one.
+    fn number(&mut self, owner: &'a Owner) -> rusqlite::Result<Option<i64>> {
+        if let Some(number) = self.owners.get(owner) {
+            return Ok(*number);
         }
-        let mut number = find_owner(self.connection, owner)?;
-        if number.is_none() && create {
-            self.execute(
-                "INSERT INTO cell_owners (tenant, record_table, record_id) VALUES (?, ?, ?)",
-                &[&owner.tenant.as_str(), &owner.table.name(), &owner.id.as_bytes()],
-            )?;
-            number = Some(self.connection.last_insert_rowid());
-        }
+        let number = find_owner(self.connection, owner)?;
         self.owners.insert(owner, number);
+        Ok(number)
+    }
+
+    /// The number of an owner, which it gets if it has none.
+    fn number_made(&mut self, owner: &'a Owner) -> rusqlite::Result<i64> {
+        if let Some(number) = self.number(owner)? {
+            return Ok(number);
+        }
+        self.execute(
+            "INSERT INTO cell_owners (tenant, record_table, record_id) VALUES (?, ?, ?)",
+            &[&owner.tenant.as_str(), &owner.table.name(), &owner.id.as_bytes()],
+        )?;
+        let number = self.connection.last_insert_rowid();
+        self.owners.insert(owner, Some(number));
         Ok(number)
     }
 
@@ -169,8 +179,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Writes a cell and says whether it now has these bytes.
-    fn put(&mut self, owner: &'a Owner, name: CellName, bytes: &[u8]) -> rusqlite::Result<bool> {
-        let owner = self.owner(owner, true)?;
+    fn put(&self, owner: i64, name: CellName, bytes: &[u8]) -> rusqlite::Result<bool> {
         let inserted = self.execute(
             "INSERT INTO cells (owner, name, bytes) VALUES (?, ?, ?) ON CONFLICT (owner, name) DO NOTHING",
             &[&owner, &name.as_bytes(), &bytes],
