@@ -153,6 +153,32 @@ fn a_new_dictionary_is_used_by_who_remembers_the_state_before() {
     assert_eq!(cold.restore(entry.entry).unwrap().payload, state(70));
 }
 
+#[test]
+fn a_dictionary_is_not_used_under_another_key_than_its_own() {
+    let ring = KeyRing::with_active("first".parse().unwrap(), SecretKey::from_bytes(&[7; 32]));
+    ring.insert("second".parse().unwrap(), SecretKey::from_bytes(&[8; 32])).unwrap();
+    let ring = Arc::new(ring);
+    let options = RitualOptions { keys: Some(ring.clone()), ..RitualOptions::default() };
+    let [hot, _, cold] = processes(&options);
+    let ticket = |number: u16| SaveRitual::new(ana(), format!("ticket {number}").parse().unwrap());
+    for number in 0..40 {
+        hot.save(&ticket(number), &state(40 + number)).unwrap();
+    }
+    let number = hot.train(&ana()).unwrap().trained.expect("the states have much in common");
+    let before = hot.save(&ticket(3), &state(50)).unwrap();
+    assert_eq!(before.compressed_ritual_data.dictionary, Some(number));
+    ring.activate(&"second".parse().unwrap()).unwrap();
+    let after = hot.save(&ticket(3), &state(51)).unwrap();
+    assert_eq!(after.compressed_ritual_data.dictionary, None);
+    assert!(ring.destroy(&"first".parse().unwrap()));
+    assert_eq!(cold.restore(after.entry).unwrap().payload, state(51));
+    assert_eq!(cold.restore(before.entry).unwrap_err().field(), Some("key"));
+    // What is in memory under the key is gone with it.
+    let other: RitualId = "ticket 4".parse().unwrap();
+    assert_eq!(hot.latest(&ana(), &other).unwrap_err().field(), Some("key"));
+    assert_eq!(hot.save(&ticket(4), &state(52)).unwrap().novelty_score.get(), 1.0);
+}
+
 /// What one of the processes does.
 #[derive(Debug, Clone)]
 enum Step {

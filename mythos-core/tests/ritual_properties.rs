@@ -452,3 +452,64 @@ fn a_save_is_one_commit_and_rewrites_one_older_block() {
     mythos.rituals().compact(&CompactRituals::default()).unwrap();
     (201..=210).for_each(save);
 }
+
+#[test]
+fn a_process_that_goes_on_reads_no_cells() {
+    const HOT_BYTES: u64 = 8 << 20;
+    let options = RitualOptions { hot_bytes: HOT_BYTES, ..RitualOptions::default() };
+    // The longest that is kept, of what no compressor makes shorter: its stem takes as much again.
+    for length in [10, 5_000, 300_000, HOT_BYTES as usize / 8 - 400] {
+        let (store, mythos) = counting();
+        let rituals = mythos.with_rituals(options.clone()).rituals();
+        let save = SaveRitual::new(ana(), ritual(0));
+        let mut state = noise("of a process", length);
+        rituals.save(&save, &state).unwrap();
+        store.take();
+        for step in 0..20 {
+            state.extend_from_slice(format!("step {step:02};").as_bytes());
+            rituals.save(&save, &state).unwrap();
+            assert_eq!(rituals.latest(&ana(), &ritual(0)).unwrap().unwrap().payload, state);
+            let counted = store.take();
+            assert!(counted.read.is_empty(), "{length} bytes, step {step}: {:?}", counted.read);
+        }
+        // One that is longer than an eighth is read again.
+        state.resize(HOT_BYTES as usize / 8 + 1, 0);
+        rituals.save(&save, &state).unwrap();
+        store.take();
+        assert_eq!(rituals.latest(&ana(), &ritual(0)).unwrap().unwrap().payload, state);
+        assert_eq!(store.take().read.get(&'w'), Some(&1));
+    }
+}
+
+#[test]
+fn states_that_repeat_themselves_take_little_more_than_zstd_makes_of_them() {
+    let mythos = Mythos::in_memory();
+    let mut number = 0;
+    for base in [3_000, 4_096, 8_000, 15_000, 60_000] {
+        for again in [1, 2, 5, 8, 20] {
+            number += 1;
+            let save = SaveRitual::new(ana(), ritual(number));
+            let text = unrelated_json(&format!("text {number}"), base);
+            let mut state = text.clone();
+            for step in 0..70 {
+                // A file that an agent read before, and reads again.
+                state.extend_from_slice(&text[..text.len() / again]);
+                state.truncate(4 * base);
+                state.extend_from_slice(format!("turn {step};").as_bytes());
+                let stored =
+                    mythos.rituals().save(&save, &state).unwrap().compressed_ritual_data.stored_bytes;
+                let alone = zstd_bytes(&state);
+                assert!(
+                    stored <= alone * 11 / 10 + 200,
+                    "{base} / {again}, {step}: {stored}, zstd alone {alone}"
+                );
+                if (step + 1) % 64 == 0 {
+                    assert!(
+                        stored <= alone * 101 / 100 + 100,
+                        "{base}: one that stays: {stored}, alone {alone}"
+                    );
+                }
+            }
+        }
+    }
+}

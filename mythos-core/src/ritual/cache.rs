@@ -104,7 +104,8 @@ impl RitualCompressionCache {
         Self { access, shared }
     }
 
-    /// Restores the newest entry of a ritual; `None` if the ritual has none.
+    /// Restores the newest entry of a ritual; `None` if the ritual has none. A state that is in memory is given without
+    /// reading what is stored of it: [`verify`](Self::verify) and [`latest_verifiable`](Self::latest_verifiable) read.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if what is stored is not what was saved; see
@@ -186,17 +187,26 @@ impl RitualCompressionCache {
 
     /// The newest state in memory, if nothing was written to the ritual since.
     fn remembered(&self, owner: &Owner) -> Result<Option<Arc<HotState>>> {
-        let Some(hot) = self.shared.hot(owner) else { return Ok(None) };
+        let Some(hot) = self.hot(owner)? else { return Ok(None) };
         let Some(seen) = &hot.head else { return Ok(None) };
         let [head] = self.access.read([Read::Record { table: RitualHead::TABLE, id: owner.id }])?;
         if !access::record(head)?.is_some_and(|record| seen.is(&record)) {
             return Ok(None);
         }
-        if let Some(id) = &hot.entry.compressed_ritual_data.key {
-            // A destroyed key takes along what is in memory.
-            self.key(id)?;
-        }
         Ok(Some(hot))
+    }
+
+    /// The newest state of a ritual that is in memory. A destroyed key takes it along.
+    pub(super) fn hot(&self, owner: &Owner) -> Result<Option<Arc<HotState>>> {
+        let Some(hot) = self.shared.hot(owner) else { return Ok(None) };
+        match hot.entry.compressed_ritual_data.key.as_ref().map(|id| self.key(id)).transpose() {
+            Ok(_) => Ok(Some(hot)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.shared.cool(owner);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The newest entry and its payload as they are stored.

@@ -106,7 +106,6 @@ impl RitualDictionaries {
 }
 
 /// The dictionary that a save compresses with, and the version of the record that says so.
-#[derive(Clone)]
 pub(crate) struct ActiveDictionary {
     pub(crate) dictionary: Arc<Dictionary>,
     pub(crate) record: RecordId,
@@ -330,6 +329,17 @@ impl RitualCompressionCache {
         if record.dictionaries.iter().find(is_of_key).is_none() {
             return Ok(None);
         }
+        self.prepared_dictionary(assistant, number, version, key)
+    }
+
+    /// A dictionary that a record of this version says is in force. One that cannot be read is done without.
+    pub(super) fn prepared_dictionary(
+        &self,
+        assistant: &AssistantId,
+        number: u32,
+        version: Version,
+        key: Option<&KeyId>,
+    ) -> Result<Option<ActiveDictionary>> {
         match self.dictionary(assistant, number, key) {
             Ok(dictionary) => {
                 let record = RitualDictionaries::record_id(self.access.tenant(), assistant);

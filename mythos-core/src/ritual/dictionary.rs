@@ -16,7 +16,7 @@ use std::fmt;
 use std::io::Cursor;
 use std::sync::OnceLock;
 
-use zstd_safe::{CCtx, CDict, CParameter, DCtx, DDict, WriteBuf};
+use zstd_safe::{CCtx, CDict, CParameter, DCtx, DDict};
 
 use super::MAX_PAYLOAD_BYTES;
 use crate::error::{Error, Result};
@@ -143,20 +143,12 @@ impl Dictionary {
     /// `Corrupt`.
     pub(crate) fn decompress(&self, frame: &[u8], raw_bytes: u64) -> Result<Vec<u8>> {
         check_frame(frame, raw_bytes, MAX_PAYLOAD_BYTES)?;
+        let mut context = new_decompressor()?;
         let mut payload = Vec::with_capacity(usize::try_from(raw_bytes).unwrap_or(usize::MAX));
-        self.decompress_into(&mut payload, frame)?;
-        Ok(payload)
-    }
-
-    /// Decodes a frame that was checked and says how long it is.
-    pub(super) fn decompress_into<C: WriteBuf + ?Sized>(
-        &self,
-        payload: &mut C,
-        frame: &[u8],
-    ) -> Result<usize> {
-        new_decompressor()?.decompress_using_ddict(payload, frame, &self.decoder).map_err(|code| {
+        context.decompress_using_ddict(&mut payload, frame, &self.decoder).map_err(|code| {
             Error::corrupt(format!("zstd, with dictionary {}: {}", self.id, zstd_safe::get_error_name(code)))
-        })
+        })?;
+        Ok(payload)
     }
 
     fn prepared(&self, effort: Effort) -> Result<&CDict<'static>> {

@@ -16,8 +16,11 @@
 //! |---|---|
 //! | 4 | how many bytes stand before the stem, little-endian |
 //! | 4 | length of the first frame, little-endian |
-//! | that many | what stands before and behind the stem |
-//! | rest | the stem |
+//! | that many | what stands before and behind the stem, compressed behind the last 64 KiB of it |
+//! | rest | the stem, with the dictionary |
+//!
+//! The first of these has no checksum of its own, as zstd's simple interface makes none: the cell ends in 128 bits of
+//! BLAKE3 over all of it, and the payload is compared with the entry's commitment.
 //!
 //! How long the payload is stands in the entry's card. Bytes of zstd differ between its versions, so nothing depends on
 //! a frame being reproducible.
@@ -31,7 +34,7 @@ use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::dictionary::{Dictionary, Effort};
 use super::entropy::Counts;
-use super::stem::Stem;
+use super::stem::{Stem, reach};
 use super::{Encoding, MAX_PAYLOAD_BYTES, splice};
 use crate::error::{Error, Result};
 use crate::seal::{self, Associated, KeyId, NamedKey};
@@ -181,30 +184,35 @@ impl FrameCodec {
         Ok(shorter(frame, begun, payload))
     }
 
-    /// As [`encode`](Self::encode), for a payload that `stem` [stands in](Stem::stands_in) and was made for with the
-    /// same dictionary.
+    /// As [`encode`](Self::encode), for a payload that `stem` [stands in](Stem::stands_in); `None` if that would not make
+    /// it shorter.
     pub(crate) fn encode_around(
         &self,
         mut frame: Vec<u8>,
         payload: &[u8],
         stem: &Stem,
-        dictionary: Option<&Dictionary>,
-    ) -> Result<(Encoding, Vec<u8>)> {
+    ) -> Result<Option<Vec<u8>>> {
         let begun = frame.len();
         let rest = stem.around(payload).concat();
         let room = zstd_safe::compress_bound(rest.len()) + stem.frame.len();
         frame.reserve(PAYLOAD_HEADER_BYTES + 8 + room + seal::TAG_BYTES + super::cell::CHECK_BYTES);
         frame.push(AROUND_STEM);
-        frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
+        frame.extend_from_slice(&stem.dictionary.to_le_bytes());
         // No payload has 4 GiB.
         frame.extend_from_slice(&(stem.at as u32).to_le_bytes());
         let length_at = frame.len();
         frame.extend_from_slice(&[0; 4]);
-        self.compress(&mut frame, &rest, dictionary, Effort::Hot)?;
+        let mut context = self.compressor()?;
+        let behind = reach(&payload[stem.at..stem.at + stem.raw_bytes]);
+        let mut output = Cursor::new(frame);
+        output.set_position(length_at as u64 + 4);
+        context.compress_using_dict(&mut output, &rest, behind, Effort::Hot.level()).map_err(zstd_failed)?;
+        give_back(&self.compressors, context);
+        let mut frame = output.into_inner();
         let length = (frame.len() - length_at - 4) as u32;
         frame[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         frame.extend_from_slice(&stem.frame);
-        Ok(shorter(frame, begun, payload))
+        Ok((frame.len() < begun + PAYLOAD_HEADER_BYTES + payload.len()).then_some(frame))
     }
 
     /// Compresses a part of a payload by itself.
@@ -246,6 +254,11 @@ impl FrameCodec {
         context.compress2(&mut output, payload).map_err(zstd_failed)?;
         give_back(&self.compressors, context);
         Ok(())
+    }
+
+    fn compressor(&self) -> Result<CCtx<'static>> {
+        let pooled = lock(&self.compressors).pop();
+        pooled.or_else(CCtx::try_create).ok_or_else(|| Error::internal("zstd has no memory for a context"))
     }
 
     /// The number of the dictionary that a payload's frame needs; 0 for none.
@@ -301,7 +314,8 @@ impl FrameCodec {
         })
     }
 
-    /// Decodes what [`encode_around`](Self::encode_around) wrote behind the header.
+    /// Decodes what [`encode_around`](Self::encode_around) wrote behind the header. At most twice `raw_bytes` are
+    /// allocated.
     fn decode_around(&self, body: &[u8], raw_bytes: u64, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
         let early = || Error::corrupt("the frame ends before its stem");
         let (at, body) = body.split_first_chunk().ok_or_else(early)?;
@@ -313,28 +327,17 @@ impl FrameCodec {
             _ => return Err(Error::corrupt("what stands around the frame's stem does not fit it")),
         };
         check_zstd_frame(rest, rest_bytes)?;
-        check_zstd_frame(stem, raw_bytes - rest_bytes)?;
-        let (rest_bytes, raw_bytes) = (rest_bytes as usize, raw_bytes as usize);
-        let stem_bytes = raw_bytes - rest_bytes;
-        let mut payload = vec![0; raw_bytes];
-        self.decompress_into(&mut payload[..rest_bytes], rest, dictionary)?;
-        payload.copy_within(at..rest_bytes, at + stem_bytes);
-        self.decompress_into(&mut payload[at..at + stem_bytes], stem, dictionary)?;
+        let mut payload = self.decompress(stem, raw_bytes - rest_bytes, dictionary)?;
+        let around = self.with_decompressor(|context| {
+            let mut around = Vec::with_capacity(rest_bytes as usize);
+            context.decompress_using_dict(&mut around, rest, reach(&payload)).map_err(damaged)?;
+            Ok(around)
+        })?;
+        let (before, behind) = around.split_at_checked(at).ok_or_else(early)?;
+        payload.reserve_exact(around.len());
+        payload.splice(..0, before.iter().copied());
+        payload.extend_from_slice(behind);
         Ok(payload)
-    }
-
-    /// Decompresses a checked frame that must fill `target`.
-    fn decompress_into(
-        &self,
-        target: &mut [u8],
-        frame: &[u8],
-        dictionary: Option<&Dictionary>,
-    ) -> Result<()> {
-        let length = match dictionary {
-            Some(dictionary) => dictionary.decompress_into(target, frame)?,
-            None => self.with_decompressor(|context| context.decompress(target, frame).map_err(damaged))?,
-        };
-        if length == target.len() { Ok(()) } else { Err(Error::corrupt("a zstd frame ends early")) }
     }
 
     /// Makes the payload of an older entry out of its patch and the payload of the next newer one.
@@ -418,9 +421,9 @@ mod tests {
             (0..4000_u32).flat_map(|step| format!("step {step} of the work;").into_bytes()).collect();
         let codec = FrameCodec::default();
         let stem = codec.stem(&text, 100..text.len() - 5_000, None).unwrap();
-        let (encoding, around) = codec.encode_around(begin(None, None, 0), &text, &stem, None).unwrap();
+        let around = codec.encode_around(begin(None, None, 0), &text, &stem).unwrap().unwrap();
         let (_, whole) = codec.encode(begin(None, None, 0), &text, None, Effort::Hot).unwrap();
-        assert_eq!((encoding, around[2]), (Encoding::Zstd, AROUND_STEM));
+        assert_eq!(around[2], AROUND_STEM);
         assert!(around.len() < whole.len() * 11 / 10, "{} and {}", around.len(), whole.len());
         // Every cut, and every byte that says where something is, is noticed.
         for end in 0..around.len() {
@@ -436,14 +439,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_around_a_stem_needs_the_dictionary_of_both() {
+    fn a_frame_around_a_stem_needs_its_dictionary() {
         let text = |from: u32| (from..from + 300).flat_map(|step| format!("{step} was done; ").into_bytes());
         let dictionary = Dictionary::new(7, text(0).collect()).unwrap();
         let payload: Vec<u8> = text(100).chain(*b"and more").collect();
         let codec = FrameCodec::default();
         let stem = codec.stem(&payload, 0..payload.len() - 8, Some(&dictionary)).unwrap();
         let begun = begin(None, None, 0);
-        let (_, frame) = codec.encode_around(begun, &payload, &stem, Some(&dictionary)).unwrap();
+        let frame = codec.encode_around(begun, &payload, &stem).unwrap().unwrap();
         assert_eq!(decoded(&frame, payload.len(), Some(&dictionary)).unwrap(), payload);
         assert!(decoded(&frame, payload.len(), None).is_err());
     }
@@ -455,8 +458,9 @@ mod tests {
             let end = (at + length).min(payload.len());
             let codec = FrameCodec::default();
             let stem = codec.stem(&payload, at..end, None).unwrap();
-            let (_, frame) = codec.encode_around(begin(None, None, 0), &payload, &stem, None).unwrap();
-            prop_assert_eq!(decoded(&frame, payload.len(), None).unwrap(), payload);
+            if let Some(frame) = codec.encode_around(begin(None, None, 0), &payload, &stem).unwrap() {
+                prop_assert_eq!(decoded(&frame, payload.len(), None).unwrap(), payload);
+            }
         }
     }
 }

@@ -31,7 +31,6 @@ mod intent;
 mod listing;
 mod novelty;
 mod payload;
-
 mod place;
 mod prune;
 mod prune_group;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// What a payload's bytes belong to. They must not change while it lives.
+/// What a payload's bytes belong to. They must not change while it lives: the next state is stored as what differs from
+/// them.
 pub trait PayloadOwner: AsRef<[u8]> + Any + Send + Sync {}
 
 impl<T: AsRef<[u8]> + Any + Send + Sync> PayloadOwner for T {}

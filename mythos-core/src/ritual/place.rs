@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::card::Card;
+use super::card::{Card, Patch};
 use super::cell::{Kind, hexadecimal};
 use super::dictionaries::ActiveDictionary;
 use super::guard::Seen;
@@ -28,17 +28,20 @@ pub(super) struct Place {
     pub(super) cards: Vec<Card>,
     /// The last position and the revision of these blocks.
     pub(super) blocks: Vec<(u64, u32)>,
-    pub(super) dictionary: PlacedDictionary,
+    /// What a save compresses with.
+    pub(super) dictionary: Option<ActiveDictionary>,
+    pub(super) known_dictionary: KnownDictionary,
     /// The newest state, if it is in memory.
     pub(super) hot: Option<Arc<HotState>>,
 }
 
-/// The dictionary that a save compresses with.
+/// Which dictionary is in force, without the dictionary: that is large, and has a memory and a bound of its own.
 #[derive(Clone)]
-pub(super) struct PlacedDictionary {
-    pub(super) active: Option<ActiveDictionary>,
+pub(super) struct KnownDictionary {
+    number: Option<u32>,
     /// The record that says so; `None` if there is none, or none that can be told from another.
     seen: Option<Seen>,
+    /// The key of the payloads that it is for.
     key: Option<KeyId>,
 }
 
@@ -47,7 +50,7 @@ pub(crate) struct HotPlace {
     head: RitualHead,
     cards: Vec<Card>,
     blocks: Vec<(u64, u32)>,
-    dictionary: PlacedDictionary,
+    known: KnownDictionary,
 }
 
 impl HotPlace {
@@ -56,13 +59,30 @@ impl HotPlace {
         head: RitualHead,
         cards: Vec<Card>,
         blocks: Vec<(u64, u32)>,
-        dictionary: PlacedDictionary,
+        known: KnownDictionary,
     ) -> Option<Self> {
-        (cards.len() <= MAX_REMEMBERED_CARDS).then_some(Self { head, cards, blocks, dictionary })
+        (cards.len() <= MAX_REMEMBERED_CARDS).then_some(Self { head, cards, blocks, known })
+    }
+
+    /// About how many bytes it takes beyond what every place does.
+    pub(super) fn weight(&self) -> u64 {
+        /// What a text in a set takes beside its own bytes.
+        const TEXT: usize = 32;
+        let labels = self.head.labels.iter().chain(&self.head.intent.labels);
+        let labels: usize = labels.map(|label| label.len() + TEXT).sum();
+        let patches: u64 = self
+            .cards
+            .iter()
+            .map(|card| match &card.patch {
+                Some(Patch::Inline(bytes)) => bytes.len() as u64,
+                _ => 0,
+            })
+            .sum();
+        labels as u64 + patches
     }
 }
 
-impl PlacedDictionary {
+impl KnownDictionary {
     /// Whether `record` still says the same, for payloads under `key`.
     fn holds(&self, record: Option<&Record>, key: Option<&KeyId>) -> bool {
         let is_seen = match (&self.seen, record) {
@@ -78,8 +98,10 @@ impl RitualCompressionCache {
     /// Where the next entry goes.
     pub(super) fn place(&self, save: &SaveRitual, key: Option<&KeyId>) -> Result<Place> {
         let owner = self.owner(&save.assistant, &save.ritual);
-        let hot = self.shared.hot(&owner);
-        if let Some(place) = hot.and_then(|hot| self.remembered_place(save, &owner, hot, key).transpose()) {
+        let hot = self.hot(&owner)?;
+        if let Some(place) =
+            hot.clone().and_then(|hot| self.remembered_place(save, &owner, hot, key).transpose())
+        {
             return place;
         }
         let (names, max_bytes) = (Kind::Block.before(None, 2), MAX_BLOCK_BYTES);
@@ -90,8 +112,9 @@ impl RitualCompressionCache {
         ])?;
         let record = access::record(dictionaries)?;
         let seen = record.as_ref().and_then(|record| Seen::of(record.version, &record.body));
-        let active = self.active_dictionary(&save.assistant, record, key)?;
-        let dictionary = PlacedDictionary { active, seen, key: key.cloned() };
+        let dictionary = self.active_dictionary(&save.assistant, record, key)?;
+        let number = dictionary.as_ref().map(|active| active.dictionary.id());
+        let known = KnownDictionary { number, seen, key: key.cloned() };
         let mut blocks = Self::blocks(&owner, access::cells(blocks)?.0);
         let (expect, stored) = match access::decoded::<RitualHead>(head)? {
             None => (Expect::Absent, None),
@@ -117,9 +140,9 @@ impl RitualCompressionCache {
             }
             Err(error) => return Err(error),
         };
-        let hot = self.shared.hot(&owner);
         let (cards, written) = (Vec::new(), Vec::new());
-        let mut place = Place { owner, expect, head, cards, blocks: written, dictionary, hot };
+        let mut place =
+            Place { owner, expect, head, cards, blocks: written, dictionary, known_dictionary: known, hot };
         for block in blocks {
             match block.content {
                 Ok((_, cards)) => {
@@ -149,16 +172,24 @@ impl RitualCompressionCache {
             self.read_dictionaries(&save.assistant),
         ])?;
         let Some(record) = access::record(head)?.filter(|record| seen.is(record)) else { return Ok(None) };
-        if !place.dictionary.holds(access::record(dictionaries)?.as_ref(), key) {
+        let dictionaries = access::record(dictionaries)?;
+        if !place.known.holds(dictionaries.as_ref(), key) {
             return Ok(None);
         }
+        let dictionary = match (place.known.number, dictionaries) {
+            (Some(number), Some(record)) => {
+                self.prepared_dictionary(&save.assistant, number, record.version, key)?
+            }
+            _ => None,
+        };
         Ok(Some(Place {
             owner: owner.clone(),
             expect: Expect::At(record.version),
             head: place.head.clone(),
             cards: place.cards.clone(),
             blocks: place.blocks.clone(),
-            dictionary: place.dictionary.clone(),
+            dictionary,
+            known_dictionary: place.known.clone(),
             hot: Some(hot),
         }))
     }

@@ -8,7 +8,6 @@ use super::cache::is_damage;
 use super::card::{self, Card, Parent, Patch, Whole};
 use super::cell::{self, Kind, hexadecimal};
 use super::dictionary::{Dictionary, Effort};
-use super::entropy::Counts;
 use super::frame::{self, Sealing};
 use super::guard::Seen;
 use super::place::{HotPlace, Place};
@@ -18,8 +17,8 @@ use super::shared::HotState;
 use super::stem::{Stem, common_stem};
 use super::thread::{MAX_BLOCK_BYTES, MAX_CHAIN, PAYLOAD, associated};
 use super::{
-    CompressedRitual, Encoding, MAX_PAYLOAD_BYTES, Payload, RitualCompressionCache, RitualHead,
-    SymbolicIntent, splice,
+    CompressedRitual, Encoding, KEYFRAME_INTERVAL, MAX_PAYLOAD_BYTES, Payload, RitualCompressionCache,
+    RitualHead, SymbolicIntent, entropy_score, splice,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::{KeyId, NamedKey};
@@ -162,7 +161,7 @@ impl RitualCompressionCache {
                 return Err(Error::conflict(message).with_field("ritual"));
             }
             check_parent(save.parent, place.cards.last().map(|card| place.head.root.at(card.sequence)))?;
-            let number = place.dictionary.active.as_ref().map_or(0, |active| active.dictionary.id());
+            let number = place.dictionary.as_ref().map_or(0, |active| active.dictionary.id());
             let ready = match encoded.take().filter(|encoded: &Encoded| encoded.dictionary == number) {
                 Some(encoded) => encoded,
                 None => self.encode(&place, key.as_ref(), payload)?,
@@ -194,26 +193,24 @@ impl RitualCompressionCache {
     fn encode(&self, place: &Place, key: Option<&NamedKey>, payload: &[u8]) -> Result<Encoded> {
         let salt = key.map(|_| self.access.runtime().salt()).transpose()?;
         let begun = frame::begin(key.map(NamedKey::id), salt.as_ref(), 0);
-        let dictionary = place.dictionary.active.as_ref().map(|active| &*active.dictionary);
-        let stem = self.stem(place, dictionary, payload)?;
-        let (encoding, frame, counts) = match &stem {
-            Some(stem) => {
-                let (encoding, frame) = self.shared.codec.encode_around(begun, payload, stem, dictionary)?;
-                let mut counts = stem.counts.clone();
-                stem.around(payload).into_iter().for_each(|bytes| counts.add(bytes));
-                (encoding, frame, counts)
-            }
-            None => {
-                let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
-                (encoding, frame, Counts::of(payload))
-            }
-        };
-        let entropy = millionths(counts.entropy_score());
-        Ok(Encoded { dictionary: dictionary.map_or(0, Dictionary::id), encoding, frame, stem, entropy })
+        let dictionary = place.dictionary.as_ref().map(|active| &*active.dictionary);
+        if let Some(stem) = self.stem(place, dictionary, payload)?
+            && let Some(frame) = self.shared.codec.encode_around(begun.clone(), payload, &stem)?
+        {
+            let mut counts = stem.counts.clone();
+            stem.around(payload).into_iter().for_each(|bytes| counts.add(bytes));
+            let entropy = millionths(counts.entropy_score());
+            let (dictionary, encoding) = (stem.dictionary, Encoding::Zstd);
+            return Ok(Encoded { dictionary, encoding, frame, stem: Some(stem), entropy });
+        }
+        let (encoding, frame) = self.shared.codec.encode(begun, payload, dictionary, Effort::Hot)?;
+        let (dictionary, entropy) =
+            (dictionary.map_or(0, Dictionary::id), millionths(entropy_score(payload)));
+        Ok(Encoded { dictionary, encoding, frame, stem: None, entropy })
     }
 
     /// The part that a payload has in common with the one before it, compressed by itself, if it is nearly all of it. Only
-    /// what stays in memory has a next save to be used by.
+    /// what stays in memory has a next save to be used by; and what stays whole is compressed as a whole.
     fn stem(
         &self,
         place: &Place,
@@ -222,7 +219,8 @@ impl RitualCompressionCache {
     ) -> Result<Option<Arc<Stem>>> {
         let newest = place.cards.last();
         let hot = place.hot.as_ref().filter(|hot| newest.is_some_and(|card| hot.is_of(&place.head, card)));
-        let Some(hot) = hot.filter(|_| self.shared.keeps(payload.len())) else { return Ok(None) };
+        let stays = place.head.next_sequence()?.is_multiple_of(KEYFRAME_INTERVAL);
+        let Some(hot) = hot.filter(|_| self.shared.keeps(payload.len()) && !stays) else { return Ok(None) };
         let number = dictionary.map_or(0, Dictionary::id);
         let kept = hot.stem.as_ref().filter(|stem| stem.dictionary == number);
         if let Some(stem) = kept.filter(|stem| stem.stands_in(&hot.payload, payload)) {
@@ -241,7 +239,8 @@ impl RitualCompressionCache {
         key: Option<&NamedKey>,
         encoded: Encoded,
     ) -> Result<Staged> {
-        let Place { owner, expect, mut head, mut cards, mut blocks, dictionary, hot } = place;
+        let Place { owner, expect, mut head, mut cards, mut blocks, dictionary, known_dictionary, hot } =
+            place;
         let NewEntry { save, operation, origin, now, payload } = *new;
         let sequence = head.next_sequence()?;
         let revision = revision(expect)?;
@@ -350,7 +349,7 @@ impl RitualCompressionCache {
             head.first_at = card.created_at;
         }
         batch.put(owner.id, expect, &head)?;
-        if let Some(active) = dictionary.active.as_ref().filter(|_| uses_dictionary) {
+        if let Some(active) = dictionary.filter(|_| uses_dictionary) {
             batch.check(active.table(), active.record, Expect::At(active.version));
         }
         // What an earlier entry, or a ritual whose head is lost, left under a name gives way.
@@ -385,7 +384,7 @@ impl RitualCompressionCache {
             encoding: encoded.encoding,
             stem: encoded.stem,
             entropy: encoded.entropy,
-            place: HotPlace::new(head, cards, blocks, dictionary),
+            place: HotPlace::new(head, cards, blocks, known_dictionary),
             version: expect.next_version()?,
         })
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::card::Card;
 use super::dictionary::Dictionary;
@@ -26,12 +26,13 @@ pub struct RitualOptions {
     pub keys: Option<Arc<dyn KeyProvider>>,
     /// The formats of payloads that the host knows, and how it brings old ones up to date.
     pub formats: PayloadFormats,
-    /// How many bytes of newest states are kept in memory; 0 for none. States of more than an eighth of it are not.
+    /// How many bytes are kept in memory of the newest states and of what saves go on from: compressed beginnings, heads
+    /// and cards. 0 for none; states of more than an eighth of it are not kept.
     pub hot_bytes: u64,
 }
 
 impl RitualOptions {
-    /// 32 MiB of newest states: thousands of conversations, or a hundred large ones.
+    /// 32 MiB: thousands of conversations, or some fifty states of 500 KB.
     pub const DEFAULT_HOT_BYTES: u64 = 32 << 20;
 }
 
@@ -67,12 +68,17 @@ struct ByLength;
 
 impl Weighter<Owner, Arc<HotState>> for ByLength {
     fn weight(&self, _: &Owner, state: &Arc<HotState>) -> u64 {
-        /// About what an entry of the cache takes beside the state: the entry, the head, and a few cards.
+        /// About what an entry of the cache takes beside the state: the entry, the head, a few cards, counts of bytes.
         const OVERHEAD: u64 = 4096;
         let stem = state.stem.as_ref().map_or(0, |stem| stem.frame.len());
-        (state.payload.len() + stem) as u64 + OVERHEAD
+        let place = state.place.as_ref().map_or(0, HotPlace::weight);
+        (state.payload.len() + stem) as u64 + place + OVERHEAD
     }
 }
+
+/// The parts of the cache that are locked and bounded by themselves. A state of an eighth of all must fit into one, with
+/// what is kept beside it.
+const HOT_PARTS: usize = 2;
 
 /// Prepared dictionaries kept: each takes about ten times its size.
 const MAX_DICTIONARIES: usize = 32;
@@ -100,12 +106,20 @@ impl Shared {
     pub(crate) fn new(options: RitualOptions) -> Self {
         /// What the cache is first laid out for.
         const EXPECTED_STATES: usize = 1_000;
+        let layout = OptionsBuilder::new()
+            .shards(HOT_PARTS)
+            .estimated_items_capacity(EXPECTED_STATES)
+            .weight_capacity(options.hot_bytes)
+            .build()
+            .expect("both capacities are given");
+        let hot =
+            Cache::with_options(layout, ByLength, DefaultHashBuilder::default(), DefaultLifecycle::default());
         Self {
             codec: FrameCodec::default(),
             meter: NoveltyMeter::default(),
             dictionaries: Cache::new(MAX_DICTIONARIES),
             places: Cache::new(MAX_PLACES),
-            hot: Cache::with_weighter(EXPECTED_STATES, options.hot_bytes, ByLength),
+            hot,
             options,
         }
     }

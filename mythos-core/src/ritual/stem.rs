@@ -10,9 +10,11 @@ use super::splice::common_prefix;
 /// Below this length a payload is compressed in less time than it takes to look for a stem of it.
 const MIN_PAYLOAD_BYTES: usize = 4 << 10;
 
-/// How much of a payload may lie outside the stem: the 8th part of it, and this. It is compressed with each save, and
-/// without knowing of what stands in the stem.
+/// How much of a payload may lie outside the stem: the 8th part of it, and this. It is compressed with each save.
 const MAX_REST_BYTES: usize = 2 << 10;
+
+/// How much of the stem's end the rest is compressed behind: what an agent reads again mostly stood there a while ago.
+const REACH_BYTES: usize = 64 << 10;
 
 /// Behind a change at most so long, such as a count of messages, the payloads are looked at once more.
 const MAX_CHANGED_BYTES: usize = 16;
@@ -44,6 +46,13 @@ impl Stem {
     pub(crate) fn around<'a>(&self, payload: &'a [u8]) -> [&'a [u8]; 2] {
         [&payload[..self.at], &payload[self.at + self.raw_bytes..]]
     }
+}
+
+/// The end of a stem, which the rest is compressed behind.
+pub(crate) fn reach(stem: &[u8]) -> &[u8] {
+    let end = &stem[stem.len().saturating_sub(REACH_BYTES)..];
+    // One byte less cannot be taken for a dictionary of zstd's either: no two bytes of the magic number are equal.
+    if end.starts_with(&super::dictionary::ZDICT_MAGIC) { &end[1..] } else { end }
 }
 
 /// Where both payloads have a stem that is worth keeping: its place and its length.

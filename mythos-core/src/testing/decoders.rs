@@ -34,7 +34,10 @@ pub fn encode_ritual_frame_around(payload: &[u8], at: usize, length: usize) -> R
     let end = at.saturating_add(length).min(payload.len());
     let codec = FrameCodec::default();
     let stem = codec.stem(payload, at..end, None)?;
-    codec.encode_around(frame::begin(None, None, 0), payload, &stem, None).map(|(_, frame)| frame)
+    match codec.encode_around(frame::begin(None, None, 0), payload, &stem)? {
+        Some(frame) => Ok(frame),
+        None => encode_ritual_frame(payload),
+    }
 }
 
 /// Decodes a stored block of entries and encodes it again.
