@@ -63,6 +63,12 @@ const MAX_SHORT: usize = 64 << 10;
 /// Level 3: on agents' states level 19 takes ten times as long and saves nothing.
 const LEVEL: i32 = 3;
 
+/// From more own bytes than this on, all of a long prefix is searched as well: they may be copies of what is far away.
+const MIN_ANYWHERE: usize = 4 << 10;
+
+/// A prefix longer than so many times the own bytes is not: that takes time in proportion to its length.
+const MAX_PREFIX_FACTOR: usize = 256;
+
 /// From here on zstd's tables at level 3 no longer cover the prefix, and its long-distance matcher is needed.
 const LONG_DISTANCE_BYTES: usize = 1 << 20;
 
@@ -89,14 +95,17 @@ pub(crate) fn diff(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
     let mut ends = Vec::with_capacity(2 * MAX_VARINT);
     put_varint(&mut ends, start as u64);
     put_varint(&mut ends, end as u64);
-    let pieces = pieces::find(base, target, start..start + middle.len()).unwrap_or_default();
+    let found = pieces::find(base, target, start..start + middle.len());
+    // The pieces' prefix lacks what is far behind, of which too many pieces may be copies.
+    let is_cut = found.is_none() && end > REACH_BEHIND && is_searched_anywhere(base, middle);
+    let pieces = found.unwrap_or_default();
     // In a long base a short middle is looked for around its place alone, which only pieces provide for.
     let is_short = middle.len() <= MAX_SHORT;
     if pieces.is_empty() && (base.len() <= REACH || !is_short || middle.len() < MIN_COMPRESSED) {
         return in_one(ends, base, middle);
     }
     let patch = in_pieces(ends.clone(), around(base, end), middle, start, &pieces)?;
-    if pieces.len() > FEW_PIECES && is_short && base.len() <= REACH {
+    if is_cut || pieces.len() > FEW_PIECES && is_short && base.len() <= REACH {
         let other = in_one(ends, base, middle)?;
         return Ok(if other.len() < patch.len() { other } else { patch });
     }
@@ -250,17 +259,28 @@ fn around(base: &[u8], end: usize) -> &[u8] {
 
 /// Compresses `own` behind `prefix`; `None` if that does not make it shorter.
 fn compress(prefix: &[u8], own: &[u8]) -> Result<Option<Vec<u8>>> {
-    // What is not shorter finds no room.
-    let mut compressed = Vec::with_capacity(own.len() - 1);
-    let written = if own.len() <= MAX_SHORT {
-        compress_short(prefix, own, &mut compressed)?
-    } else {
-        compress_long(prefix, own, &mut compressed)?
-    };
-    match written {
-        Ok(_) => Ok(Some(compressed)),
-        Err(OUT_OF_ROOM) => Ok(None),
-        Err(code) => Err(failed(code)),
+    let mut shortest: Option<Vec<u8>> = None;
+    for (compress, is_tried) in [
+        (compress_short as fn(&[u8], &[u8], &mut Vec<u8>) -> _, own.len() <= MAX_SHORT),
+        (compress_long, own.len() > MAX_SHORT || is_searched_anywhere(prefix, own)),
+    ] {
+        if !is_tried {
+            continue;
+        }
+        // What is not shorter finds no room.
+        let room = shortest.as_deref().unwrap_or(own).len() - 1;
+        let mut compressed = Vec::with_capacity(room);
+        match compress(prefix, own, &mut compressed)? {
+            Ok(_) => shortest = Some(compressed),
+            Err(OUT_OF_ROOM) => {}
+            Err(code) => return Err(failed(code)),
+    Ok(shortest)
+}
+
+/// Whether short own bytes are worth a search of all of a long prefix.
+fn is_searched_anywhere(prefix: &[u8], own: &[u8]) -> bool {
+    prefix.len() > REACH && own.len() > MIN_ANYWHERE.max(prefix.len() / MAX_PREFIX_FACTOR)
+        }
     }
 }
 
@@ -537,6 +557,24 @@ mod tests {
     #[test]
     fn a_short_change_of_a_long_state_is_compressed_by_what_is_near() {
         let text = |seed: u64, length: usize| -> Vec<u8> {
+    #[test]
+    fn what_stood_far_before_or_behind_a_change_is_found() {
+        let long: &[_] = &[(50, 1000), (100, 400), (20, 300)];
+        for (length, records) in [(1 << 20, long), (300_000, &[(200, 100)])] {
+            let base = noise(1, length);
+            for &(count, bytes) in records {
+                for (at, copied_from) in [(length * 6 / 7, 0), (length / 7, length * 3 / 7)] {
+                    let starts = (0..count).map(|record| record * 7_919_000 % (length * 4 / 7 - bytes));
+                    let copies = starts.flat_map(|start| &base[copied_from + start..][..bytes]).copied();
+                    let middle: Vec<u8> = copies.collect();
+                    let target = [&base[..at], &middle, &base[at..]].concat();
+                    let patch = round_trip(&base, &target);
+                    assert!(patch < 25 * count, "{count} of {bytes} at {at}: {patch}");
+                }
+            }
+        }
+    }
+
             noise(seed, length).iter().flat_map(|byte| format!("w{} ", byte % 128).into_bytes()).collect()
         };
         let shared = text(1, 100_000);
