@@ -22,6 +22,9 @@
 //! | varint | how many bytes it copies; 0 for all that is left |
 //!
 //! A piece whose own bytes fill the middle ends behind their number.
+//!
+//! The frames of short middles have no checksum, and need none: what holds a patch, a cell, ends in 128 bits of BLAKE3
+//! over its name and content, and what comes of a patch is checked against the commitment of its entry.
 
 mod pieces;
 
