@@ -33,6 +33,7 @@ mod novelty;
 mod payload;
 
 mod place;
+mod pool;
 mod prune;
 mod prune_group;
 mod record;
