@@ -36,6 +36,7 @@ const PURE: &[&str] = &[
     "ritual/frame.rs",
     "ritual/intent.rs",
     "ritual/novelty.rs",
+    "ritual/pool.rs",
     "ritual/splice.rs",
     "ritual/splice/pieces.rs",
     "ritual/stall.rs",

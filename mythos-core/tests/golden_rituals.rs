@@ -1,5 +1,5 @@
-//! Every stored encoding of rituals and of their retention stays readable, and is still written as it was where nothing depends on zstd, whose
-//! output differs between its versions.
+//! Every stored encoding of rituals and of their retention stays readable, and is still written as it was where nothing
+//! depends on zstd, whose output differs between its versions.
 //!
 //! A new encoding gets a new file, written once with `MYTHOS_WRITE_GOLDEN=1`; a file that stands is never changed.
 

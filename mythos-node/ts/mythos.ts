@@ -14,7 +14,10 @@ export interface RitualOptions {
   readonly keys?: KeyRing | KeyProvider | null | undefined;
   /** The formats of payloads that the host knows, and how it brings old ones up to date. */
   readonly formats?: PayloadFormats | null | undefined;
-  /** How many bytes of newest states are kept in memory; by default 32 MiB, 0 for none. */
+  /**
+   * How many bytes are kept in memory of newest states and of what saves go on from (compressed beginnings, heads and
+   * cards); by default 32 MiB, 0 for none. States of more than an eighth of it are not kept.
+   */
   readonly hot_bytes?: number | null | undefined;
 }
 

@@ -58,10 +58,12 @@ impl Mythos {
     }
 
     /// The same store with other options for its rituals: where keys come from, the payload formats that the host reads,
-    /// and how many bytes of newest states are kept in memory, by default 32 MiB.
+    /// and how many bytes are kept in memory.
     ///
-    /// `keys` is a `KeyRing` or an object with the two methods of `KeyProvider`; without it nothing is sealed. What is
-    /// not given has its default, also if this was made with other options before.
+    /// `keys` is a `KeyRing` or an object with the two methods of `KeyProvider`; without it nothing is sealed.
+    /// `hot_bytes` bounds the newest states and what saves go on from (compressed beginnings, heads and cards), by
+    /// default to 32 MiB; states of more than an eighth of it are not kept. What is not given has its default, also if
+    /// this was made with other options before.
     #[pyo3(signature = (*, keys = None, formats = None, hot_bytes = None))]
     fn with_rituals(
         &self,

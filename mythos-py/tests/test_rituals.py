@@ -402,6 +402,17 @@ def test_the_newest_state_is_the_object_that_was_saved() -> None:
     assert latest is not None and latest["payload"] == state
 
 
+def test_a_subclass_of_bytes_comes_back_as_plain_bytes() -> None:
+    class Named(bytes):
+        name = "state"
+
+    rituals = mythos.Mythos.in_memory().rituals()
+    rituals.save("ana", "refund", Named(b"state" * 100))
+    latest = rituals.latest("ana", "refund")
+    assert latest is not None
+    assert type(latest["payload"]) is bytes and latest["payload"] == b"state" * 100
+
+
 def test_the_newest_state_of_a_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     state = random.Random(1).randbytes(100_000)

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 /// The longest content. Preparing costs time in proportion, and twice the packed content is stored.
 pub(crate) const MAX_DICTIONARY_BYTES: usize = 1 << 20;
 
-/// How a dictionary that zstd trained begins: 0xEC30A437, little-endian (RFC 8878 section 6).
+/// How a dictionary that zstd trained begins: 0xEC30A437, little-endian (RFC 8878 section 5).
 pub(crate) const ZDICT_MAGIC: [u8; 4] = 0xEC30_A437_u32.to_le_bytes();
 
 const MAGIC: [u8; 4] = *b"MYD\x01";
@@ -43,6 +43,15 @@ impl DictionaryKind {
     /// What zstd will take `content` for.
     pub(crate) fn of(content: &[u8]) -> Self {
         if content.starts_with(&ZDICT_MAGIC) { Self::Zdict } else { Self::Raw }
+    }
+}
+
+/// The most of `content` that zstd takes for raw bytes: one less cannot be taken for a dictionary either, since no two
+/// bytes of the magic number are equal.
+pub(crate) fn raw(content: &[u8]) -> &[u8] {
+    match DictionaryKind::of(content) {
+        DictionaryKind::Raw => content,
+        DictionaryKind::Zdict => &content[1..],
     }
 }
 

@@ -32,6 +32,7 @@ mod listing;
 mod novelty;
 mod payload;
 mod place;
+mod pool;
 mod prune;
 mod prune_group;
 mod record;

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use zstd_safe::CCtx;
 
+use super::dictionary;
+use super::pool::Pool;
 use super::splice::{common_prefix, common_suffix};
 use crate::types::Score;
 
@@ -34,13 +34,6 @@ const LEVEL: i32 = 2;
 /// What every zstd frame costs, whatever is in it: magic number (4), descriptor (1), content size (1 at least), header of
 /// the only block (3). Source: RFC 8878, sections 3.1.1 and 3.1.1.2.
 const FRAME_BYTES: usize = 9;
-
-/// The first bytes of a dictionary in zstd's own format, as which a predecessor must not be read. Source: RFC 8878,
-/// section 5.
-const DICTIONARY_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
-
-/// Contexts kept for reuse. A context costs more to make than a small change to measure.
-const MAX_POOLED_CONTEXTS: usize = 8;
 
 /// How much information `payload` adds to `previous`, the payload before it.
 ///
@@ -90,15 +83,10 @@ pub fn novelty_score(previous: Option<&[u8]>, payload: &[u8]) -> Score {
 ///     assert_eq!(meter.score(Some(pair[0]), pair[1]), novelty_score(Some(pair[0]), pair[1]));
 /// }
 /// ```
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct NoveltyMeter {
-    contexts: Mutex<Vec<CCtx<'static>>>,
-}
-
-impl fmt::Debug for NoveltyMeter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NoveltyMeter").finish_non_exhaustive()
-    }
+    /// A context costs more to make than a small change to measure.
+    contexts: Pool<CCtx<'static>>,
 }
 
 impl NoveltyMeter {
@@ -122,14 +110,10 @@ impl NoveltyMeter {
     }
 
     fn compressed_bytes(&self, base: &[u8], fresh: &[u8]) -> Option<usize> {
-        let pooled = self.contexts.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut context = pooled.or_else(CCtx::try_create)?;
+        let mut context = self.contexts.take().or_else(CCtx::try_create)?;
         let mut output = Vec::with_capacity(zstd_safe::compress_bound(fresh.len()));
         let bytes = context.compress_using_dict(&mut output, fresh, base, LEVEL).ok()?;
-        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
-        if contexts.len() < MAX_POOLED_CONTEXTS {
-            contexts.push(context);
-        }
+        self.contexts.give_back(context);
         Some(bytes)
     }
 }
@@ -159,9 +143,7 @@ impl<'a> Change<'a> {
         let reach = MIN_REACH_BYTES.max(REACH_FACTOR * fresh.len());
         let start = at.saturating_sub(reach).max(end.saturating_sub(MAX_BASE_BYTES));
         // A window that rolls over a loop ends as its predecessor does: what was cut there is a copy of what is left.
-        let base = &previous[start..end + suffix.min(MIN_REACH_BYTES)];
-        // One byte less cannot be taken for a dictionary either: no two bytes of the magic number are equal.
-        let base = if base.starts_with(&DICTIONARY_MAGIC) { &base[1..] } else { base };
+        let base = dictionary::raw(&previous[start..end + suffix.min(MIN_REACH_BYTES)]);
         Self { base, fresh }
     }
 }
@@ -235,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_predecessor_that_looks_like_a_dictionary_is_read_as_bytes() {
-        let previous = [DICTIONARY_MAGIC.as_slice(), &noise(7, 500)].concat();
+        let previous = [dictionary::ZDICT_MAGIC.as_slice(), &noise(7, 500)].concat();
         let payload = [previous.as_slice(), &previous[100..400]].concat();
         assert!(novel_bytes(&previous, &payload) < 20);
     }

@@ -22,15 +22,18 @@
 //! | varint | how many bytes it copies; 0 for all that is left |
 //!
 //! A piece whose own bytes fill the middle ends behind their number.
+//!
+//! The frames of short middles have no checksum, and need none: what holds a patch, a cell, ends in 128 bits of BLAKE3
+//! over its name and content, and what comes of a patch is checked against the commitment of its entry.
 
 mod pieces;
-
-use std::sync::Mutex;
 
 use zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd_safe::{CCtx, CParameter, DCtx, SafeResult};
 
 use self::pieces::Piece;
+use super::dictionary::{self, DictionaryKind};
+use super::pool::Pool;
 use crate::error::{Error, Result};
 
 /// The middle as it is.
@@ -60,6 +63,12 @@ const REACH: usize = 128 << 10;
 /// The longest of these. With the reach, as much as zstd keeps small tables for.
 const MAX_SHORT: usize = 64 << 10;
 
+/// From more own bytes than this on, all of a long prefix is searched as well: they may be copies of what is far away.
+const MIN_ANYWHERE: usize = 4 << 10;
+
+/// A prefix longer than so many times the own bytes is not: that takes time in proportion to its length.
+const MAX_PREFIX_FACTOR: usize = 256;
+
 /// Level 3: on agents' states level 19 takes ten times as long and saves nothing.
 const LEVEL: i32 = 3;
 
@@ -69,17 +78,12 @@ const LONG_DISTANCE_BYTES: usize = 1 << 20;
 /// The largest window that every zstd decoder allows (RFC 8878 recommends 8 MiB, zstd's own limit is 2^27).
 const MAX_WINDOW_LOG: u32 = 27;
 
-/// Contexts kept for reuse. A context costs more to make than a short middle to compress.
-const MAX_POOLED_CONTEXTS: usize = 8;
-
-/// The contexts for short middles, which take about a megabyte each.
-static CONTEXTS: Mutex<Vec<CCtx<'static>>> = Mutex::new(Vec::new());
+/// The contexts for short middles, which take about a megabyte each, and cost more to make than such a middle to
+/// compress.
+static CONTEXTS: Pool<CCtx<'static>> = Pool::new();
 
 /// What zstd says when the output does not fit: the negated number of the error.
 const OUT_OF_ROOM: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
-
-/// zstd would take a base that begins with this for a dictionary with tables (RFC 8878 §5).
-const DICTIONARY_MAGIC: [u8; 4] = 0xEC30_A437_u32.to_le_bytes();
 
 /// Describes `target` by what `base` does not have.
 pub(crate) fn diff(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
@@ -89,14 +93,17 @@ pub(crate) fn diff(base: &[u8], target: &[u8]) -> Result<Vec<u8>> {
     let mut ends = Vec::with_capacity(2 * MAX_VARINT);
     put_varint(&mut ends, start as u64);
     put_varint(&mut ends, end as u64);
-    let pieces = pieces::find(base, target, start..start + middle.len()).unwrap_or_default();
+    let found = pieces::find(base, target, start..start + middle.len());
+    // The pieces' prefix lacks what is far behind, of which too many pieces may be copies.
+    let is_cut = found.is_none() && end > REACH_BEHIND && is_searched_anywhere(base, middle);
+    let pieces = found.unwrap_or_default();
     // In a long base a short middle is looked for around its place alone, which only pieces provide for.
     let is_short = middle.len() <= MAX_SHORT;
     if pieces.is_empty() && (base.len() <= REACH || !is_short || middle.len() < MIN_COMPRESSED) {
         return in_one(ends, base, middle);
     }
     let patch = in_pieces(ends.clone(), around(base, end), middle, start, &pieces)?;
-    if pieces.len() > FEW_PIECES && is_short && base.len() <= REACH {
+    if is_cut || pieces.len() > FEW_PIECES && is_short && base.len() <= REACH {
         let other = in_one(ends, base, middle)?;
         return Ok(if other.len() < patch.len() { other } else { patch });
     }
@@ -250,35 +257,38 @@ fn around(base: &[u8], end: usize) -> &[u8] {
 
 /// Compresses `own` behind `prefix`; `None` if that does not make it shorter.
 fn compress(prefix: &[u8], own: &[u8]) -> Result<Option<Vec<u8>>> {
-    // What is not shorter finds no room.
-    let mut compressed = Vec::with_capacity(own.len() - 1);
-    let written = if own.len() <= MAX_SHORT {
-        compress_short(prefix, own, &mut compressed)?
-    } else {
-        compress_long(prefix, own, &mut compressed)?
-    };
-    match written {
-        Ok(_) => Ok(Some(compressed)),
-        Err(OUT_OF_ROOM) => Ok(None),
-        Err(code) => Err(failed(code)),
+    let mut shortest: Option<Vec<u8>> = None;
+    for (compress, is_tried) in [
+        (compress_short as fn(&[u8], &[u8], &mut Vec<u8>) -> _, own.len() <= MAX_SHORT),
+        (compress_long, own.len() > MAX_SHORT || is_searched_anywhere(prefix, own)),
+    ] {
+        if !is_tried {
+            continue;
+        }
+        // What is not shorter finds no room.
+        let room = shortest.as_deref().unwrap_or(own).len() - 1;
+        let mut compressed = Vec::with_capacity(room);
+        match compress(prefix, own, &mut compressed)? {
+            Ok(_) => shortest = Some(compressed),
+            Err(OUT_OF_ROOM) => {}
+            Err(code) => return Err(failed(code)),
+        }
     }
+    Ok(shortest)
+}
+
+/// Whether short own bytes are worth a search of all of a long prefix.
+fn is_searched_anywhere(prefix: &[u8], own: &[u8]) -> bool {
+    prefix.len() > REACH && own.len() > MIN_ANYWHERE.max(prefix.len() / MAX_PREFIX_FACTOR)
 }
 
 /// Compresses behind the end of the prefix: how far a copy lies back is counted from there, so that the decoder needs not
 /// know how much was searched.
 fn compress_short(prefix: &[u8], own: &[u8], compressed: &mut Vec<u8>) -> Result<SafeResult> {
-    let near = &prefix[prefix.len().saturating_sub(REACH)..];
-    // One byte less cannot be taken for a dictionary either: no two bytes of the magic number are equal.
-    let near = if near.starts_with(&DICTIONARY_MAGIC) { &near[1..] } else { near };
-    // Nobody waits for a context, nor for a thread that is not there any more behind a fork.
-    let pooled = CONTEXTS.try_lock().ok().and_then(|mut contexts| contexts.pop());
-    let mut context = pooled.or_else(CCtx::try_create).ok_or_else(no_memory)?;
+    let near = dictionary::raw(&prefix[prefix.len().saturating_sub(REACH)..]);
+    let mut context = CONTEXTS.take().or_else(CCtx::try_create).ok_or_else(no_memory)?;
     let written = context.compress_using_dict(compressed, own, near, LEVEL);
-    if let Ok(mut contexts) = CONTEXTS.try_lock()
-        && contexts.len() < MAX_POOLED_CONTEXTS
-    {
-        contexts.push(context);
-    }
+    CONTEXTS.give_back(context);
     Ok(written)
 }
 
@@ -316,7 +326,7 @@ fn window_log(bytes: usize) -> u32 {
 /// Decompresses a frame that must fill `middle`.
 fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], middle: &mut [u8]) -> Result<()> {
     super::frame::check_zstd_frame(body, middle.len() as u64)?;
-    let decompressed = if base.starts_with(&DICTIONARY_MAGIC) {
+    let decompressed = if DictionaryKind::of(base) == DictionaryKind::Zdict {
         let mut context =
             DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
         context.ref_prefix(base).and_then(|_| context.decompress(middle, body))
@@ -414,7 +424,7 @@ mod tests {
     #[test]
     fn a_base_that_looks_like_a_dictionary_is_taken_as_it_is() {
         let noise = noise(1, 2048);
-        let base = [&DICTIONARY_MAGIC[..], &noise].concat();
+        let base = [&dictionary::ZDICT_MAGIC[..], &noise].concat();
         // What was cut into strips too short for pieces, and put in another order.
         let strips: Vec<u8> = noise.chunks_exact(24).rev().flatten().copied().collect();
         assert_eq!(kind(&base, &strips), COMPRESSED);
@@ -545,6 +555,24 @@ mod tests {
             [&shared[..200_000], &shared[150_000..150_060], &text(3, 30), &shared[200_000..]].concat();
         assert_eq!(kind(&base, &target), PIECES + COMPRESSED);
         assert!(round_trip(&base, &target) < 100);
+    }
+
+    #[test]
+    fn what_stood_far_before_or_behind_a_change_is_found() {
+        let long: &[_] = &[(50, 1000), (100, 400), (20, 300)];
+        for (length, records) in [(1 << 20, long), (300_000, &[(200, 100)])] {
+            let base = noise(1, length);
+            for &(count, bytes) in records {
+                for (at, copied_from) in [(length * 6 / 7, 0), (length / 7, length * 3 / 7)] {
+                    let starts = (0..count).map(|record| record * 7_919_000 % (length * 4 / 7 - bytes));
+                    let copies = starts.flat_map(|start| &base[copied_from + start..][..bytes]).copied();
+                    let middle: Vec<u8> = copies.collect();
+                    let target = [&base[..at], &middle, &base[at..]].concat();
+                    let patch = round_trip(&base, &target);
+                    assert!(patch < 25 * count, "{count} of {bytes} at {at}: {patch}");
+                }
+            }
+        }
     }
 
     #[test]

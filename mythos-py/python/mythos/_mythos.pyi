@@ -102,8 +102,10 @@ class Mythos:
         """The same store with other options for its rituals.
 
         `keys` says where the keys come from that payloads are sealed under; without it nothing is sealed. `formats` are
-        the payload formats that the host reads, `hot_bytes` how many bytes of newest states are kept in memory, by
-        default 32 MiB. What is not given has its default, also if this was made with other options before.
+        the payload formats that the host reads. `hot_bytes` is how many bytes are kept in memory of newest states and
+        of what saves go on from (compressed beginnings, heads and cards), by default 32 MiB, 0 for none; states of more
+        than an eighth of it are not kept. What is not given has its default, also if this was made with other options
+        before.
         """
 
     def rituals(self) -> RitualCompressionCache:

@@ -133,9 +133,9 @@ impl<'py> Serializer for Maker<'py> {
     type Ok = Bound<'py, PyAny>;
     type Error = Failure;
     type SerializeSeq = Items<'py>;
-    type SerializeTuple = Tuple<'py>;
-    type SerializeTupleStruct = Tuple<'py>;
-    type SerializeTupleVariant = Variant<'py, Tuple<'py>>;
+    type SerializeTuple = Items<'py>;
+    type SerializeTupleStruct = Items<'py>;
+    type SerializeTupleVariant = Variant<'py, Items<'py>>;
     type SerializeMap = Members<'py>;
     type SerializeStruct = Fields<'py>;
     type SerializeStructVariant = Variant<'py, Fields<'py>>;
@@ -216,14 +216,14 @@ impl<'py> Serializer for Maker<'py> {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Items<'py>, Failure> {
-        Ok(Items { maker: self, items: Vec::with_capacity(length.unwrap_or(0)) })
+        Ok(Items::new(self, length.unwrap_or(0)))
     }
 
-    fn serialize_tuple(self, length: usize) -> Result<Tuple<'py>, Failure> {
-        Ok(Tuple { maker: self.inside(), items: Vec::with_capacity(length) })
+    fn serialize_tuple(self, length: usize) -> Result<Items<'py>, Failure> {
+        Ok(Items::new(self.inside(), length))
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<Tuple<'py>, Failure> {
+    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<Items<'py>, Failure> {
         self.serialize_tuple(length)
     }
 
@@ -233,7 +233,7 @@ impl<'py> Serializer for Maker<'py> {
         _index: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Variant<'py, Tuple<'py>>, Failure> {
+    ) -> Result<Variant<'py, Items<'py>>, Failure> {
         Ok(Variant { py: self.py, variant, inner: self.serialize_tuple(length)? })
     }
 
@@ -256,10 +256,25 @@ impl<'py> Serializer for Maker<'py> {
     }
 }
 
-/// A list in the making.
+/// A list or a tuple in the making.
 pub(super) struct Items<'py> {
     maker: Maker<'py>,
     items: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'py> Items<'py> {
+    fn new(maker: Maker<'py>, length: usize) -> Self {
+        Self { maker, items: Vec::with_capacity(length) }
+    }
+
+    fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.items.push(value.serialize(self.maker)?);
+        Ok(())
+    }
+
+    fn into_tuple(self) -> Made<'py> {
+        Ok(PyTuple::new(self.maker.py, self.items)?.into_any())
+    }
 }
 
 impl<'py> ser::SerializeSeq for Items<'py> {
@@ -267,8 +282,7 @@ impl<'py> ser::SerializeSeq for Items<'py> {
     type Error = Failure;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.items.push(value.serialize(self.maker)?);
-        Ok(())
+        self.add(value)
     }
 
     fn end(self) -> Made<'py> {
@@ -276,36 +290,29 @@ impl<'py> ser::SerializeSeq for Items<'py> {
     }
 }
 
-/// A tuple in the making.
-pub(super) struct Tuple<'py> {
-    maker: Maker<'py>,
-    items: Vec<Bound<'py, PyAny>>,
-}
-
-impl<'py> ser::SerializeTuple for Tuple<'py> {
+impl<'py> ser::SerializeTuple for Items<'py> {
     type Ok = Bound<'py, PyAny>;
     type Error = Failure;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.items.push(value.serialize(self.maker)?);
-        Ok(())
+        self.add(value)
     }
 
     fn end(self) -> Made<'py> {
-        Ok(PyTuple::new(self.maker.py, self.items)?.into_any())
+        self.into_tuple()
     }
 }
 
-impl<'py> ser::SerializeTupleStruct for Tuple<'py> {
+impl<'py> ser::SerializeTupleStruct for Items<'py> {
     type Ok = Bound<'py, PyAny>;
     type Error = Failure;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        ser::SerializeTuple::serialize_element(self, value)
+        self.add(value)
     }
 
     fn end(self) -> Made<'py> {
-        ser::SerializeTuple::end(self)
+        self.into_tuple()
     }
 }
 
@@ -376,16 +383,16 @@ impl<'py, T> Variant<'py, T> {
     }
 }
 
-impl<'py> ser::SerializeTupleVariant for Variant<'py, Tuple<'py>> {
+impl<'py> ser::SerializeTupleVariant for Variant<'py, Items<'py>> {
     type Ok = Bound<'py, PyAny>;
     type Error = Failure;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        ser::SerializeTuple::serialize_element(&mut self.inner, value)
+        self.inner.add(value)
     }
 
     fn end(self) -> Made<'py> {
-        Self::of(self.py, self.variant, ser::SerializeTuple::end(self.inner)?)
+        Self::of(self.py, self.variant, self.inner.into_tuple()?)
     }
 }
 

@@ -79,9 +79,10 @@ pub(crate) fn bytes<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Boun
     read_bytes(value).map_err(|unfit| unfit.within(name).of_argument(value.py()))
 }
 
-/// The bytes of a value: of a `bytes` itself, of any other bytes-like object a copy.
+/// The bytes of a value: a `bytes` itself, of any other bytes-like object a copy, since the host may get it again and a
+/// subclass may hold more.
 pub(crate) fn read_bytes<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyBytes>, Unfit> {
-    if let Ok(bytes) = value.cast::<PyBytes>() {
+    if let Ok(bytes) = value.cast_exact::<PyBytes>() {
         return Ok(bytes.clone());
     }
     let copied = PyMemoryView::from(value).and_then(|view| view.call_method0("tobytes"));

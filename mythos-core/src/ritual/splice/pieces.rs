@@ -1,5 +1,6 @@
 //! Finds what a payload has in common with another one where more than one place has changed.
 
+use std::iter;
 use std::ops::Range;
 
 use super::{common_prefix, common_suffix};
@@ -18,6 +19,9 @@ pub(super) struct Piece {
 /// A target of more pieces has changed all over, and is left to zstd.
 const MAX_PIECES: usize = 64;
 
+/// One more piece may be for so many bytes that are copied: long ones cost no more than zstd's.
+const BYTES_OF_PIECE: usize = 512;
+
 /// How far a comparison goes on behind a change of the same length in both, a counter or a time.
 const MAX_REPLACED: usize = 32;
 
@@ -29,6 +33,9 @@ const MIN_NEAR: usize = size_of::<u64>();
 
 /// A copy from anywhere is at least so long.
 const MIN_FAR: usize = 32;
+
+/// What is at least so long is also looked for before the part, where content rarely comes from.
+const MIN_BEFORE: usize = 512;
 
 /// The bytes that are looked up, and how far apart in the base those are that can be found.
 const BLOCK: usize = 16;
@@ -44,15 +51,18 @@ const PATIENCE: usize = 256;
 /// many. What follows the last is the target's own.
 pub(super) fn find(base: &[u8], target: &[u8], part: Range<usize>) -> Option<Vec<Piece>> {
     let (mut base_at, mut target_at) = (part.start, part.start);
-    let (mut pieces, mut table) = (Vec::new(), None);
+    let (mut pieces, mut copied, mut tables) = (Vec::new(), 0, None);
     while target_at < part.end {
         let change = Change { base, target: &target[..part.end], base_at, target_at };
         let piece = change.near().or_else(|| {
-            let is_long = (part.end - target_at).min(base.len() - part.start) >= MIN_FAR;
-            is_long.then(|| change.far(table.get_or_insert_with(|| Table::new(base, part.start))))?
+            let left = part.end - target_at;
+            let is_behind = base.len() - part.start >= MIN_FAR;
+            let is_long = left >= if is_behind { MIN_FAR } else { MIN_BEFORE };
+            is_long.then(|| change.far(tables.get_or_insert_with(|| tables_of(base, part.start, left))))?
         });
         let Some(piece) = piece else { break };
-        if pieces.len() == MAX_PIECES {
+        copied += piece.copied;
+        if pieces.len() == MAX_PIECES + copied / BYTES_OF_PIECE {
             return None;
         }
         pieces.push(piece);
@@ -60,6 +70,12 @@ pub(super) fn find(base: &[u8], target: &[u8], part: Range<usize>) -> Option<Vec
         base_at = piece.from + piece.copied;
     }
     Some(pieces)
+}
+
+/// The tables for `left` bytes of a part: what is behind its start, and what is before it if that is worth a table.
+fn tables_of(base: &[u8], start: usize, left: usize) -> Vec<Table> {
+    let before = (left >= MIN_BEFORE && start >= MIN_FAR).then(|| Table::new(base, 0..start));
+    [Some(Table::new(base, start..base.len())), before].into_iter().flatten().collect()
 }
 
 /// Where two payloads begin to differ.
@@ -88,13 +104,12 @@ impl Change<'_> {
     }
 
     /// The next place of the target that also stands somewhere in the base, rather where it replaces as much.
-    fn far(&self, table: &Table) -> Option<Piece> {
+    fn far(&self, tables: &[Table]) -> Option<Piece> {
         let mut own = 1;
         loop {
             let block = Table::block(self.target, self.target_at + own)?;
-            let beside = Some(self.base_at + own);
-            let piece =
-                [beside, table.find(block)].into_iter().flatten().find_map(|from| self.around(from, own));
+            let found = tables.iter().filter_map(|table| table.find(block));
+            let piece = iter::once(self.base_at + own).chain(found).find_map(|from| self.around(from, own));
             if piece.is_some() {
                 return piece;
             }
@@ -115,7 +130,7 @@ impl Change<'_> {
     }
 }
 
-/// Where blocks of a base stand.
+/// Where blocks of a part of a base stand.
 struct Table {
     /// One more than the number of a block, and above it a part of the block's hash, which tells without a look at the
     /// base that it is another one; 0 for none.
@@ -128,9 +143,9 @@ impl Table {
     /// More than enough for twice [`MAX_BLOCKS`].
     const NUMBER_BITS: u32 = 16;
 
-    fn new(base: &[u8], start: usize) -> Self {
-        let apart = BLOCK.max((base.len() - start) / MAX_BLOCKS);
-        let count = (base.len() - start) / apart;
+    fn new(base: &[u8], part: Range<usize>) -> Self {
+        let (start, apart) = (part.start, BLOCK.max(part.len() / MAX_BLOCKS));
+        let count = part.len() / apart;
         let mut table = Self { slots: vec![0; (2 * count).next_power_of_two()], start, apart };
         for number in 0..count {
             let Some(block) = Self::block(base, start + number * apart) else { break };

@@ -201,9 +201,10 @@ fn create_side_table(table: Table, field: Field) -> String {
             field.name
         )
     };
-    // Most writes leave the members as they are; the text of equal ones is equal.
-    let members_of = |row: &str| format!("json_extract({row}.body, '$.\"{}\"')", field.name);
-    let (before, after) = (members_of("OLD"), members_of("NEW"));
+    // Most writes leave the members as they are; the text of equal ones is equal, but also that of a list and a string.
+    let differs =
+        |of: &str| format!("{of}(OLD.body, '$.\"{0}\"') IS NOT {of}(NEW.body, '$.\"{0}\"')", field.name);
+    let (other_text, other_type) = (differs("json_extract"), differs("json_type"));
     let of_new = members("NEW.body").replace(", record FROM", ", NEW.record FROM");
     let of_all = members("body").replace("FROM json_each", &format!("FROM \"{name}\", json_each"));
     format!(
@@ -218,7 +219,7 @@ fn create_side_table(table: Table, field: Field) -> String {
             INSERT INTO \"{side}\" (value, record) {of_new};
         END;
         CREATE TRIGGER \"{side}__update\" AFTER UPDATE OF body ON \"{name}\"
-            WHEN {before} IS NOT {after} BEGIN
+            WHEN {other_text} OR {other_type} BEGIN
             DELETE FROM \"{side}\" WHERE record = OLD.record;
             INSERT INTO \"{side}\" (value, record) {of_new};
         END;

@@ -69,6 +69,25 @@ fn the_file_is_what_the_documentation_says() {
 }
 
 #[test]
+fn a_list_in_place_of_a_string_with_its_text_is_found_by_its_members() {
+    let (_directory, path) = scratch();
+    drop(open(&path));
+    // A program that does not declare the field may put anything there.
+    let mut batch = Batch::new();
+    let body = body(json!({"tags": "[\"a\"]"}));
+    batch.records.push(RecordOp::Put { table: LATER_ITEMS, id: id(1), expect: Expect::Absent, body });
+    try_open(&path, &[LATER_ITEMS]).unwrap().commit(&batch).unwrap();
+
+    let store = open(&path);
+    store.commit(&put(1, Expect::At(Version::FIRST), json!({"tags": ["a"]}))).unwrap();
+    let tagged = |tag: &str| {
+        let filter = Filter::TagsAll { field: "tags".to_owned(), tags: vec![tag.to_owned()] };
+        page(&store, Query::new(ITEMS).filter(filter)).len()
+    };
+    assert_eq!((tagged("a"), tagged("[\"a\"]")), (1, 0));
+}
+
+#[test]
 fn files_of_others_are_refused_and_left_as_they_are() {
     let (directory, path) = scratch();
     let foreign = |sql: &str| {
