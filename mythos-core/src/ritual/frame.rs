@@ -28,12 +28,12 @@
 use std::fmt;
 use std::io::Cursor;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use super::dictionary::{Dictionary, Effort};
 use super::entropy::Counts;
+use super::pool::Pool;
 use super::stem::{Stem, reach};
 use super::{Encoding, MAX_PAYLOAD_BYTES, splice};
 use crate::error::{Error, Result};
@@ -51,9 +51,6 @@ const PAYLOAD_HEADER_BYTES: usize = 5;
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 const AROUND_STEM: u8 = 2;
-
-/// Contexts kept for reuse. A context costs more to make than a small state to compress.
-const MAX_POOLED_CONTEXTS: usize = 8;
 
 /// What a frame is sealed with.
 pub(crate) struct Sealing<'a> {
@@ -157,8 +154,8 @@ pub(crate) fn open(mut frame: Vec<u8>, expected: Option<(&NamedKey, Associated)>
 /// Encodes and decodes payloads, keeping the compression contexts between calls.
 #[derive(Default)]
 pub(crate) struct FrameCodec {
-    compressors: Mutex<Vec<CCtx<'static>>>,
-    decompressors: Mutex<Vec<DCtx<'static>>>,
+    compressors: Pool<CCtx<'static>>,
+    decompressors: Pool<DCtx<'static>>,
 }
 
 impl fmt::Debug for FrameCodec {
@@ -207,7 +204,7 @@ impl FrameCodec {
         let mut output = Cursor::new(frame);
         output.set_position(length_at as u64 + 4);
         context.compress_using_dict(&mut output, &rest, behind, Effort::Hot.level()).map_err(zstd_failed)?;
-        give_back(&self.compressors, context);
+        self.compressors.give_back(context);
         let mut frame = output.into_inner();
         let length = (frame.len() - length_at - 4) as u32;
         frame[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
@@ -242,23 +239,22 @@ impl FrameCodec {
         if let Some(dictionary) = dictionary {
             return dictionary.compress(payload, effort, frame);
         }
-        let mut context = match lock(&self.compressors).pop() {
-            Some(context) => context,
-            None => CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
-        };
+        let mut context = self.compressor()?;
         context.set_parameter(CParameter::CompressionLevel(effort.level())).map_err(zstd_failed)?;
         frame.reserve(zstd_safe::compress_bound(payload.len()));
         let start = frame.len() as u64;
         let mut output = Cursor::new(frame);
         output.set_position(start);
         context.compress2(&mut output, payload).map_err(zstd_failed)?;
-        give_back(&self.compressors, context);
+        self.compressors.give_back(context);
         Ok(())
     }
 
     fn compressor(&self) -> Result<CCtx<'static>> {
-        let pooled = lock(&self.compressors).pop();
-        pooled.or_else(CCtx::try_create).ok_or_else(|| Error::internal("zstd has no memory for a context"))
+        self.compressors
+            .take()
+            .or_else(CCtx::try_create)
+            .ok_or_else(|| Error::internal("zstd has no memory for a context"))
     }
 
     /// The number of the dictionary that a payload's frame needs; 0 for none.
@@ -349,12 +345,12 @@ impl FrameCodec {
     }
 
     fn with_decompressor<T>(&self, use_it: impl FnOnce(&mut DCtx<'static>) -> Result<T>) -> Result<T> {
-        let mut context = match lock(&self.decompressors).pop() {
+        let mut context = match self.decompressors.take() {
             Some(context) => context,
             None => DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
         };
         let result = use_it(&mut context)?;
-        give_back(&self.decompressors, context);
+        self.decompressors.give_back(context);
         Ok(result)
     }
 }
@@ -391,18 +387,6 @@ fn damaged(code: usize) -> Error {
 
 fn zstd_failed(code: usize) -> Error {
     Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
-}
-
-/// A pool that a panicking thread left behind is as good as any: contexts are popped before use.
-fn lock<T>(pool: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
-    pool.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn give_back<T>(pool: &Mutex<Vec<T>>, context: T) {
-    let mut pool = lock(pool);
-    if pool.len() < MAX_POOLED_CONTEXTS {
-        pool.push(context);
-    }
 }
 
 #[cfg(test)]

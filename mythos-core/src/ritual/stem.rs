@@ -4,6 +4,7 @@
 //! *stem* is compressed by itself, and kept as it was compressed; the next save compresses only what stands before and
 //! behind it. Its bytes are counted once as well, for the entropy score.
 
+use super::dictionary;
 use super::entropy::Counts;
 use super::splice::common_prefix;
 
@@ -50,9 +51,7 @@ impl Stem {
 
 /// The end of a stem, which the rest is compressed behind.
 pub(crate) fn reach(stem: &[u8]) -> &[u8] {
-    let end = &stem[stem.len().saturating_sub(REACH_BYTES)..];
-    // One byte less cannot be taken for a dictionary of zstd's either: no two bytes of the magic number are equal.
-    if end.starts_with(&super::dictionary::ZDICT_MAGIC) { &end[1..] } else { end }
+    dictionary::raw(&stem[stem.len().saturating_sub(REACH_BYTES)..])
 }
 
 /// Where both payloads have a stem that is worth keeping: its place and its length.
