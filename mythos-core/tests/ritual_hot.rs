@@ -105,10 +105,10 @@ fn a_state_that_grows_is_kept_in_little_room_and_comes_back_cold() {
                 );
             }
             assert_eq!(cold.latest(&ana(), &refund()).unwrap().unwrap().payload, payload);
-            // What is taken over of the state before costs little against compressing the whole at once.
+            // What the next save replaces is compressed fast.
             let alone = compressed(&payload);
             let stored = entry.compressed_ritual_data.stored_bytes as usize;
-            assert!(stored < alone * 11 / 10 + 200, "{stored} where the whole takes {alone}");
+            assert!(stored < alone * 2 + 200, "{stored} where the whole takes {alone}");
             // The scores are those of the payload, however it was counted.
             assert_eq!(cold.entry(entry.entry).unwrap(), entry);
             assert!(
@@ -151,6 +151,34 @@ fn a_new_dictionary_is_used_by_who_remembers_the_state_before() {
     other.compact(&CompactRituals::default()).unwrap();
     let entry = hot.save(&ticket, &state(70)).unwrap();
     assert_eq!(cold.restore(entry.entry).unwrap().payload, state(70));
+}
+
+#[test]
+fn a_state_that_stays_after_all_is_compressed_as_what_stays() {
+    for options in [RitualOptions::default(), sealing()] {
+        let [hot, _, cold] = processes(&options);
+        for messages in 40..50 {
+            hot.save(&here(), &state(messages)).unwrap();
+        }
+        let grown = hot.save(&here(), &state(50)).unwrap();
+        let alone = compressed(&state(50)) as u64;
+        assert!(
+            grown.compressed_ritual_data.stored_bytes > alone * 105 / 100 + 200,
+            "it was compressed fast"
+        );
+        // Nothing of it stands in the next one.
+        let other: Vec<u8> =
+            (0..500_u16).flat_map(|at| *blake3::hash(&at.to_le_bytes()).as_bytes()).collect();
+        hot.save(&here(), &other).unwrap();
+        for messages in 1..5 {
+            assert_eq!(cold.restore(grown.entry).unwrap().payload, state(50));
+            hot.save(&here(), &state(messages)).unwrap();
+            let stored = cold.entry(grown.entry).unwrap().compressed_ritual_data;
+            assert!(stored.stored_bytes <= alone * 101 / 100 + 200, "{stored:?}, alone {alone}");
+        }
+        assert_eq!(cold.restore(grown.entry).unwrap().payload, state(50));
+        assert!(cold.verify(grown.entry).unwrap().verified);
+    }
 }
 
 #[test]

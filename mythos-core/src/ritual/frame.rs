@@ -52,6 +52,10 @@ const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 const AROUND_STEM: u8 = 2;
 
+/// zstd's level for a stem and what stands around it: the next saves take over the one and replace the other. Level 3
+/// takes a third less room and up to twice the time.
+const FLEETING_LEVEL: i32 = -3;
+
 /// What a frame is sealed with.
 pub(crate) struct Sealing<'a> {
     pub(crate) key: &'a NamedKey,
@@ -177,7 +181,10 @@ impl FrameCodec {
         frame.push(ZSTD);
         frame.extend_from_slice(&dictionary.map_or(0, Dictionary::id).to_le_bytes());
         frame.reserve(zstd_safe::compress_bound(payload.len()) + seal::TAG_BYTES + super::cell::CHECK_BYTES);
-        self.compress(&mut frame, payload, dictionary, effort)?;
+        match dictionary {
+            Some(dictionary) => dictionary.compress(payload, effort, &mut frame)?,
+            None => self.compress(&mut frame, payload, effort.level())?,
+        }
         Ok(shorter(frame, begun, payload))
     }
 
@@ -203,7 +210,7 @@ impl FrameCodec {
         let behind = reach(&payload[stem.at..stem.at + stem.raw_bytes]);
         let mut output = Cursor::new(frame);
         output.set_position(length_at as u64 + 4);
-        context.compress_using_dict(&mut output, &rest, behind, Effort::Hot.level()).map_err(zstd_failed)?;
+        context.compress_using_dict(&mut output, &rest, behind, FLEETING_LEVEL).map_err(zstd_failed)?;
         self.compressors.give_back(context);
         let mut frame = output.into_inner();
         let length = (frame.len() - length_at - 4) as u32;
@@ -221,7 +228,10 @@ impl FrameCodec {
     ) -> Result<Stem> {
         let (at, bytes) = (range.start, &payload[range]);
         let mut frame = Vec::new();
-        self.compress(&mut frame, bytes, dictionary, Effort::Hot)?;
+        match dictionary {
+            Some(dictionary) => dictionary.compress(bytes, Effort::Hot, &mut frame)?,
+            None => self.compress(&mut frame, bytes, FLEETING_LEVEL)?,
+        }
         // zstd asks for more room than the stem itself has.
         frame.shrink_to_fit();
         let dictionary = dictionary.map_or(0, Dictionary::id);
@@ -229,18 +239,9 @@ impl FrameCodec {
     }
 
     /// Appends one zstd frame of `payload`, for which there should be room, to `frame`.
-    fn compress(
-        &self,
-        frame: &mut Vec<u8>,
-        payload: &[u8],
-        dictionary: Option<&Dictionary>,
-        effort: Effort,
-    ) -> Result<()> {
-        if let Some(dictionary) = dictionary {
-            return dictionary.compress(payload, effort, frame);
-        }
+    fn compress(&self, frame: &mut Vec<u8>, payload: &[u8], level: i32) -> Result<()> {
         let mut context = self.compressor()?;
-        context.set_parameter(CParameter::CompressionLevel(effort.level())).map_err(zstd_failed)?;
+        context.set_parameter(CParameter::CompressionLevel(level)).map_err(zstd_failed)?;
         frame.reserve(zstd_safe::compress_bound(payload.len()));
         let start = frame.len() as u64;
         let mut output = Cursor::new(frame);
@@ -400,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_around_a_stem_takes_little_more_than_one_of_the_whole() {
+    fn a_frame_around_a_stem_is_sound_or_refused() {
         let text: Vec<u8> =
             (0..4000_u32).flat_map(|step| format!("step {step} of the work;").into_bytes()).collect();
         let codec = FrameCodec::default();
@@ -408,7 +409,7 @@ mod tests {
         let around = codec.encode_around(begin(None, None, 0), &text, &stem).unwrap().unwrap();
         let (_, whole) = codec.encode(begin(None, None, 0), &text, None, Effort::Hot).unwrap();
         assert_eq!(around[2], AROUND_STEM);
-        assert!(around.len() < whole.len() * 11 / 10, "{} and {}", around.len(), whole.len());
+        assert!(around.len() < whole.len() * 2, "{} and {}", around.len(), whole.len());
         // Every cut, and every byte that says where something is, is noticed.
         for end in 0..around.len() {
             assert!(decoded(&around[..end], text.len(), None).is_err());

@@ -302,6 +302,13 @@ impl RitualCompressionCache {
         head.newest = std::iter::once(sequence).chain(parent.map(|(parent, _)| parent)).collect();
         if let Some((parent, earlier)) = cards.split_last_mut() {
             let patch = folded.patch.map(|patch| (patch, folded.salt));
+            let stem = hot.as_ref().filter(|hot| hot.stem.is_some() && hot.is_of(&head, parent));
+            if let Some(hot) = stem
+                && parent.key.as_ref() == key.map(NamedKey::id)
+                && parent.whole.is_some_and(|whole| may_stay(&whole, patch.as_ref()))
+            {
+                self.compress_anew(batch, &head, parent, hot, key, revision)?;
+            }
             self.put_patch(batch, revision, &head, &owner, parent, patch, key)?;
             let mut first_changed = parent.sequence;
             if let Some(older) = earlier.last_mut().filter(|card| Some(card.sequence) == second)
@@ -470,6 +477,24 @@ impl RitualCompressionCache {
         whole.stays = is_keyframe || patch.is_none();
         let Some((patch, salt)) = patch else { return Ok(()) };
         card.patch = Some(self.stored_patch(batch, head, owner, card, (&patch, salt), key, revision)?);
+        Ok(())
+    }
+
+    /// Compresses a whole payload that was made to be replaced, and may stay after all, as what stays is.
+    fn compress_anew(
+        &self,
+        batch: &mut Batch,
+        head: &RitualHead,
+        card: &mut Card,
+        hot: &HotState,
+        key: Option<&NamedKey>,
+        revision: u32,
+    ) -> Result<()> {
+        let Some(old) = card.whole else { return Ok(()) };
+        batch.delete_cells(head.cells(), Names::one(Kind::Whole.name(card.sequence, old.revision)));
+        let (payload, salt, dictionary, effort) = (&hot.payload[..], hot.salt, None, Effort::Hot);
+        let whole = NewWhole { head, card, payload, salt, key, dictionary, effort, revision };
+        card.whole = Some(self.stored_whole(batch, &whole)?);
         Ok(())
     }
 
@@ -645,6 +670,14 @@ struct Staged {
 pub(super) fn revision(expect: Expect) -> Result<u32> {
     // After 2^32 commits the names of the first have long been deleted.
     Ok(expect.next_version()?.get() as u32)
+}
+
+/// Whether a payload that was compressed fast, to be replaced, might stay whole after all: its patch is none, or not much
+/// shorter than what better compression might make of it.
+fn may_stay(whole: &Whole, patch: Option<&(Vec<u8>, Option<Salt>)>) -> bool {
+    /// Fast compression seldom takes more than twice the room, and hardly ever four times.
+    const MUCH_SHORTER: u64 = 4;
+    patch.is_none_or(|(patch, _)| patch.len() as u64 * MUCH_SHORTER > whole.stored_bytes)
 }
 
 /// Takes the frame back out of a batch that lost a race: it is the last cell.
