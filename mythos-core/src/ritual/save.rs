@@ -305,7 +305,7 @@ impl RitualCompressionCache {
             let stem = hot.as_ref().filter(|hot| hot.stem.is_some() && hot.is_of(&head, parent));
             if let Some(hot) = stem
                 && parent.key.as_ref() == key.map(NamedKey::id)
-                && parent.whole.is_some_and(|whole| may_stay(&whole, patch.as_ref()))
+                && may_stay(patch.as_ref())
             {
                 self.compress_anew(batch, &head, parent, hot, key, revision)?;
             }
@@ -672,12 +672,12 @@ pub(super) fn revision(expect: Expect) -> Result<u32> {
     Ok(expect.next_version()?.get() as u32)
 }
 
-/// Whether a payload that was compressed fast, to be replaced, might stay whole after all: its patch is none, or not much
-/// shorter than what better compression might make of it.
-fn may_stay(whole: &Whole, patch: Option<&(Vec<u8>, Option<Salt>)>) -> bool {
-    /// Fast compression seldom takes more than twice the room, and hardly ever four times.
-    const MUCH_SHORTER: u64 = 4;
-    patch.is_none_or(|(patch, _)| patch.len() as u64 * MUCH_SHORTER > whole.stored_bytes)
+/// Whether a payload that was compressed fast, to be replaced, might stay whole after all: it has no patch, or one that
+/// might be longer than what better compression makes of it.
+fn may_stay(patch: Option<&(Vec<u8>, Option<Salt>)>) -> bool {
+    /// A state that grows has patches of some ten bytes.
+    const SHORT_PATCH: usize = 256;
+    patch.is_none_or(|(patch, _)| patch.len() > SHORT_PATCH)
 }
 
 /// Takes the frame back out of a batch that lost a race: it is the last cell.
