@@ -219,7 +219,7 @@ pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Refuses, before anything is allocated, what is not exactly one frame that states `raw_bytes`, at most `max_bytes`.
-fn check_frame(frame: &[u8], raw_bytes: u64, max_bytes: usize) -> Result<()> {
+pub(super) fn check_frame(frame: &[u8], raw_bytes: u64, max_bytes: usize) -> Result<()> {
     if raw_bytes > max_bytes as u64 {
         return Err(Error::corrupt(format!(
             "a frame of {raw_bytes} bytes where at most {max_bytes} are expected"
@@ -237,8 +237,7 @@ fn check_frame(frame: &[u8], raw_bytes: u64, max_bytes: usize) -> Result<()> {
 }
 
 fn new_compressor<'a>(effort: Effort) -> Result<CCtx<'a>> {
-    let mut context =
-        CCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
+    let mut context = CCtx::try_create().ok_or_else(no_memory)?;
     for parameter in [
         CParameter::CompressionLevel(effort.level()),
         CParameter::ChecksumFlag(true),
@@ -249,8 +248,8 @@ fn new_compressor<'a>(effort: Effort) -> Result<CCtx<'a>> {
     Ok(context)
 }
 
-fn new_decompressor() -> Result<DCtx<'static>> {
-    DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))
+pub(super) fn new_decompressor<'a>() -> Result<DCtx<'a>> {
+    DCtx::try_create().ok_or_else(no_memory)
 }
 
 /// Compresses `content` to the end of `output`.
@@ -263,7 +262,11 @@ fn append(context: &mut CCtx<'_>, content: &[u8], output: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-fn zstd_failed(code: usize) -> Error {
+pub(super) fn no_memory() -> Error {
+    Error::internal("zstd has no memory for a context")
+}
+
+pub(super) fn zstd_failed(code: usize) -> Error {
     Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
 }
 

@@ -31,7 +31,7 @@ use std::ops::Range;
 
 use zstd_safe::{CCtx, CParameter, DCtx};
 
-use super::dictionary::{Dictionary, Effort};
+use super::dictionary::{Dictionary, Effort, check_frame, new_decompressor, no_memory, zstd_failed};
 use super::entropy::Counts;
 use super::pool::Pool;
 use super::stem::{Stem, reach};
@@ -185,7 +185,14 @@ impl FrameCodec {
             Some(dictionary) => dictionary.compress(payload, effort, &mut frame)?,
             None => self.compress(&mut frame, payload, effort.level())?,
         }
-        Ok(shorter(frame, begun, payload))
+        if frame.len() < begun + PAYLOAD_HEADER_BYTES + payload.len() {
+            return Ok((Encoding::Zstd, frame));
+        }
+        frame.truncate(begun);
+        frame.push(RAW);
+        frame.extend_from_slice(&[0; PAYLOAD_HEADER_BYTES - 1]);
+        frame.extend_from_slice(payload);
+        Ok((Encoding::Raw, frame))
     }
 
     /// As [`encode`](Self::encode), for a payload that `stem` [stands in](Stem::stands_in); `None` if that would not make
@@ -252,10 +259,7 @@ impl FrameCodec {
     }
 
     fn compressor(&self) -> Result<CCtx<'static>> {
-        self.compressors
-            .take()
-            .or_else(CCtx::try_create)
-            .ok_or_else(|| Error::internal("zstd has no memory for a context"))
+        self.compressors.take().or_else(CCtx::try_create).ok_or_else(no_memory)
     }
 
     /// The number of the dictionary that a payload's frame needs; 0 for none.
@@ -300,10 +304,10 @@ impl FrameCodec {
     }
 
     fn decompress(&self, body: &[u8], raw_bytes: u64, dictionary: Option<&Dictionary>) -> Result<Vec<u8>> {
-        check_zstd_frame(body, raw_bytes)?;
         if let Some(dictionary) = dictionary {
             return dictionary.decompress(body, raw_bytes);
         }
+        check_frame(body, raw_bytes, MAX_PAYLOAD_BYTES)?;
         self.with_decompressor(|context| {
             let mut payload = Vec::with_capacity(usize::try_from(raw_bytes).unwrap_or(usize::MAX));
             context.decompress(&mut payload, body).map_err(damaged)?;
@@ -323,7 +327,7 @@ impl FrameCodec {
             Ok(Some(bytes)) if bytes <= raw_bytes && at as u64 <= bytes => bytes,
             _ => return Err(Error::corrupt("what stands around the frame's stem does not fit it")),
         };
-        check_zstd_frame(rest, rest_bytes)?;
+        check_frame(rest, rest_bytes, MAX_PAYLOAD_BYTES)?;
         let mut payload = self.decompress(stem, raw_bytes - rest_bytes, dictionary)?;
         let around = self.with_decompressor(|context| {
             let mut around = Vec::with_capacity(rest_bytes as usize);
@@ -348,7 +352,7 @@ impl FrameCodec {
     fn with_decompressor<T>(&self, use_it: impl FnOnce(&mut DCtx<'static>) -> Result<T>) -> Result<T> {
         let mut context = match self.decompressors.take() {
             Some(context) => context,
-            None => DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?,
+            None => new_decompressor()?,
         };
         let result = use_it(&mut context)?;
         self.decompressors.give_back(context);
@@ -356,38 +360,8 @@ impl FrameCodec {
     }
 }
 
-/// A frame as it is, or with the payload as it is in place of what was encoded, if that is not shorter.
-fn shorter(mut frame: Vec<u8>, begun: usize, payload: &[u8]) -> (Encoding, Vec<u8>) {
-    if frame.len() < begun + PAYLOAD_HEADER_BYTES + payload.len() {
-        return (Encoding::Zstd, frame);
-    }
-    frame.truncate(begun);
-    frame.push(RAW);
-    frame.extend_from_slice(&[0; PAYLOAD_HEADER_BYTES - 1]);
-    frame.extend_from_slice(payload);
-    (Encoding::Raw, frame)
-}
-
-/// Checks, before anything is allocated for it, that `body` is exactly one zstd frame that states `raw_bytes`.
-pub(crate) fn check_zstd_frame(body: &[u8], raw_bytes: u64) -> Result<()> {
-    match zstd_safe::get_frame_content_size(body) {
-        Ok(Some(size)) if size == raw_bytes => {}
-        _ => return Err(Error::corrupt(format!("the zstd frame does not state {raw_bytes} bytes"))),
-    }
-    // zstd would decode any number of frames one after another.
-    if zstd_safe::find_frame_compressed_size(body) == Ok(body.len()) {
-        Ok(())
-    } else {
-        Err(Error::corrupt("the zstd frame does not end where the stored frame does"))
-    }
-}
-
 fn damaged(code: usize) -> Error {
     Error::corrupt(format!("zstd: {}", zstd_safe::get_error_name(code)))
-}
-
-fn zstd_failed(code: usize) -> Error {
-    Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ use zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd_safe::{CCtx, CParameter, DCtx, SafeResult};
 
 use self::pieces::Piece;
-use super::dictionary::{self, DictionaryKind};
+use super::MAX_PAYLOAD_BYTES;
+use super::dictionary::{self, DictionaryKind, check_frame, new_decompressor, no_memory, zstd_failed};
 use super::pool::Pool;
 use crate::error::{Error, Result};
 
@@ -271,7 +272,7 @@ fn compress(prefix: &[u8], own: &[u8]) -> Result<Option<Vec<u8>>> {
         match compress(prefix, own, &mut compressed)? {
             Ok(_) => shortest = Some(compressed),
             Err(OUT_OF_ROOM) => {}
-            Err(code) => return Err(failed(code)),
+            Err(code) => return Err(zstd_failed(code)),
         }
     }
     Ok(shortest)
@@ -303,18 +304,10 @@ fn compress_long(prefix: &[u8], own: &[u8], compressed: &mut Vec<u8>) -> Result<
         CParameter::ContentSizeFlag(true),
         CParameter::ChecksumFlag(true),
     ] {
-        context.set_parameter(parameter).map_err(failed)?;
+        context.set_parameter(parameter).map_err(zstd_failed)?;
     }
-    context.ref_prefix(prefix).map_err(failed)?;
+    context.ref_prefix(prefix).map_err(zstd_failed)?;
     Ok(context.compress2(compressed, own))
-}
-
-fn failed(code: usize) -> Error {
-    Error::internal(format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
-}
-
-fn no_memory() -> Error {
-    Error::internal("zstd has no memory for a context")
 }
 
 /// The window that reaches from the end of `bytes` to their start.
@@ -325,10 +318,9 @@ fn window_log(bytes: usize) -> u32 {
 
 /// Decompresses a frame that must fill `middle`.
 fn decompress(context: &mut DCtx<'_>, base: &[u8], body: &[u8], middle: &mut [u8]) -> Result<()> {
-    super::frame::check_zstd_frame(body, middle.len() as u64)?;
+    check_frame(body, middle.len() as u64, MAX_PAYLOAD_BYTES)?;
     let decompressed = if DictionaryKind::of(base) == DictionaryKind::Zdict {
-        let mut context =
-            DCtx::try_create().ok_or_else(|| Error::internal("zstd has no memory for a context"))?;
+        let mut context = new_decompressor()?;
         context.ref_prefix(base).and_then(|_| context.decompress(middle, body))
     } else {
         context.decompress_using_dict(middle, body, base)
