@@ -66,6 +66,16 @@ fn ana() -> AssistantId {
     "ana".parse().unwrap()
 }
 
+fn to_copy() -> CopyRitual {
+    CopyRitual {
+        assistant: ana(),
+        ritual: refund(),
+        to_assistant: None,
+        to_ritual: "copy".parse().unwrap(),
+        budget: RitualBudget::default(),
+    }
+}
+
 fn refund() -> RitualId {
     "refund".parse().unwrap()
 }
@@ -146,14 +156,7 @@ fn work_on_a_ritual_passes_a_stray() {
         rituals.compact(&CompactRituals::default()).unwrap();
         bench.all_restore(0);
 
-        let copy = CopyRitual {
-            assistant: ana(),
-            ritual: refund(),
-            to_assistant: None,
-            to_ritual: "copy".parse().unwrap(),
-            budget: RitualBudget::default(),
-        };
-        let copied = rituals.copy(&copy).unwrap();
+        let copied = rituals.copy(&to_copy()).unwrap();
         assert!(
             copied.done && copied.entries == ENTRIES + 2 && copied.skipped.is_empty(),
             "{name}: {copied:?}"
@@ -267,14 +270,7 @@ fn a_block_that_was_replaced_hides_nothing_when_it_is_back() {
         assert!(orphan.message.contains(&bench.stray.name.to_string()), "{what}: {}", orphan.message);
 
         bench.save();
-        let copy = CopyRitual {
-            assistant: ana(),
-            ritual: refund(),
-            to_assistant: None,
-            to_ritual: "copy".parse().unwrap(),
-            budget: RitualBudget::default(),
-        };
-        let copied = rituals.copy(&copy).unwrap();
+        let copied = rituals.copy(&to_copy()).unwrap();
         assert!(copied.entries == ENTRIES + 1 && copied.skipped.is_empty(), "{what}: {copied:?}");
         rituals.compact(&CompactRituals::default()).unwrap();
         bench.all_restore(0);

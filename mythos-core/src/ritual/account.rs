@@ -59,8 +59,7 @@ impl RitualCompressionCache {
     pub(super) fn account(&self, head: &RitualHead) -> Result<Account> {
         let (owner, mut account, mut before) = (head.cells(), Account::default(), 0);
         self.each_cell(&owner, Kind::Block, |block| {
-            let place = Kind::Block.place(&block.name).filter(|_| Kind::Block.has(&block.name));
-            let Some((last, _)) = place else {
+            let Some((last, _)) = Kind::Block.exact_place(&block.name) else {
                 account.malformed.push(block.name);
                 return;
             };
@@ -123,8 +122,11 @@ impl RitualCompressionCache {
             let is_told = |name: &CellName| kind == Kind::Block && !kind.has(name);
             for Cell { name, .. } in cells.into_iter().filter(|cell| !is_told(&cell.name)) {
                 let message = format!("cell {name} is of a newer entry than the head knows of");
-                let place = kind.place(&name).filter(|_| kind.has(&name));
-                found.add(part, place.map(|(sequence, _)| sequence), &Error::corrupt(message));
+                found.add(
+                    part,
+                    kind.exact_place(&name).map(|(sequence, _)| sequence),
+                    &Error::corrupt(message),
+                );
             }
         }
         Ok(())
@@ -196,8 +198,9 @@ impl RitualCompressionCache {
     pub(super) fn orphans(&self, owner: &Owner, names: Names, found: &mut Findings) -> Result<()> {
         let (cells, _) = self.access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
         for Cell { name, .. } in cells {
-            let kind = [Kind::Block, Kind::Patch, Kind::Whole].into_iter().find(|kind| kind.has(&name));
-            let sequence = kind.and_then(|kind| kind.place(&name)).map(|(sequence, _)| sequence);
+            let place =
+                [Kind::Block, Kind::Patch, Kind::Whole].into_iter().find_map(|kind| kind.exact_place(&name));
+            let sequence = place.map(|(sequence, _)| sequence);
             found.add(RitualPart::Orphan, sequence, &Error::corrupt(format!("nothing names cell {name}")));
         }
         Ok(())

@@ -80,9 +80,14 @@ impl Kind {
         (*kind == self as u8 && (FIRST..BEHIND).contains(&sequence)).then_some((sequence, revision))
     }
 
+    /// As [`place`](Self::place), of a name that is just as this layout makes them.
+    pub(crate) fn exact_place(self, name: &CellName) -> Option<(u64, u32)> {
+        self.place(name).filter(|(sequence, revision)| self.name(*sequence, *revision) == *name)
+    }
+
     /// Whether a name is one that a cell of this kind may have.
     pub(crate) fn has(self, name: &CellName) -> bool {
-        self.place(name).is_some_and(|(sequence, revision)| self.name(sequence, revision) == *name)
+        self.exact_place(name).is_some()
     }
 }
 

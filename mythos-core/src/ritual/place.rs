@@ -31,7 +31,7 @@ pub(super) struct Place {
     /// What a save compresses with.
     pub(super) dictionary: Option<ActiveDictionary>,
     pub(super) known_dictionary: KnownDictionary,
-    /// The newest state, if it is in memory.
+    /// The state of the last of `cards`, if it is in memory.
     pub(super) hot: Option<Arc<HotState>>,
 }
 
@@ -155,6 +155,8 @@ impl RitualCompressionCache {
                 }
             }
         }
+        let newest = place.cards.last();
+        place.hot = place.hot.filter(|hot| newest.is_some_and(|card| hot.is_of(&place.head, card)));
         Ok(place)
     }
 

@@ -117,9 +117,7 @@ impl RitualCompressionCache {
     /// [`ErrorKind::Corrupt`] if the store holds a frame that the ritual's head knows nothing of;
     /// [`ErrorKind::Unknown`] if it cannot be told whether the entry was saved: save again with the same operation id.
     pub fn save(&self, save: &SaveRitual, payload: &[u8]) -> Result<CompressedRitual> {
-        let entry = self.save_from(save, payload, None, || payload.to_vec().into())?;
-        self.retain_after_save(&entry);
-        Ok(entry)
+        self.save_and_retain(save, payload, || payload.to_vec().into())
     }
 
     /// As [`save`](Self::save), without copying a payload that is to stay in memory.
@@ -127,7 +125,16 @@ impl RitualCompressionCache {
     /// # Errors
     /// Those of [`save`](Self::save).
     pub fn save_shared(&self, save: &SaveRitual, payload: &Payload) -> Result<CompressedRitual> {
-        let entry = self.save_from(save, payload, None, || payload.clone())?;
+        self.save_and_retain(save, payload, || payload.clone())
+    }
+
+    fn save_and_retain(
+        &self,
+        save: &SaveRitual,
+        payload: &[u8],
+        share: impl FnOnce() -> Payload,
+    ) -> Result<CompressedRitual> {
+        let entry = self.save_from(save, payload, None, share)?;
         self.retain_after_save(&entry);
         Ok(entry)
     }
@@ -217,10 +224,9 @@ impl RitualCompressionCache {
         dictionary: Option<&Dictionary>,
         payload: &[u8],
     ) -> Result<Option<Arc<Stem>>> {
-        let newest = place.cards.last();
-        let hot = place.hot.as_ref().filter(|hot| newest.is_some_and(|card| hot.is_of(&place.head, card)));
         let stays = place.head.next_sequence()?.is_multiple_of(KEYFRAME_INTERVAL);
-        let Some(hot) = hot.filter(|_| self.shared.keeps(payload.len()) && !stays) else { return Ok(None) };
+        let is_of_use = self.shared.keeps(payload.len()) && !stays;
+        let Some(hot) = place.hot.as_ref().filter(|_| is_of_use) else { return Ok(None) };
         let number = dictionary.map_or(0, Dictionary::id);
         let kept = hot.stem.as_ref().filter(|stem| stem.dictionary == number);
         if let Some(stem) = kept.filter(|stem| stem.stands_in(&hot.payload, payload)) {
@@ -302,8 +308,7 @@ impl RitualCompressionCache {
         head.newest = std::iter::once(sequence).chain(parent.map(|(parent, _)| parent)).collect();
         if let Some((parent, earlier)) = cards.split_last_mut() {
             let patch = folded.patch.map(|patch| (patch, folded.salt));
-            let stem = hot.as_ref().filter(|hot| hot.stem.is_some() && hot.is_of(&head, parent));
-            if let Some(hot) = stem
+            if let Some(hot) = hot.as_ref().filter(|hot| hot.stem.is_some())
                 && parent.key.as_ref() == key.map(NamedKey::id)
                 && may_stay(patch.as_ref())
             {
@@ -430,7 +435,7 @@ impl RitualCompressionCache {
             return Ok(Folded { patch: None, salt: None, novelty: meter(None), is_lost: false });
         };
         let read;
-        let (previous, salt): (&[u8], _) = match hot.filter(|hot| hot.is_of(head, parent)) {
+        let (previous, salt): (&[u8], _) = match hot {
             Some(hot) => (&hot.payload, hot.salt),
             None => match self.payload(head, std::slice::from_ref(parent), &mut Vec::new()) {
                 Ok((payload, salt)) => {
