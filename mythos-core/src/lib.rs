@@ -10,6 +10,7 @@
 //! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
 //! | keep everything in your own database | [`store::Store`], [`Mythos::with_store`] |
+//! | prove to others what a log holds, in the formats of C2SP | [`tlog`] |
 //! | prove that your own store is right | `testing` (feature `testing`) |
 //!
 //! # Example
@@ -62,6 +63,7 @@ pub mod seal;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tlog;
 pub mod types;
 pub mod view;
 

@@ -128,7 +128,7 @@ impl SecretKey {
         Ok(Self::from_bytes(bytes))
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8; Self::BYTES] {
+    pub(crate) fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 
