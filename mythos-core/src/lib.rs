@@ -56,6 +56,7 @@
 pub mod canonical;
 pub mod codex;
 pub mod error;
+mod log;
 mod mythos;
 pub mod restart;
 pub mod ritual;

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::codex::{CodexHead, CodexProofOfSymbolEngine, SymbolProof};
+use crate::codex::shared::Shared as CodexShared;
+use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
 use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
 use crate::ritual::shared::Shared;
@@ -47,6 +48,7 @@ pub const TABLES: &[Table] = &[
 pub struct Mythos {
     access: Access,
     rituals: Arc<Shared>,
+    codices: Arc<CodexShared>,
     #[cfg(feature = "sqlite")]
     sqlite: Option<Arc<SqliteStore>>,
 }
@@ -85,6 +87,7 @@ impl Mythos {
         Self {
             access,
             rituals: Arc::new(Shared::new(RitualOptions::default())),
+            codices: Arc::new(CodexShared::new(CodexOptions::default())),
             #[cfg(feature = "sqlite")]
             sqlite: None,
         }
@@ -102,6 +105,12 @@ impl Mythos {
         Self { rituals: Arc::new(Shared::new(options)), ..self }
     }
 
+    /// The same store with other options for its codices: memory, the origin of checkpoints. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_codices(self, options: CodexOptions) -> Self {
+        Self { codices: Arc::new(CodexShared::new(options)), ..self }
+    }
+
     /// The checkpoints of assistants' state.
     #[must_use]
     pub fn rituals(&self) -> RitualCompressionCache {
@@ -111,7 +120,7 @@ impl Mythos {
     /// The rule books and their logs.
     #[must_use]
     pub fn codices(&self) -> CodexProofOfSymbolEngine {
-        CodexProofOfSymbolEngine::new(self.access.clone())
+        CodexProofOfSymbolEngine::new(self.access.clone(), Arc::clone(&self.codices))
     }
 
     /// The deployments of assistants, and their restarts.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{
-    ChangeKind, Clause, CodexHead, CreateCodex, DirectivePath, MAX_CLAUSE_BYTES, MergeSide, MutateCodex,
-    Mutation, ProofFilter, ProofVerificationStatus, SymbolProof, TakenClause,
+    ChangeKind, Clause, CodexHead, CreateCodex, DirectivePath, ErasedOpening, MAX_CLAUSE_BYTES, MergeSide,
+    MutateCodex, Mutation, ProofFilter, ProofVerificationStatus, RedactCodex, SymbolProof, TakenClause,
 };
-use mythos_core::store::{Batch, Cell, CellName, MemoryStore, Model, Record, RecordOp, Store};
+use mythos_core::store::{Batch, Cell, CellName, MemoryStore, Model, RecordOp, Store};
 use mythos_core::types::{ClauseId, CodexId, OperationId, RecordId};
 use mythos_core::{ErrorKind, Mythos};
 use proptest::prelude::*;
@@ -85,8 +85,10 @@ fn codex_proof_of_symbol_chain_reflects_accurate_mutation_lineage_and_directive_
         assert_eq!(proof.directive_path_log, path());
         assert_eq!(proof.symbolic_checksum.len(), 256);
         assert!(proof.symbolic_checksum.starts_with(&entry.event.codex_after.to_string()));
-        let parent = index.checked_sub(1).map(|parent| trail.items[parent].digest);
-        assert_eq!(entry.event.parents, parent.into_iter().collect::<Vec<_>>());
+        let before = index.checked_sub(1);
+        assert_eq!(entry.event.previous, before.map(|before| trail.items[before].digest));
+        assert_eq!(entry.event.parents, before.map(|before| before as u64).into_iter().collect::<Vec<_>>());
+        assert_eq!(proof.mutation_trail_hash, entry.digest);
         let before = index.checked_sub(1).map(|before| trail.items[before].event.codex_after);
         assert_eq!(entry.event.codex_before, before);
     }
@@ -214,30 +216,104 @@ fn branches_have_several_heads_until_a_merge_with_two_parents() {
     assert_eq!(proof.parents, [1, 2]);
     let merged = [("tone", "Be brief."), ("limit", "50")].map(|(c, t)| (c.to_owned(), Some(t.to_owned())));
     assert_eq!(texts(&mythos, None), merged);
-    assert_eq!(codices.trail(&support(), 3, 1).unwrap().items[0].event.parents.len(), 2);
+    assert_eq!(codices.trail(&support(), 3, 1).unwrap().items[0].event.parents, [1, 2]);
     assert_eq!(
         codices.verify(&support()).unwrap().proof_verification_status,
         ProofVerificationStatus::Verified
     );
 }
 
+fn redact(erase: Vec<ErasedOpening>) -> RedactCodex {
+    let path = DirectivePath::new(["privacy", "erasure"]).unwrap();
+    let (actor, reason) = ("officer".to_owned(), Some("asked for".to_owned()));
+    RedactCodex {
+        codex: support(),
+        erase,
+        parent: None,
+        directive_path: path,
+        actor,
+        reason,
+        operation: None,
+    }
+}
+
 #[test]
 fn erased_texts_and_actors_break_no_proof() {
     let (store, mythos, _) = example();
-    let head = records(&*store, CodexHead::TABLE).remove(0);
-    let owner = owner(CodexHead::TABLE, &head);
-    let openings: Vec<_> =
-        cells(&*store, &owner).into_iter().filter(|c| c.name.as_bytes()[0] == b'o').collect();
-    for opening in &openings {
-        delete_cell(&*store, &owner, opening);
-    }
-    let verification = mythos.codices().verify(&support()).unwrap();
+    let codices = mythos.codices();
+    let of_limit = codices.openings_of_clause(&support(), &id("limit")).unwrap();
+    assert_eq!(of_limit.iter().map(|opening| opening.sequence).collect::<Vec<_>>(), [0, 1]);
+    let of_ana = codices.openings_of_actor(&support(), "ana").unwrap();
+    assert_eq!(of_ana, [ErasedOpening { sequence: 0, opening: 0 }]);
+    let erase = [&of_limit[..], &of_ana].concat();
+    let request = RedactCodex { operation: Some(OperationId::from_name("erase")), ..redact(erase.clone()) };
+    let proof = codices.redact(&request).unwrap();
+    assert_eq!((proof.change, proof.sequence), (ChangeKind::Redact, 6));
+    // A repetition is recognised although there is nothing left to erase.
+    assert_eq!(codices.redact(&request).unwrap(), proof);
+
+    let verification = codices.verify(&support()).unwrap();
     assert_eq!(verification.finding, None);
     assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Redacted);
-    assert_eq!(verification.redacted, openings.len() as u64);
-    assert!(texts(&mythos, None).iter().all(|(_, text)| text.is_none()));
+    assert_eq!(verification.redacted, 3);
+    let expected = [("law", Some("Follow the law.")), ("limit", None)];
+    assert_eq!(texts(&mythos, None), expected.map(|(c, t)| (c.to_owned(), t.map(str::to_owned))));
+    let trail = codices.trail(&support(), 0, 10).unwrap().items;
+    assert_eq!((trail[0].actor.as_deref(), trail[0].reason.as_deref()), (None, Some("launch")));
+    assert_eq!(trail[0].texts, [None, Some("Be kind.".to_owned())]);
+    assert!(codices.openings_of_clause(&support(), &id("limit")).unwrap().is_empty());
+    let everything =
+        format!("{:?}{:?}", records(&*store, SymbolProof::TABLE), records(&*store, CodexHead::TABLE));
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    for cell in cells(&*store, &owner(CodexHead::TABLE, &head)) {
+        assert!(!String::from_utf8_lossy(&cell.bytes).contains("EUR"), "{cell:?}");
+        assert_ne!(cell.bytes.get(16..), Some(&b"ana"[..]));
+    }
+    assert!(!everything.contains("EUR") && !everything.contains("ana"));
     // A redacted codex goes on.
-    mythos.codices().mutate(&replace("limit", "10")).unwrap();
+    codices.mutate(&replace("limit", "10")).unwrap();
+    assert_eq!(codices.verify(&support()).unwrap().finding, None);
+}
+
+#[test]
+fn a_redaction_names_what_is_there_and_each_once() {
+    let (_, mythos, _) = example();
+    let opening = |sequence, opening| ErasedOpening { sequence, opening };
+    let (one, codices) = (opening(1, 2), mythos.codices());
+    let before = codices.codex(&support()).unwrap();
+    for (erase, kind) in [
+        (vec![], ErrorKind::Limit),
+        (vec![one, one], ErrorKind::Invalid),
+        (vec![opening(1, 3)], ErrorKind::NotFound),
+        (vec![opening(1, 1)], ErrorKind::NotFound),
+        (vec![one, opening(6, 0)], ErrorKind::NotFound),
+    ] {
+        assert_eq!(codices.redact(&redact(erase.clone())).unwrap_err().kind(), kind, "{erase:?}");
+    }
+    assert_eq!(codices.codex(&support()).unwrap(), before);
+}
+
+#[test]
+fn a_text_that_is_gone_without_a_redaction_is_detected() {
+    let (store, mythos, _) = example();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    for opening in cells(&*store, &owner).into_iter().filter(|c| c.name.as_bytes()[0] == b'o') {
+        delete_cell(&*store, &owner, &opening);
+        let verification = mythos.codices().verify(&support()).unwrap();
+        assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Tampered);
+        let sequence = u64::from_be_bytes(opening.name.as_bytes()[1..9].try_into().unwrap());
+        assert_eq!(verification.finding.unwrap().sequence, sequence);
+        overwrite_cell(&*store, &owner, &opening);
+    }
+    // And one that is there again although it was erased.
+    let text = CellName::new(b"o\0\0\0\0\0\0\0\x01\0\0\0\x02").unwrap();
+    let erased = cells(&*store, &owner).into_iter().find(|cell| cell.name == text).unwrap();
+    mythos.codices().redact(&redact(vec![ErasedOpening { sequence: 1, opening: 2 }])).unwrap();
+    assert_eq!(mythos.codices().verify(&support()).unwrap().finding, None);
+    overwrite_cell(&*store, &owner, &erased);
+    let finding = mythos.codices().verify(&support()).unwrap().finding.unwrap();
+    assert_eq!((finding.sequence, finding.field.as_str()), (1, "text"));
 }
 
 #[test]
@@ -270,7 +346,7 @@ fn dropped_swapped_and_forged_rows_are_detected() {
     let head = records(&*store, CodexHead::TABLE).remove(0);
     let owner = owner(CodexHead::TABLE, &head);
     let stored = cells(&*store, &owner);
-    for cell in stored.iter().filter(|cell| cell.name.as_bytes()[0] != b'o') {
+    for cell in &stored {
         delete_cell(&*store, &owner, cell);
         assert_eq!(status(), ProofVerificationStatus::Tampered, "{cell:?}");
         overwrite_cell(&*store, &owner, cell);
@@ -325,21 +401,20 @@ fn the_clause_that_does_not_follow_is_named() {
         .into_iter()
         .find(|cell| cell.name.as_bytes()[..] == *b"e\0\0\0\0\0\0\0\x02")
         .unwrap();
-    let mut event: serde_json::Value = serde_json::from_slice(&cell.bytes).unwrap();
-    event["change"]["clause"] = "limit".into();
-    let bytes = mythos_core::canonical::to_vec(&event).unwrap();
+    // The change of the third event adds the clause `law`, which its list of changed clauses repeats: `tone` is there.
+    let mut bytes = Vec::new();
+    let mut rest = &cell.bytes[..];
+    while let Some(at) = rest.windows(4).position(|window| window == b"\x63law") {
+        bytes.extend_from_slice(&rest[..at]);
+        bytes.extend_from_slice(b"\x64tone");
+        rest = &rest[at + 4..];
+    }
+    bytes.extend_from_slice(rest);
+    assert_eq!(bytes.len(), cell.bytes.len() + 2);
     overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
     let finding = mythos.codices().verify(&support()).unwrap().finding.unwrap();
     assert_eq!((finding.sequence, finding.field.as_str()), (2, "change"));
-    assert_eq!(finding.clause, Some(id("limit")));
-}
-
-/// The head record of the only codex, and the states that it names.
-fn head_and_states(store: &MemoryStore) -> (Record, Vec<Cell>) {
-    let head = records(store, CodexHead::TABLE).remove(0);
-    let states =
-        cells(store, &owner(CodexHead::TABLE, &head)).into_iter().filter(|c| c.name.as_bytes()[0] == b's');
-    (head.clone(), states.collect())
+    assert_eq!(finding.clause, Some(id("tone")));
 }
 
 #[test]
@@ -347,19 +422,12 @@ fn a_head_rolled_back_before_what_is_still_stored_is_detected_and_not_built_on()
     let (store, mythos) = in_memory();
     let codices = mythos.codices();
     codices.create(&create()).unwrap();
-    let (old, old_states) = head_and_states(&store);
+    let old = records(&*store, CodexHead::TABLE).remove(0);
     for text in ["50", "40", "30"] {
         codices.mutate(&replace("limit", text)).unwrap();
     }
-    let (new, new_states) = head_and_states(&store);
-    let owner = owner(CodexHead::TABLE, &new);
+    let new = records(&*store, CodexHead::TABLE).remove(0);
     tamper(&*store, CodexHead::TABLE, &new, |body| body.clone_from(&old.body));
-    for state in &new_states {
-        delete_cell(&*store, &owner, state);
-    }
-    for state in &old_states {
-        overwrite_cell(&*store, &owner, state);
-    }
     let verification = codices.verify(&support()).unwrap();
     assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Tampered);
     assert_eq!(verification.finding.unwrap().field, "proof");
@@ -387,7 +455,11 @@ fn anything_that_lies_where_nothing_may_is_detected() {
         b"p".to_vec(),
         state(0),
         state(4),
-        state(6),
+        state(7),
+        b"t\0\0\0\0\0\0\0\0\0".to_vec(),
+        b"t\x01\0\0\0\0\0\0\0\0".to_vec(),
+        b"c\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
+        b"c\0\0\0\0\0\0\0\x09\0\0\0\0".to_vec(),
         b"zz".to_vec(),
     ];
     let status = || mythos.codices().verify(&support()).unwrap().proof_verification_status;

@@ -59,6 +59,14 @@ impl DirectivePath {
         Ok(Self(directives))
     }
 
+    /// What the separator of the directives in a [key](Self::key) is: U+001F, which no directive contains.
+    const SEPARATOR: char = '\u{1f}';
+
+    /// The directives in one text, each followed by U+001F: a path that begins with another has a key that does.
+    pub(crate) fn key(&self) -> String {
+        self.0.iter().flat_map(|directive| directive.chars().chain([Self::SEPARATOR])).collect()
+    }
+
     /// The directives, outermost first.
     #[must_use]
     pub fn directives(&self) -> &[String] {

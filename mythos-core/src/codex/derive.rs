@@ -1,100 +1,136 @@
 //! What a change makes of a state: pure, and the same when a log is written and when it is replayed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::event::{Change, ClauseDelta, FIRST_TEXT_OPENING, MergeSide};
+use super::event::{Change, ClauseDelta, MergeSide};
+use super::opening::FIRST_TEXT_OPENING;
 use super::state::{ClauseState, CodexState, CommittedText};
 use super::{MAX_CLAUSES, TakenClause};
 use crate::error::{Error, Result};
-use crate::types::{ClauseId, Commitment};
+use crate::types::{ClauseId, Commitment, Digest};
 
-/// Applies the change of event `sequence` to the states of its parents.
-pub(crate) fn apply(change: &Change, sequence: u64, parents: &[&CodexState]) -> Result<CodexState> {
+/// Applies the change of event `sequence` to the states of its parents: the state that it leaves, and the clauses whose
+/// digests differ from the first parent's, by id.
+pub(crate) fn apply(
+    change: &Change,
+    sequence: u64,
+    parents: Vec<CodexState>,
+) -> Result<(CodexState, Vec<ClauseDelta>)> {
     let text =
         |commitment: &Commitment, opening: u32| CommittedText { commitment: *commitment, sequence, opening };
-    let new = |clause: &ClauseId, commitment: &Commitment, opening: u32| {
-        ClauseState::new(clause.clone(), text(commitment, opening))
-    };
-    let state = match (change, parents) {
+    let count = parents.len();
+    let mut parents = parents.into_iter();
+    let (before, other) = (parents.next(), parents.next());
+    let (state, deltas) = match (change, before, other) {
         // A log has one beginning.
-        (Change::Create { clauses }, []) if sequence == 0 => {
+        (Change::Create { clauses }, None, None) if sequence == 0 => {
             let clauses = clauses.iter().zip(FIRST_TEXT_OPENING..);
-            CodexState { clauses: clauses.map(|(c, opening)| new(&c.clause, &c.text, opening)).collect() }
+            let new = clauses.map(|(clause, opening)| {
+                ClauseState::new(clause.clause.clone(), text(&clause.text, opening))
+            });
+            let state = CodexState::new(new.collect());
+            no_clause_twice(&state)?;
+            let deltas = deltas(&CodexState::default(), &state);
+            (state, deltas)
         }
-        (Change::Add { clause, text, position }, [before]) => {
-            let mut state = (*before).clone();
+        (Change::Add { clause, text: commitment, position }, Some(mut state), None) => {
             let position = *position as usize;
-            if position > state.clauses.len() {
-                let message = format!("position {position} lies behind the {} clauses", state.clauses.len());
+            if position > state.clauses().len() {
+                let message =
+                    format!("position {position} lies behind the {} clauses", state.clauses().len());
                 return Err(Error::invalid("position", message));
             }
-            state.clauses.insert(position, new(clause, text, FIRST_TEXT_OPENING));
-            state
+            if state.position(clause).is_some() {
+                return Err(twice(clause));
+            }
+            let new = ClauseState::new(clause.clone(), text(commitment, FIRST_TEXT_OPENING));
+            let after = state.insert(position, new);
+            (state, vec![delta(clause, None, Some(after))])
         }
-        (Change::Replace { clause, text: commitment }, [before]) => {
-            let mut state = (*before).clone();
+        (Change::Replace { clause, text: commitment }, Some(mut state), None) => {
             let text = text(commitment, FIRST_TEXT_OPENING);
-            find(&mut state, clause)?.change(|clause| clause.text = text);
-            state
+            let (before, after) = state.change(find(&state, clause)?, |clause| clause.text = text);
+            (state, vec![delta(clause, Some(before), Some(after))])
         }
-        (Change::Remove { clause }, [before]) => {
-            let mut state = (*before).clone();
-            let position = state.position(clause).ok_or_else(|| no_clause(clause))?;
-            state.clauses.remove(position);
-            state
+        (Change::Remove { clause }, Some(mut state), None) => {
+            let before = state.remove(find(&state, clause)?);
+            (state, vec![delta(clause, Some(before), None)])
         }
-        (Change::Reorder { order }, [before]) => reorder(before, order)?,
-        (Change::Annotate { clause, note }, [before]) => {
-            let mut state = (*before).clone();
+        (Change::Reorder { order }, Some(before), None) => (reorder(&before, order)?, Vec::new()),
+        (Change::Annotate { clause, note }, Some(mut state), None) => {
             let note = text(note, FIRST_TEXT_OPENING);
-            find(&mut state, clause)?.change(|clause| clause.notes.push(note));
-            state
+            let (before, after) = state.change(find(&state, clause)?, |clause| clause.notes.push(note));
+            (state, vec![delta(clause, Some(before), Some(after))])
         }
-        (Change::Merge { take }, [ours, theirs]) => merge(ours, theirs, take)?,
+        (Change::Merge { take }, Some(ours), Some(theirs)) => {
+            let state = merge(&ours, &theirs, take)?;
+            let deltas = deltas(&ours, &state);
+            (state, deltas)
+        }
+        (Change::Redact { erased }, Some(state), None) => {
+            let is_sorted = erased.is_sorted_by(|a, b| a < b);
+            if erased.is_empty() || !is_sorted || erased.iter().any(|opening| opening.sequence >= sequence) {
+                return Err(Error::invalid(
+                    "erased",
+                    "a redaction names openings of earlier events, each once",
+                ));
+            }
+            (state, Vec::new())
+        }
+        (Change::Authorize { .. } | Change::Revoke { .. }, Some(state), None) => (state, Vec::new()),
         _ => {
-            let message = format!("event {sequence} of this kind does not have {} parents", parents.len());
+            let message = format!("event {sequence} of this kind does not have {count} parents");
             return Err(Error::invalid("parents", message));
         }
     };
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = state.clauses.iter().find(|clause| !seen.insert(&clause.clause)) {
-        return Err(Error::invalid("clause", format!("clause {} would be there twice", twice.clause)));
-    }
-    if state.clauses.len() > MAX_CLAUSES {
+    if state.clauses().len() > MAX_CLAUSES {
         return Err(Error::limit("clauses", format!("a codex has at most {MAX_CLAUSES} clauses")));
     }
-    Ok(state)
+    Ok((state, deltas))
+}
+
+fn delta(clause: &ClauseId, before: Option<Digest>, after: Option<Digest>) -> ClauseDelta {
+    ClauseDelta { clause: clause.clone(), before, after }
 }
 
 /// Which clauses differ between two states, by id.
 pub(crate) fn deltas(before: &CodexState, after: &CodexState) -> Vec<ClauseDelta> {
     let mut changes = BTreeMap::new();
-    for clause in &before.clauses {
+    for clause in before.clauses() {
         changes.insert(&clause.clause, (Some(clause.digest()), None));
     }
-    for clause in &after.clauses {
+    for clause in after.clauses() {
         changes.entry(&clause.clause).or_insert((None, None)).1 = Some(clause.digest());
     }
     let changed = changes.into_iter().filter(|(_, (before, after))| before != after);
-    changed.map(|(clause, (before, after))| ClauseDelta { clause: clause.clone(), before, after }).collect()
+    changed.map(|(clause, (before, after))| delta(clause, before, after)).collect()
 }
 
-fn find<'a>(state: &'a mut CodexState, clause: &ClauseId) -> Result<&'a mut ClauseState> {
-    state.clauses.iter_mut().find(|state| state.clause == *clause).ok_or_else(|| no_clause(clause))
+fn find(state: &CodexState, clause: &ClauseId) -> Result<usize> {
+    state.position(clause).ok_or_else(|| no_clause(clause))
 }
 
 fn no_clause(clause: &ClauseId) -> Error {
     Error::invalid("clause", format!("the codex has no clause {clause}"))
 }
 
+fn twice(clause: &ClauseId) -> Error {
+    Error::invalid("clause", format!("clause {clause} would be there twice"))
+}
+
+fn no_clause_twice(state: &CodexState) -> Result<()> {
+    state.twice().map_or(Ok(()), |clause| Err(twice(clause)))
+}
+
 fn reorder(before: &CodexState, order: &[ClauseId]) -> Result<CodexState> {
-    let mut left: BTreeMap<_, _> = before.clauses.iter().map(|clause| (&clause.clause, clause)).collect();
+    let mut left: BTreeMap<_, _> = before.clauses().iter().map(|clause| (&clause.clause, clause)).collect();
     let clauses: Vec<_> = order
         .iter()
-        .map(|clause| left.remove(clause).cloned().ok_or_else(|| no_clause(clause)))
+        .map(|clause| left.remove(clause).map(Arc::clone).ok_or_else(|| no_clause(clause)))
         .collect::<Result<_>>()?;
     match left.keys().next() {
-        None => Ok(CodexState { clauses }),
+        None => Ok(CodexState::arranged(clauses)),
         Some(missing) => Err(Error::invalid("order", format!("the new order leaves out clause {missing}"))),
     }
 }
@@ -105,8 +141,9 @@ fn merge(ours: &CodexState, theirs: &CodexState, take: &[TakenClause]) -> Result
             MergeSide::Ours => ours,
             MergeSide::Theirs => theirs,
         };
-        let position = side.position(&taken.clause).ok_or_else(|| no_clause(&taken.clause))?;
-        Ok(side.clauses[position].clone())
+        Ok(Arc::clone(&side.clauses()[find(side, &taken.clause)?]))
     });
-    Ok(CodexState { clauses: clauses.collect::<Result<_>>()? })
+    let state = CodexState::arranged(clauses.collect::<Result<_>>()?);
+    no_clause_twice(&state)?;
+    Ok(state)
 }

@@ -1,19 +1,20 @@
-//! The entries of a codex's log, as they are stored and hashed.
+//! The entries of a codex's log.
 
 use serde::{Deserialize, Serialize};
 
 use super::DirectivePath;
-use crate::canonical;
-use crate::error::{Error, Result};
-use crate::store::CellName;
-use crate::types::{
-    ClauseId, CodexId, Commitment, Digest, DomainHasher, OperationId, Salt, TenantId, Timestamp,
-};
+use super::opening::{ACTOR, ACTOR_OPENING, FIRST_TEXT_OPENING, NOTE, REASON, REASON_OPENING, TEXT};
+use crate::tlog::{TreeHash, leaf_hash};
+use crate::types::{ClauseId, CodexId, Commitment, Digest, KeyedDomain, OperationId, TenantId, Timestamp};
+
+/// The digest of an event's bytes.
+static EVENT: KeyedDomain = KeyedDomain::new("mythos 2026 codex event v1");
 
 /// One entry of a codex's log.
 ///
-/// Stored as canonical JSON (RFC 8785) and hashed as stored: BLAKE3 in key derivation mode, context
-/// `mythos 2026 codex event v1`, over the length of the bytes (8 bytes little-endian) and the bytes.
+/// Stored as deterministic CBOR (RFC 8949 §4.2.1), in which every field has its place and none a name, and hashed as stored:
+/// BLAKE3 in keyed mode, under the key that its key derivation mode makes of the context `mythos 2026 codex event v1` and no
+/// input. Each names the digest of the one before it, so that the digest of the last stands for them all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -25,8 +26,10 @@ pub struct Event {
     pub codex: CodexId,
     /// The position in the log, from 0.
     pub sequence: u64,
-    /// The digests of the events it follows from: none for the first, two for a merge, else one.
-    pub parents: Vec<Digest>,
+    /// The digest of the event before it in the log; none for the first.
+    pub previous: Option<Digest>,
+    /// The positions of the events that it follows from: none for the first, two for a merge, else one.
+    pub parents: Vec<u64>,
     /// The directives that led to it.
     pub directive_path: DirectivePath,
     /// What it does.
@@ -97,6 +100,21 @@ pub enum Change {
         /// The clauses of the result, in order.
         take: Vec<TakenClause>,
     },
+    /// Erases texts, actors or reasons of events. The clauses keep their commitments.
+    Redact {
+        /// What is erased, ascending, each once.
+        erased: Vec<ErasedOpening>,
+    },
+    /// Lets a key sign checkpoints of this log from here on. As soon as a log names keys, only they may.
+    Authorize {
+        /// The key, as a verifier key of C2SP signed notes.
+        key: String,
+    },
+    /// Takes that back: what the key signs of this event and later is worth nothing.
+    Revoke {
+        /// The key, as it was authorized.
+        key: String,
+    },
 }
 
 /// What kind of change an event makes.
@@ -118,6 +136,31 @@ pub enum ChangeKind {
     Annotate,
     /// Two heads were joined.
     Merge,
+    /// Texts, actors or reasons were erased.
+    Redact,
+    /// A key was allowed to sign checkpoints.
+    Authorize,
+    /// A key was forbidden to.
+    Revoke,
+}
+
+impl ChangeKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Add => "add",
+            Self::Replace => "replace",
+            Self::Remove => "remove",
+            Self::Reorder => "reorder",
+            Self::Annotate => "annotate",
+            Self::Merge => "merge",
+            Self::Redact => "redact",
+            Self::Authorize => "authorize",
+            Self::Revoke => "revoke",
+        }
+    }
 }
 
 impl Change {
@@ -132,6 +175,9 @@ impl Change {
             Self::Reorder { .. } => ChangeKind::Reorder,
             Self::Annotate { .. } => ChangeKind::Annotate,
             Self::Merge { .. } => ChangeKind::Merge,
+            Self::Redact { .. } => ChangeKind::Redact,
+            Self::Authorize { .. } => ChangeKind::Authorize,
+            Self::Revoke { .. } => ChangeKind::Revoke,
         }
     }
 
@@ -143,7 +189,12 @@ impl Change {
             | Self::Replace { clause, .. }
             | Self::Remove { clause }
             | Self::Annotate { clause, .. } => Some(clause),
-            Self::Create { .. } | Self::Reorder { .. } | Self::Merge { .. } => None,
+            Self::Create { .. }
+            | Self::Reorder { .. }
+            | Self::Merge { .. }
+            | Self::Redact { .. }
+            | Self::Authorize { .. }
+            | Self::Revoke { .. } => None,
         }
     }
 }
@@ -190,43 +241,28 @@ pub struct ClauseDelta {
     pub after: Option<Digest>,
 }
 
-/// What opens a commitment of an event. Erasing it leaves every proof valid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An opening that a redaction erases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Opening {
-    /// The place in the event: `actor`, `reason`, `text` or `note`.
-    pub purpose: String,
-    /// The salt.
-    pub salt: Salt,
-    /// The text that was committed to.
-    pub value: String,
+pub struct ErasedOpening {
+    /// The position of the event that made the commitment.
+    pub sequence: u64,
+    /// Its number there: 0 for the actor, 1 for the reason, from 2 on for texts and notes.
+    pub opening: u32,
 }
 
 impl Event {
     /// The layout that this version writes.
     pub(crate) const FORMAT: u32 = 1;
 
-    /// The bytes that are stored and hashed.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        canonical::to_vec(self)
-    }
-
-    /// Reads stored bytes, which must be canonical.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let event: Self = canonical::from_canonical_slice(bytes).map_err(as_corrupt)?;
-        if event.format != Self::FORMAT {
-            return Err(Error::corrupt(format!("a codex event has the unknown format {}", event.format)));
-        }
-        // A time or an id has many spellings; an event has one.
-        if event.to_bytes()? != bytes {
-            return Err(Error::corrupt("a codex event is not spelled as events are written"));
-        }
-        Ok(event)
-    }
-
     /// The digest of stored bytes.
     pub(crate) fn digest(bytes: &[u8]) -> Digest {
-        DomainHasher::new("mythos 2026 codex event v1").field(bytes).finish()
+        EVENT.hash(bytes)
+    }
+
+    /// The leaf of the log's Merkle tree that an event with this digest has.
+    pub(crate) fn leaf(digest: &Digest) -> TreeHash {
+        leaf_hash(digest.as_bytes())
     }
 
     /// The commitments in the order of their openings: actor, reason, then texts and notes; with their purposes.
@@ -242,79 +278,13 @@ impl Event {
                 commitments.push((TEXT, FIRST_TEXT_OPENING, *text));
             }
             Change::Annotate { note, .. } => commitments.push((NOTE, FIRST_TEXT_OPENING, *note)),
-            Change::Remove { .. } | Change::Reorder { .. } | Change::Merge { .. } => {}
+            Change::Remove { .. }
+            | Change::Reorder { .. }
+            | Change::Merge { .. }
+            | Change::Redact { .. }
+            | Change::Authorize { .. }
+            | Change::Revoke { .. } => {}
         }
         commitments
-    }
-}
-
-pub(crate) const ACTOR: &str = "actor";
-pub(crate) const REASON: &str = "reason";
-pub(crate) const TEXT: &str = "text";
-pub(crate) const NOTE: &str = "note";
-
-pub(crate) const ACTOR_OPENING: u32 = 0;
-pub(crate) const REASON_OPENING: u32 = 1;
-pub(crate) const FIRST_TEXT_OPENING: u32 = 2;
-
-impl Opening {
-    /// Commits to `value`.
-    pub(crate) fn commit(purpose: &'static str, salt: Salt, value: &str) -> (Commitment, Self) {
-        let commitment = Commitment::to(purpose, &salt, value.as_bytes());
-        (commitment, Self { purpose: purpose.to_owned(), salt, value: value.to_owned() })
-    }
-
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        canonical::to_vec(self)
-    }
-
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let opening: Self = canonical::from_canonical_slice(bytes).map_err(as_corrupt)?;
-        if opening.to_bytes()? != bytes {
-            return Err(Error::corrupt("an opening is not spelled as openings are written"));
-        }
-        Ok(opening)
-    }
-
-    /// Whether this opens `commitment` as `purpose`.
-    pub(crate) fn opens(&self, purpose: &str, commitment: &Commitment) -> bool {
-        self.purpose == purpose && commitment.opens(purpose, &self.salt, self.value.as_bytes())
-    }
-}
-
-/// What is stored and cannot be read is damage, not a caller's mistake.
-pub(crate) fn as_corrupt(error: Error) -> Error {
-    Error::corrupt(error.to_string()).with_source(error)
-}
-
-/// The cells of a codex's head.
-pub(crate) enum CodexCell {
-    /// An event.
-    Event(u64),
-    /// An opening of one of its commitments.
-    Opening(u64, u32),
-    /// The state after an event that is a head.
-    State(u64),
-}
-
-impl CodexCell {
-    /// The cell's name: a letter, the sequence, and for openings the number, big-endian, so that order is order.
-    pub(crate) fn name(self) -> CellName {
-        match self {
-            Self::Event(sequence) => Self::sequenced(b'e', sequence),
-            Self::State(sequence) => Self::sequenced(b's', sequence),
-            Self::Opening(sequence, index) => {
-                let mut bytes = [b'o'; 13];
-                bytes[1..9].copy_from_slice(&sequence.to_be_bytes());
-                bytes[9..].copy_from_slice(&index.to_be_bytes());
-                CellName::of_array(bytes)
-            }
-        }
-    }
-
-    fn sequenced(letter: u8, sequence: u64) -> CellName {
-        let mut bytes = [letter; 9];
-        bytes[1..].copy_from_slice(&sequence.to_be_bytes());
-        CellName::of_array(bytes)
     }
 }

@@ -6,21 +6,50 @@
 //! ones before it. Texts, actors and reasons enter events as salted commitments; their openings are separate cells, so
 //! that a text can be erased later without breaking any proof.
 
+mod cell;
+mod checkpoint;
 mod clause;
 mod derive;
 mod engine;
 mod event;
+mod evidence;
+mod export;
+mod filter;
+mod finding;
+mod history;
+mod opening;
+mod proofs;
+mod read;
 mod record;
+mod redact;
 mod replay;
 mod request;
-mod snapshot;
+pub(crate) mod shared;
 mod state;
+mod tail;
 mod trail;
+mod tree;
+mod verify;
+mod wire;
+mod write;
 
+pub use checkpoint::AnchoredVerification;
 pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES};
-pub use engine::{CodexClause, CodexProofOfSymbolEngine, ProofFilter};
-pub use event::{Change, ChangeKind, ClauseDelta, CommittedClause, Event, MergeSide, Opening, TakenClause};
-pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, SymbolProof};
-pub use replay::{CodexVerification, Finding};
-pub use request::{CreateCodex, MutateCodex, Mutation};
+pub use engine::{AppendedMutations, CodexClause, CodexProofOfSymbolEngine};
+pub use event::{
+    Change, ChangeKind, ClauseDelta, CommittedClause, ErasedOpening, Event, MergeSide, TakenClause,
+};
+pub use evidence::{Disclosure, EvidenceBundle, EvidenceEvent, ProvenClause, ProvenOrigin};
+pub use export::ExportedFile;
+pub use filter::ProofFilter;
+pub use finding::Finding;
+pub use history::{Blame, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
+pub use opening::Opening;
+pub use proofs::CodexTree;
+pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, StoredCheckpoint, SymbolProof};
+pub use request::{
+    CreateCodex, DirectedMutation, Listing, MAX_MUTATIONS, MutateCodex, Mutation, MutationBatch, RedactCodex,
+};
+pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
+pub use verify::CodexVerification;

@@ -1,9 +1,12 @@
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::state::CodexState;
-use super::{ChangeKind, DirectivePath, Event};
+use super::tail::Tail;
+use super::{ChangeKind, DirectivePath};
 use crate::error::{Error, Result};
 use crate::store::{Field, FieldKind, Model, Owner, Schema, Table};
+use crate::tlog::TreeHash;
 use crate::types::{ClauseId, CodexId, Digest, DomainHasher, OperationId, RecordId, TenantId, Timestamp};
 
 /// What is known of a proof.
@@ -11,14 +14,35 @@ use crate::types::{ClauseId, CodexId, Digest, DomainHasher, OperationId, RecordI
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProofVerificationStatus {
-    /// The log derives the state, every digest agrees, and every text is there and opens its commitment.
+    /// The log derives the state, every digest agrees, every text is there and opens its commitment, and every checkpoint
+    /// that was compared is one of this log.
     Verified,
-    /// As `Verified`, but some texts, actors or reasons were erased.
+    /// As `Verified`, but some texts, actors or reasons were erased, and the log says so.
     Redacted,
+    /// As one of the two, but of the witnesses that were asked for, too few vouch for it: nothing tells whether someone else
+    /// is shown the same.
+    Unanchored,
+    /// A checkpoint that is signed for this log speaks of another: the same number of events, and others.
+    Forked,
     /// Something stored does not follow from the log.
     Tampered,
     /// It cannot be told, such as for an unknown format.
     Unverifiable,
+}
+
+impl ProofVerificationStatus {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Redacted => "redacted",
+            Self::Unanchored => "unanchored",
+            Self::Forked => "forked",
+            Self::Tampered => "tampered",
+            Self::Unverifiable => "unverifiable",
+        }
+    }
 }
 
 /// What is listed of each mutation of a codex: one record per event.
@@ -47,7 +71,9 @@ pub struct SymbolProof {
     pub symbolic_checksum: String,
     /// The directives that led to the mutation, outermost first.
     pub directive_path_log: DirectivePath,
-    /// The head of the hash chain up to this event.
+    /// The same in one text, each directive followed by U+001F, so that paths are found by what they begin with.
+    pub directive_key: String,
+    /// The head of the hash chain up to this event: its own digest, since it names that of the one before.
     pub mutation_trail_hash: Digest,
     /// The status when the record was written: the event was derived from a state whose digest agreed.
     pub proof_verification_status: ProofVerificationStatus,
@@ -58,14 +84,8 @@ pub struct SymbolProof {
 impl SymbolProof {
     pub(crate) const FORMAT: u32 = 1;
 
-    /// The proof of an event that was just derived.
-    pub(crate) fn of(
-        event: &Event,
-        digest: Digest,
-        parents: Vec<u64>,
-        state: &CodexState,
-        trail_before: Option<&Digest>,
-    ) -> Self {
+    /// The proof of an event that was just derived, which leaves `state`.
+    pub(crate) fn of(event: &Event, digest: Digest, state: &CodexState) -> Self {
         Self {
             format: Self::FORMAT,
             tenant: event.tenant.clone(),
@@ -73,24 +93,29 @@ impl SymbolProof {
             operation: event.operation,
             sequence: event.sequence,
             event: digest,
-            parents,
+            parents: event.parents.clone(),
             change: event.change.kind(),
             clause: event.change.clause().cloned(),
             symbolic_checksum: state.checksum(),
             directive_path_log: event.directive_path.clone(),
-            mutation_trail_hash: Self::extend_trail(trail_before, &digest),
+            directive_key: event.directive_path.key(),
+            mutation_trail_hash: digest,
             proof_verification_status: ProofVerificationStatus::Verified,
             created_at: event.recorded_at,
         }
     }
 
-    /// The hash chain: BLAKE3 in key derivation mode, context `mythos 2026 codex trail v1`, over the trail hash before
-    /// (nothing for the first event) and the event's digest, each preceded by its length.
-    pub(crate) fn extend_trail(before: Option<&Digest>, event: &Digest) -> Digest {
-        DomainHasher::new("mythos 2026 codex trail v1")
-            .field(before.map_or(&[], |digest| &digest.as_bytes()[..]))
-            .field(event.as_bytes())
+    /// The id of the record of the n-th event that an operation appended: the first is found by the operation.
+    pub(crate) fn record_id(tenant: &TenantId, operation: &OperationId, number: u64) -> RecordId {
+        if number == 0 {
+            return operation.record_id(tenant);
+        }
+        let id: RecordId = DomainHasher::new("mythos 2026 codex proof v1")
+            .field(operation.record_id(tenant).as_bytes())
+            .field(&number.to_le_bytes())
             .finish()
+            .into();
+        id
     }
 }
 
@@ -103,6 +128,7 @@ impl Model for SymbolProof {
             Field::new("sequence", FieldKind::Integer),
             Field::new("change", FieldKind::Text),
             Field::new("clause", FieldKind::Text),
+            Field::new("directive_key", FieldKind::Text),
             Field::new("proof_verification_status", FieldKind::Text),
             Field::new("created_at", FieldKind::Text),
         ],
@@ -122,14 +148,32 @@ pub struct CodexHead {
     pub codex: CodexId,
     /// The number of events.
     pub length: u64,
-    /// The head of the hash chain over all events.
+    /// The head of the hash chain over all events: the digest of the last.
     pub mutation_trail_hash: Digest,
+    /// The root of the Merkle tree over all events (RFC 6962 §2.1): what a checkpoint signs.
+    pub tree_root: TreeHash,
     /// The events that no other event follows from, ascending. More than one after a branch, until a merge.
     pub heads: Vec<CodexHeadState>,
+    /// How many events replay need not begin with, since a snapshot tells what they leave.
+    pub snapshot: u64,
+    /// How many events, from the first on, have their proof listed.
+    pub listed: u64,
+    /// The newest signed checkpoint that is stored, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<StoredCheckpoint>,
     /// When the codex was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// Which signed checkpoint is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredCheckpoint {
+    /// How many events it speaks of.
+    pub size: u64,
+    /// Its number among those of this size: a cosignature or a new key makes another.
+    pub number: u32,
 }
 
 /// One head of a codex.
@@ -182,29 +226,31 @@ impl CodexHead {
         Ok(())
     }
 
-    /// The head after the event of `proof` was appended, which leaves `codex_root`.
-    pub(crate) fn after(head: Option<&Self>, proof: &SymbolProof, codex_root: Digest) -> Result<Self> {
-        let mut heads = head.map_or_else(Vec::new, |head| head.heads.clone());
-        heads.retain(|head| !proof.parents.contains(&head.sequence));
-        heads.push(CodexHeadState {
-            sequence: proof.sequence,
-            event: proof.event,
-            codex_root,
-            symbolic_checksum: proof.symbolic_checksum.clone(),
-        });
+    /// The head of a log that ends so; what is beside the log stays as it is in `before`.
+    pub(crate) fn of(tail: &Tail, tenant: &TenantId, codex: &CodexId, before: Option<&Self>) -> Result<Self> {
+        let heads = tail.heads();
         if heads.len() > Self::MAX_HEADS {
             let message = format!("a codex has at most {} heads: merge some", Self::MAX_HEADS);
             return Err(Error::limit("parent", message));
         }
+        let (Some(last), Some(created_at), Some(updated_at)) =
+            (tail.last(), tail.created_at(), tail.recorded_at())
+        else {
+            return Err(Error::internal("a log without events has no head"));
+        };
         Ok(Self {
             format: Self::FORMAT,
-            tenant: proof.tenant.clone(),
-            codex: proof.codex.clone(),
-            length: proof.sequence + 1,
-            mutation_trail_hash: proof.mutation_trail_hash,
+            tenant: tenant.clone(),
+            codex: codex.clone(),
+            length: tail.length(),
+            mutation_trail_hash: last,
+            tree_root: tail.edge().root(),
             heads,
-            created_at: head.map_or(proof.created_at, |head| head.created_at),
-            updated_at: proof.created_at,
+            snapshot: tail.snapshot_length(),
+            listed: before.map_or(0, |before| before.listed),
+            checkpoint: before.and_then(|before| before.checkpoint),
+            created_at,
+            updated_at,
         })
     }
 

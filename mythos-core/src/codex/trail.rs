@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::event::{ACTOR_OPENING, FIRST_TEXT_OPENING, REASON_OPENING};
-use super::{Event, Opening};
+use super::event::Event;
+use super::opening::{ACTOR_OPENING, FIRST_TEXT_OPENING, Opening, REASON_OPENING};
 use crate::error::{Error, Result};
 use crate::types::Digest;
 

@@ -113,3 +113,9 @@ pub fn encode_codex_event(event: &Event) -> Result<Vec<u8>> {
 pub fn decode_codex_opening(bytes: &[u8]) -> Result<Opening> {
     Opening::from_bytes(bytes)
 }
+
+/// The digest of a codex event's bytes.
+#[must_use]
+pub fn codex_event_digest(bytes: &[u8]) -> crate::types::Digest {
+    Event::digest(bytes)
+}

@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 /// Padded standard base64.
 ///
 /// Source: RFC 4648 §4.
-pub(super) fn encode_base64(bytes: &[u8]) -> String {
+pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
 /// Decodes padded standard base64, in its canonical form only: the bits that no byte takes are zero.
 ///
 /// The caller has bounded `text`; what is allocated is shorter.
-pub(super) fn decode_base64(field: &'static str, text: &str) -> Result<Vec<u8>> {
+pub(crate) fn decode_base64(field: &'static str, text: &str) -> Result<Vec<u8>> {
     Base64::decode_vec(text).map_err(|_| {
         Error::invalid(field, format!("{field}: not padded standard base64 in its canonical form"))
     })

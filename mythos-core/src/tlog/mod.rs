@@ -72,6 +72,7 @@ mod tree;
 mod verifier_key;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
+pub(crate) use encoding::{decode_base64, encode_base64};
 pub use equivocation::EquivocationEvidence;
 pub use frontier::Frontier;
 pub use hash::{EMPTY_ROOT, TreeHash, leaf_hash, node_hash};

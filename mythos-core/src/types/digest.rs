@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use super::record_id::decode_hex;
 use super::text_form::serde_through_text;
@@ -145,6 +146,36 @@ impl DomainHasher {
     }
 }
 
+/// BLAKE3 in its keyed mode, under a key of the domain's own: what is hashed often, and in one piece, is hashed so. The key
+/// is the output of the key derivation mode for the domain's context string and no input.
+///
+/// Source: the BLAKE3 paper, sections 2.3 (`keyed_hash`) and 2.6 (`derive_key`).
+pub(crate) struct KeyedDomain {
+    context: &'static str,
+    key: OnceLock<[u8; blake3::KEY_LEN]>,
+}
+
+impl KeyedDomain {
+    pub(crate) const fn new(context: &'static str) -> Self {
+        Self { context, key: OnceLock::new() }
+    }
+
+    fn key(&self) -> &[u8; blake3::KEY_LEN] {
+        self.key.get_or_init(|| blake3::derive_key(self.context, b""))
+    }
+
+    pub(crate) fn hash(&self, bytes: &[u8]) -> Digest {
+        Digest(*blake3::keyed_hash(self.key(), bytes).as_bytes())
+    }
+
+    /// The first `N` bytes of the extended output; its first 32 are [`Self::hash`].
+    pub(crate) fn hash_extended<const N: usize>(&self, bytes: &[u8]) -> [u8; N] {
+        let mut output = [0; N];
+        blake3::Hasher::new_keyed(self.key()).update(bytes).finalize_xof().fill(&mut output);
+        output
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +192,18 @@ mod tests {
     fn extended_output_begins_with_the_digest() {
         let hasher = DomainHasher::new("test").field(b"x");
         assert_eq!(hasher.clone().finish_extended::<128>()[..32], *hasher.finish().as_bytes());
+    }
+
+    #[test]
+    fn keyed_domains_differ_and_extend_their_digests() {
+        static ONE: KeyedDomain = KeyedDomain::new("test one");
+        static TWO: KeyedDomain = KeyedDomain::new("test two");
+        assert_ne!(ONE.hash(b"x"), TWO.hash(b"x"));
+        assert_eq!(ONE.hash_extended::<128>(b"x")[..32], *ONE.hash(b"x").as_bytes());
+        assert_eq!(
+            ONE.hash(b"x"),
+            Digest(*blake3::keyed_hash(&blake3::derive_key("test one", b""), b"x").as_bytes())
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ mod text_form;
 mod timestamp;
 mod version;
 
-pub(crate) use digest::DomainHasher;
 pub use digest::{Commitment, Digest, Salt};
+pub(crate) use digest::{DomainHasher, KeyedDomain};
 pub use id::{AssistantId, ClauseId, CodexId, EntryId, OperationId, RitualId, SupervisorId, TenantId};
 pub use record_id::RecordId;
 #[cfg(feature = "testing")]

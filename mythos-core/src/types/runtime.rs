@@ -128,6 +128,17 @@ impl Runtime {
         Ok(Salt::from_bytes(bytes))
     }
 
+    /// So many new salts, drawn at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if there are no random bytes.
+    pub(crate) fn salts(&self, count: usize) -> Result<std::vec::IntoIter<Salt>> {
+        let mut bytes = vec![0; count * Salt::BYTES];
+        self.entropy.fill(&mut bytes)?;
+        let (salts, _) = bytes.as_chunks();
+        Ok(salts.iter().copied().map(Salt::from_bytes).collect::<Vec<_>>().into_iter())
+    }
+
     /// A new nonce for XChaCha20-Poly1305: 192 random bits, of which no two are ever the same in practice, however many
     /// are drawn under one key.
     ///
