@@ -30,7 +30,9 @@
 //! for entry in ["one", "two", "three"] {
 //!     let leaf = leaf_hash(entry.as_bytes());
 //!     nodes.insert((0, frontier.len()), leaf);
-//!     frontier.push(leaf, |level, index, hash| drop(nodes.insert((level, index), hash)))?;
+//!     frontier.push(leaf, |level, index, hash| {
+//!         nodes.insert((level, index), hash);
+//!     })?;
 //! }
 //!
 //! // It signs what it holds. In earnest, the key is 32 bytes from a generator of random bytes.

@@ -1,11 +1,10 @@
-use std::fmt;
-
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::hash::{TreeHash, node_hash};
 use super::tree::{check_old_size, check_size};
 use crate::error::{Error, Result};
+
+mod few_hashes;
 
 /// The most hashes that a proof has: one for each level under the root of the largest tree, and in a consistency proof
 /// one more.
@@ -35,7 +34,7 @@ pub struct InclusionProof {
     /// How many leaves the tree has.
     pub size: u64,
     /// The hashes, from the leaf's sibling to the root's child.
-    #[serde(deserialize_with = "few_hashes")]
+    #[serde(deserialize_with = "few_hashes::deserialize")]
     pub hashes: Vec<TreeHash>,
 }
 
@@ -93,7 +92,7 @@ pub struct ConsistencyProof {
     /// How many leaves the later tree has.
     pub new_size: u64,
     /// The hashes, the lowest first.
-    #[serde(deserialize_with = "few_hashes")]
+    #[serde(deserialize_with = "few_hashes::deserialize")]
     pub hashes: Vec<TreeHash>,
 }
 
@@ -194,32 +193,6 @@ impl Climb {
     fn is_at_root(&self) -> bool {
         self.last == 0
     }
-}
-
-/// Reads a list of hashes, and gives up at one too many.
-fn few_hashes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<TreeHash>, D::Error> {
-    struct Hashes;
-
-    impl<'de> Visitor<'de> for Hashes {
-        type Value = Vec<TreeHash>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "at most {MAX_PROOF_HASHES} hashes")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> std::result::Result<Self::Value, A::Error> {
-            let mut hashes = Vec::new();
-            while let Some(hash) = sequence.next_element()? {
-                if hashes.len() == MAX_PROOF_HASHES {
-                    return Err(A::Error::custom(format!("a proof has at most {MAX_PROOF_HASHES} hashes")));
-                }
-                hashes.push(hash);
-            }
-            Ok(hashes)
-        }
-    }
-
-    deserializer.deserialize_seq(Hashes)
 }
 
 #[cfg(test)]

@@ -107,7 +107,11 @@ mod tests {
             }
             let leaf = leaf_hash(&index.to_le_bytes());
             nodes.insert((0, index), leaf);
-            frontier.push(leaf, |level, index, hash| drop(nodes.insert((level, index), hash))).unwrap();
+            frontier
+                .push(leaf, |level, index, hash| {
+                    nodes.insert((level, index), hash);
+                })
+                .unwrap();
         }
         let mut asked = Vec::new();
         let mut fetch = |tile: &Tile| {
