@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::Result;
 use crate::store::access::Access;
-use crate::store::{Batch, MemoryStore, Owner};
+use crate::store::{Batch, MemoryStore, Owner, Schema, Table};
 use crate::tlog::{EMPTY_ROOT, NodeReader, leaf_hash, node_hash};
 use crate::types::{RecordId, Runtime, TenantId};
 
@@ -35,8 +35,8 @@ fn defined(from: u64, until: u64, known: &mut HashMap<(u64, u64), TreeHash>) -> 
 
 fn access() -> (Access, Owner) {
     let access = Access::new(Arc::new(MemoryStore::new()), Runtime::system(), TenantId::default());
-    let table = <crate::codex::CodexHead as crate::store::Model>::TABLE;
-    let owner = Owner { tenant: TenantId::default(), table, id: RecordId::new(b"log").unwrap() };
+    const TABLE: Table = Table::new(&Schema { name: "logs", fields: &[], indexes: &[], owns_cells: true });
+    let owner = Owner { tenant: TenantId::default(), table: TABLE, id: RecordId::new(b"log").unwrap() };
     (access, owner)
 }
 
