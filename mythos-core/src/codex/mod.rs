@@ -53,3 +53,9 @@ pub use request::{
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
 pub use verify::CodexVerification;
+
+/// Decodes a snapshot and encodes it again; for fuzzing.
+#[cfg(feature = "testing")]
+pub(crate) fn reencode_snapshot(bytes: &[u8]) -> crate::error::Result<Vec<u8>> {
+    wire::StoredSnapshot::from_bytes(bytes)?.to_bytes()
+}

@@ -178,7 +178,7 @@ fn read_change(d: &mut Decoder<'_>) -> Decoded<Change> {
 }
 
 /// What replay goes on from, as it is stored: the parts of a [`Tail`](super::tail::Tail).
-pub(super) struct StoredSnapshot {
+pub(crate) struct StoredSnapshot {
     pub(super) length: u64,
     pub(super) last: Digest,
     pub(super) created_at: Timestamp,
@@ -195,13 +195,13 @@ impl StoredSnapshot {
     const FORMAT: u32 = 1;
     const FIELDS: u64 = 8;
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut e = Encoder::new(Vec::new());
         self.write(&mut e).map_err(|error| Error::internal(format!("a snapshot has no bytes: {error}")))?;
         Ok(e.into_writer())
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let read = Self::read(&mut Decoder::new(bytes));
         let snapshot = read.map_err(|error| Error::corrupt(format!("a snapshot cannot be read: {error}")))?;
         if snapshot.to_bytes()? != bytes {
