@@ -5,6 +5,7 @@
 mod damage;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::slice::from_ref;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use damage::{cells, in_memory, overwrite_cell, owner, records};
 use mythos_core::codex::{
     Clause, CodexHead, CodexProofOfSymbolEngine, CreateCodex, DifferenceKind, DirectedMutation,
     DirectivePath, Disclosure, ErasedOpening, EvidenceBundle, Listing, Moment, MutateCodex, Mutation,
-    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex,
+    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex, verify_chain,
 };
 use mythos_core::seal::SecretKey;
 use mythos_core::store::{Cell, MemoryStore, Model, copy};
@@ -146,6 +147,30 @@ fn damaged_tiles_and_snapshots_are_found() {
         overwrite_cell(&*store, &owner, cell);
     }
     assert_eq!(status(&mythos), ProofVerificationStatus::Verified);
+}
+
+#[test]
+fn the_chain_of_bytes_is_verified_by_any_number_of_threads() {
+    let (store, mythos) = long(300);
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let stored = cells(&*store, &owner(CodexHead::TABLE, &head));
+    let mut events: Vec<_> =
+        stored.into_iter().filter(|cell| cell.name.as_bytes()[0] == b'e').map(|cell| cell.bytes).collect();
+    let expected = mythos.codices().codex(&support()).unwrap().mutation_trail_hash;
+    for threads in [1, 2, 3, 7, 300, 1_000] {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        assert_eq!(verify_chain(&events, threads).unwrap(), Some(expected));
+        for at in [0, 1, 99, 100, 149, 150, 298] {
+            // A bit of the reason's place: what follows names another event.
+            let last = events[at].len() - 1;
+            events[at][last] ^= 1;
+            assert!(verify_chain(&events, threads).is_err(), "{at} {threads}");
+            events[at][last] ^= 1;
+            let dropped = [&events[..at], &events[at + 1..]].concat();
+            assert!(verify_chain(&dropped, threads).is_err(), "{at} {threads}");
+        }
+        assert!(verify_chain(&events[1..], threads).is_err());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! that a text can be erased later without breaking any proof.
 
 mod cell;
+mod chain;
 mod checkpoint;
 mod clause;
 mod derive;
@@ -33,6 +34,7 @@ mod verify;
 mod wire;
 mod write;
 
+pub use chain::verify_chain;
 pub use checkpoint::AnchoredVerification;
 pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES};
 pub use engine::{AppendedMutations, CodexClause, CodexProofOfSymbolEngine};

@@ -49,6 +49,22 @@ impl Event {
     }
 }
 
+/// What an event names as the one before it, of the bytes of the event at `sequence`; no more is read of them.
+pub(super) fn previous_of(bytes: &[u8], sequence: u64) -> Result<Option<Digest>> {
+    let mut d = Decoder::new(bytes);
+    let mut read = || {
+        exactly(&mut d, EVENT_FIELDS)?;
+        let (format, _, _) = (d.u32()?, d.str()?, d.str()?);
+        let place = d.u64()?;
+        let previous = read_optional(&mut d, digest)?;
+        if format == Event::FORMAT && place == sequence {
+            return Ok(previous);
+        }
+        Err(Failure::message("another position or format"))
+    };
+    read().map_err(|error| Error::corrupt(format!("event {sequence} of the chain cannot be read: {error}")))
+}
+
 fn write_event<'a>(e: &'a mut Encoder, event: &Event) -> Encoded<'a> {
     e.array(EVENT_FIELDS)?.u32(event.format)?.str(event.tenant.as_str())?.str(event.codex.as_str())?;
     e.u64(event.sequence)?;
