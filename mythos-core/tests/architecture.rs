@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["error", "types", "tlog", "store"]),
     ("codex", &["error", "types", "tlog", "store", "log"]),
     ("restart", &["error", "types", "canonical", "store", "ritual", "codex"]),
-    ("view", &["error", "types", "store", "ritual"]),
+    ("view", &["error", "types", "store", "ritual", "codex"]),
     ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart"]),
     ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "mythos"]),
 ];

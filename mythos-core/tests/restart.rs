@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use damage::{BLOCK, WHOLE, cell_at, cells_of, in_memory, overwrite_cell, owner, records, tamper};
-use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
+use mythos_core::codex::{Clause, CreateCodex, DifferenceKind, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
     Action, AlignmentPolicy, Backoff, Decision, DeployAssistant, Deployment, DeploymentFilter,
     DeploymentRestart, DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Jitter,
@@ -20,7 +20,7 @@ use mythos_core::store::{
     Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Read, Store, StoreError,
 };
 use mythos_core::testing::{Fault, FaultStore};
-use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, TenantId};
+use mythos_core::types::{AssistantId, CodexId, OperationId, RitualId, Runtime, TenantId};
 use mythos_core::{ErrorKind, Mythos};
 
 fn ana() -> AssistantId {
@@ -194,6 +194,8 @@ fn alignment_follows_its_policy() {
     };
     assert_eq!(resume(AlignmentPolicy::AdoptCurrent).1, StateName::Verifying);
     assert_eq!(resume(AlignmentPolicy::SameRoot).1, StateName::GivenUp);
+    // The clause says something else: nothing that an assistant could resume under without a word.
+    assert_eq!(resume(AlignmentPolicy::Compatible).1, StateName::GivenUp);
     let (supervisor, state, question) = resume(AlignmentPolicy::AskOperator);
     assert_eq!(state, StateName::AwaitingOperator);
     assert!(matches!(&question.action, Action::Escalate { escalation: Escalation::Misaligned { .. } }));
@@ -201,6 +203,39 @@ fn alignment_follows_its_policy() {
     assert_eq!((wrong.kind(), wrong.field()), (ErrorKind::Invalid, Some("outcome")));
     let decision = supervisor.answer(&question.id, &Outcome::Approved).unwrap();
     assert_eq!(decision.state.name(), StateName::Verifying);
+}
+
+#[test]
+fn what_changed_is_told_clause_by_clause_and_a_compatible_change_lets_the_assistant_resume() {
+    let rules: CodexId = "rules".parse().unwrap();
+    let path = || DirectivePath::new(["rules"]).unwrap();
+    let resume = |alignment, mutations: Vec<Mutation>| {
+        let (_, mythos) = in_memory();
+        change_codex(&mythos, "one");
+        save(&mythos, "under one");
+        for mutation in mutations {
+            mythos.codices().mutate(&MutateCodex::new(rules.clone(), mutation, path(), "ana")).unwrap();
+        }
+        let options = RestartPolicyOptions { alignment, symbolic_fallback_path: vec![], ..at_once() };
+        let supervisor = deployed(&mythos, spec(options).codex(rules.clone()));
+        fail(&supervisor);
+        let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+        (done.alignment.unwrap(), done.decision.state.name())
+    };
+    let clause = |name: &str| name.parse::<mythos_core::types::ClauseId>().unwrap();
+    let add = Mutation::Add { clause: clause("law"), text: "Follow the law.".into(), position: Some(0) };
+    let annotate = |name: &str| Mutation::Annotate { clause: clause(name), note: "read".into() };
+    let (alignment, state) = resume(AlignmentPolicy::Compatible, vec![add.clone(), annotate("limit")]);
+    assert!(alignment.is_compatible && !alignment.is_same());
+    let changes: Vec<_> = alignment.changes.iter().map(|it| (it.clause.as_str(), it.kind)).collect();
+    assert_eq!(changes, [("law", DifferenceKind::Added), ("limit", DifferenceKind::Annotated)]);
+    assert_eq!((alignment.since, alignment.more_changes, state), (Some(0), 0, StateName::Verifying));
+    let (alignment, state) =
+        resume(AlignmentPolicy::Compatible, vec![add, Mutation::Remove { clause: clause("limit") }]);
+    assert_eq!((alignment.is_compatible, alignment.changes.len(), state), (false, 2, StateName::GivenUp));
+    let (alignment, state) = resume(AlignmentPolicy::Compatible, vec![]);
+    assert!(alignment.is_same() && alignment.is_compatible && alignment.changes.is_empty());
+    assert_eq!(state, StateName::Verifying);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::replay::{go_on, tail_of_length};
 use super::shared::Shared;
 use super::state::{CodexState, CommittedText};
 use super::tail::Tail;
-use super::verify::{self, CodexVerification};
+use super::verify::{self, CodexVerification, VerifiedCodices};
 use super::write::{Written, no_codex};
 use super::{
     CodexHead, CodexHeadState, CreateCodex, MutateCodex, MutationBatch, ProofFilter, SymbolProof, TrailEntry,
@@ -193,6 +193,16 @@ impl CodexProofOfSymbolEngine {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such codex. Damage is not an error but a finding.
     pub fn verify(&self, codex: &CodexId) -> Result<CodexVerification> {
         verify::verify(self, codex)
+    }
+
+    /// Verifies the next codices, each [whole](Self::verify): at most `limit` (1 to 1,000) of them, by id. `after` is the
+    /// `next` of the part before; `total` and what was verified so far tell how far it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a limit out of bounds. Damage is not an error but a finding, also
+    /// of a head that cannot be read.
+    pub fn verify_all(&self, after: Option<Cursor>, limit: u32) -> Result<VerifiedCodices> {
+        verify::verify_all(self, after, limit)
     }
 
     /// The end of the log that a head record tells of.

@@ -1,5 +1,7 @@
 //! The past of a codex: what it said at any moment, what changed between two, and where a clause comes from.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use super::cell::CodexCell;
@@ -75,6 +77,23 @@ pub enum DifferenceKind {
     Annotated,
     /// It stands elsewhere among those that are in both.
     Moved,
+}
+
+/// How a clause changed, without what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClauseChange {
+    /// The clause.
+    pub clause: ClauseId,
+    /// In what way.
+    pub kind: DifferenceKind,
+}
+
+impl DifferenceKind {
+    /// Whether who worked under the old clauses broke none of the new: none was replaced or removed.
+    #[must_use]
+    pub const fn is_compatible(self) -> bool {
+        matches!(self, Self::Added | Self::Annotated | Self::Moved)
+    }
 }
 
 /// Where what a clause says comes from.
@@ -199,12 +218,21 @@ impl CodexProofOfSymbolEngine {
             numbers.next(&Event::from_bytes(bytes)?);
             Ok(())
         })?;
+        let mut redacted = BTreeSet::new();
+        super::read::for_each_opened_event(&self.access, codex, from, until, |bytes, openings| {
+            let event = Event::from_bytes(bytes)?;
+            if openings.len() < event.commitments().len() {
+                redacted.insert(event.sequence);
+            }
+            Ok(())
+        })?;
         let mut proofs = Vec::new();
         super::replay::follow_all(&self.access, codex, tail, until, |event, digest, tail| {
             let number = numbers.next(event);
             if let Some(state) = tail.state(event.sequence) {
                 let id = SymbolProof::record_id(tenant, &event.operation, number);
-                proofs.push((id, SymbolProof::of(event, digest, state)));
+                let is_redacted = redacted.contains(&event.sequence);
+                proofs.push((id, SymbolProof::of(event, digest, state, is_redacted)));
             }
             Ok(())
         })?;
@@ -272,51 +300,50 @@ impl CodexProofOfSymbolEngine {
         Ok(low)
     }
 
-    /// How two states differ.
-    pub(super) fn difference(
+    /// What changed since the last event that left the codex with `root`: its position, and the clauses that differ from
+    /// those at the head at `head`. `None` if no event did.
+    pub(crate) fn changes_since(
+        &self,
+        codex: &CodexId,
+        root: Digest,
+        head: u64,
+    ) -> Result<Option<(u64, Vec<ClauseChange>)>> {
+        let record = self.codex(codex)?;
+        let mut since = None;
+        super::read::for_each_event(&self.access, codex, 0, record.length, |bytes| {
+            let event = Event::from_bytes(bytes)?;
+            if event.codex_after == root {
+                since = Some(event.sequence);
+            }
+            Ok(())
+        })?;
+        let Some(since) = since else { return Ok(None) };
+        let (_, _, before) = self.past(&record, Moment::Sequence(since))?;
+        let (_, _, after) = self.past(&record, Moment::Sequence(head))?;
+        let changes = differences(&before, &after).into_iter();
+        Ok(Some((since, changes.map(|it| ClauseChange { clause: it.clause, kind: it.kind }).collect())))
+    }
+
+    /// How two states differ, with texts.
+    fn difference(
         &self,
         codex: &CodexId,
         before: &CodexState,
         after: &CodexState,
     ) -> Result<Vec<ClauseDifference>> {
-        // The order of those that are in both tells which moved.
-        let order = |of: &CodexState, other: &CodexState| -> Vec<ClauseId> {
-            let both = of.clauses().iter().filter(|clause| other.position(&clause.clause).is_some());
-            both.map(|clause| clause.clause.clone()).collect()
-        };
-        let (order_before, order_after) = (order(before, after), order(after, before));
-        let mut differences = Vec::new();
-        for clause in after.clauses() {
-            let id = &clause.clause;
-            let (position_before, position_after) = (before.position(id), after.position(id));
-            let old = position_before.map(|position| &before.clauses()[position]);
-            let place = |order: &[ClauseId]| order.iter().position(|other| other == id);
-            let kind = match old {
-                None => DifferenceKind::Added,
-                Some(old) if old.text.commitment != clause.text.commitment => DifferenceKind::Replaced,
-                Some(old) if old.digest() != clause.digest() => DifferenceKind::Annotated,
-                Some(_) if place(&order_before) != place(&order_after) => DifferenceKind::Moved,
-                Some(_) => continue,
-            };
-            differences.push((id.clone(), kind, position_before, position_after));
-        }
-        for clause in before.clauses().iter().filter(|clause| after.position(&clause.clause).is_none()) {
-            let position = before.position(&clause.clause);
-            differences.push((clause.clause.clone(), DifferenceKind::Removed, position, None));
-        }
         let pick = |state: &CodexState, position: Option<usize>| -> Result<Option<CodexClause>> {
             let Some(position) = position else { return Ok(None) };
             let one = CodexState::arranged(vec![state.clauses()[position].clone()]);
             Ok(self.opened(codex, &one)?.pop())
         };
-        let differences = differences.into_iter().map(|(clause, kind, position_before, position_after)| {
+        let differences = differences(before, after).into_iter().map(|it| {
             Ok(ClauseDifference {
-                clause,
-                kind,
-                before: pick(before, position_before)?,
-                position_before: position_before.map(|position| position as u32),
-                after: pick(after, position_after)?,
-                position_after: position_after.map(|position| position as u32),
+                clause: it.clause,
+                kind: it.kind,
+                before: pick(before, it.before)?,
+                position_before: it.before.map(|position| position as u32),
+                after: pick(after, it.after)?,
+                position_after: it.after.map(|position| position as u32),
             })
         });
         differences.collect()
@@ -337,6 +364,48 @@ impl CodexProofOfSymbolEngine {
             recorded_at: entry.event.recorded_at,
         })
     }
+}
+
+/// How a clause differs between two states, and where it stands in them.
+struct Difference {
+    clause: ClauseId,
+    kind: DifferenceKind,
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+/// How two states differ: the clauses of the second, in order, then those that are gone.
+fn differences(before: &CodexState, after: &CodexState) -> Vec<Difference> {
+    let places = |of: &CodexState| -> HashMap<ClauseId, usize> {
+        of.clauses().iter().map(|clause| clause.clause.clone()).zip(0..).collect()
+    };
+    let (old_places, new_places) = (places(before), places(after));
+    // The order of those that are in both tells which moved.
+    let ranks = |of: &CodexState, other: &HashMap<ClauseId, usize>| -> HashMap<ClauseId, usize> {
+        let both = of.clauses().iter().filter(|clause| other.contains_key(&clause.clause));
+        both.map(|clause| clause.clause.clone()).zip(0..).collect()
+    };
+    let (old_ranks, new_ranks) = (ranks(before, &new_places), ranks(after, &old_places));
+    let mut differences = Vec::new();
+    for (clause, place) in after.clauses().iter().zip(0..) {
+        let id = &clause.clause;
+        let old_place = old_places.get(id).copied();
+        let kind = match old_place.map(|place| &before.clauses()[place]) {
+            None => DifferenceKind::Added,
+            Some(old) if old.text.commitment != clause.text.commitment => DifferenceKind::Replaced,
+            Some(old) if old.digest() != clause.digest() => DifferenceKind::Annotated,
+            Some(_) if old_ranks.get(id) != new_ranks.get(id) => DifferenceKind::Moved,
+            Some(_) => continue,
+        };
+        differences.push(Difference { clause: id.clone(), kind, before: old_place, after: Some(place) });
+    }
+    for (clause, place) in before.clauses().iter().zip(0..) {
+        if !new_places.contains_key(&clause.clause) {
+            let (clause, kind) = (clause.clause.clone(), DifferenceKind::Removed);
+            differences.push(Difference { clause, kind, before: Some(place), after: None });
+        }
+    }
+    differences
 }
 
 /// The numbers of events in their operations.

@@ -14,6 +14,7 @@ mod derive;
 mod engine;
 mod event;
 mod evidence;
+mod examine;
 mod export;
 mod filter;
 mod finding;
@@ -42,10 +43,11 @@ pub use event::{
     Change, ChangeKind, ClauseDelta, CommittedClause, ErasedOpening, Event, MergeSide, TakenClause,
 };
 pub use evidence::{Disclosure, EvidenceBundle, EvidenceEvent, ProvenClause, ProvenOrigin};
+pub use examine::{EventVerification, VerificationStep};
 pub use export::ExportedFile;
 pub use filter::ProofFilter;
 pub use finding::Finding;
-pub use history::{Blame, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
+pub use history::{Blame, ClauseChange, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
 pub use opening::Opening;
 pub use proofs::CodexTree;
 pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, StoredCheckpoint, SymbolProof};
@@ -54,7 +56,7 @@ pub use request::{
 };
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
-pub use verify::CodexVerification;
+pub use verify::{CodexVerification, VerifiedCodices};
 
 /// Decodes a snapshot and encodes it again; for fuzzing.
 #[cfg(feature = "testing")]

@@ -75,7 +75,8 @@ pub struct SymbolProof {
     pub directive_key: String,
     /// The head of the hash chain up to this event: its own digest, since it names that of the one before.
     pub mutation_trail_hash: Digest,
-    /// The status when the record was written: the event was derived from a state whose digest agreed.
+    /// `Verified` when the record was written, since the event was derived from a state whose digest agreed; `Redacted` as
+    /// soon as something of the event was erased.
     pub proof_verification_status: ProofVerificationStatus,
     /// When the event was recorded; never before the one before it.
     pub created_at: Timestamp,
@@ -84,8 +85,12 @@ pub struct SymbolProof {
 impl SymbolProof {
     pub(crate) const FORMAT: u32 = 1;
 
-    /// The proof of an event that was just derived, which leaves `state`.
-    pub(crate) fn of(event: &Event, digest: Digest, state: &CodexState) -> Self {
+    /// The proof of an event that was derived, which leaves `state`; `is_redacted` if something of it is erased.
+    pub(crate) fn of(event: &Event, digest: Digest, state: &CodexState, is_redacted: bool) -> Self {
+        let status = match is_redacted {
+            true => ProofVerificationStatus::Redacted,
+            false => ProofVerificationStatus::Verified,
+        };
         Self {
             format: Self::FORMAT,
             tenant: event.tenant.clone(),
@@ -100,7 +105,7 @@ impl SymbolProof {
             directive_path_log: event.directive_path.clone(),
             directive_key: event.directive_path.key(),
             mutation_trail_hash: digest,
-            proof_verification_status: ProofVerificationStatus::Verified,
+            proof_verification_status: status,
             created_at: event.recorded_at,
         }
     }

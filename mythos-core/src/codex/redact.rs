@@ -6,8 +6,9 @@ use super::cell::CodexCell;
 use super::event::{Change, ErasedOpening, Event};
 use super::opening::{ACTOR_OPENING, FIRST_TEXT_OPENING};
 use super::read::{for_each_event, for_each_opened_event};
-use super::{CodexProofOfSymbolEngine, RedactCodex, SymbolProof, TrailEntry};
+use super::{CodexProofOfSymbolEngine, ProofVerificationStatus, RedactCodex, SymbolProof, TrailEntry};
 use crate::error::{Error, Result};
+use crate::store::{Batch, Expect, Model, Query, Scalar};
 use crate::types::{ClauseId, CodexId};
 
 impl CodexProofOfSymbolEngine {
@@ -89,6 +90,27 @@ impl CodexProofOfSymbolEngine {
             Ok(())
         })?;
         Ok(openings)
+    }
+
+    /// Has the listed proofs of events say that something of them is erased.
+    pub(super) fn mark_redacted(
+        &self,
+        batch: &mut Batch,
+        codex: &CodexId,
+        erased: &[ErasedOpening],
+    ) -> Result<()> {
+        let sequences: BTreeSet<u64> = erased.iter().map(|erased| erased.sequence).collect();
+        for sequence in sequences {
+            let query = Query::new(SymbolProof::TABLE)
+                .equals("codex", Some(codex.as_str()))
+                .equals("sequence", Some(Scalar::Integer(sequence as i64)));
+            for record in self.access.raw_page(query.limit(2))?.items {
+                let mut proof = SymbolProof::from_record(&record)?;
+                proof.proof_verification_status = ProofVerificationStatus::Redacted;
+                batch.put(record.id, Expect::At(record.version), &proof)?;
+            }
+        }
+        Ok(())
     }
 
     fn for_each_event(&self, codex: &CodexId, mut visit: impl FnMut(&Event)) -> Result<()> {

@@ -30,6 +30,14 @@ pub struct TrailPage {
 }
 
 impl TrailEntry {
+    /// Whether something of it was erased.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.actor.is_none()
+            || (self.reason.is_none() && self.event.reason.is_some())
+            || self.texts.iter().any(Option::is_none)
+    }
+
     /// Reads an event and those of its openings that are still there, with their numbers.
     pub(crate) fn read(bytes: &[u8], openings: &[(u32, Vec<u8>)]) -> Result<Self> {
         let event = Event::from_bytes(bytes)?;

@@ -22,7 +22,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{FullTile, TILE_BYTES, Tiles, TreeReader, full_tiles, tile_name};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
 use crate::store::{
-    Cell, CellName, Direction, Filter, MAX_CELL_BYTES, Model, Names, Owner, Query, Read, Scalar,
+    Answer, Cell, CellName, Cursor, Direction, Filter, MAX_CELL_BYTES, Model, Names, Owner, Query, Read,
+    Scalar,
 };
 use crate::tlog::{self, TreeHash};
 use crate::types::{CodexId, Digest};
@@ -46,6 +47,17 @@ pub struct CodexVerification {
     pub heads: Vec<CodexHeadState>,
     /// The first thing that does not follow, if anything does not.
     pub finding: Option<Finding>,
+}
+
+/// What the verification of some codices found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifiedCodices {
+    /// What was found of each, by id.
+    pub verified: Vec<CodexVerification>,
+    /// How many codices there are.
+    pub total: u64,
+    /// Where the next part begins; `None` when this was the last.
+    pub next: Option<Cursor>,
 }
 
 /// Verifies a codex whole.
@@ -72,6 +84,52 @@ pub(crate) fn verify(engine: &CodexProofOfSymbolEngine, codex: &CodexId) -> Resu
     }
     Err(Error::conflict(format!("codex {codex} changed {MAX_ATTEMPTS} times while it was being read")))
 }
+
+/// Verifies the next codices of a tenant.
+pub(crate) fn verify_all(
+    engine: &CodexProofOfSymbolEngine,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<VerifiedCodices> {
+    let access = &engine.access;
+    let query = Query::new(CodexHead::TABLE).order_by("codex", Direction::Ascending);
+    let page = access.raw_page(query.after(after).limit(limit))?;
+    let mut verified = Vec::new();
+    for record in &page.items {
+        // What the record says is believed no more than that; another's name finds nothing, or is found to be wrong.
+        let named = record.body.get("codex").and_then(serde_json::Value::as_str);
+        let codex = named.and_then(|name| name.parse::<CodexId>().ok());
+        let is_its_place = |codex: &CodexId| CodexHead::owner(access.tenant(), codex).id == record.id;
+        match codex.filter(is_its_place) {
+            Some(codex) => match verify(engine, &codex) {
+                Ok(verification) => verified.push(verification),
+                // It was deleted meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            },
+            None => {
+                let named =
+                    named.unwrap_or("?").chars().filter(|c| !c.is_control()).take(150).collect::<String>();
+                let codex = CodexId::new(if named.is_empty() { "?".to_owned() } else { named })?;
+                let error = Error::corrupt(format!("record {} is not that of the codex it names", record.id));
+                verified.push(Verifier::new(access, &codex).unreadable_head(&error));
+            }
+        }
+    }
+    let total = match access.read([Read::Count {
+        table: CodexHead::TABLE,
+        filters: vec![Filter::equals("tenant", access.tenant().as_str())],
+        by: None,
+        cap: MAX_COUNTED,
+    }])? {
+        [Answer::Count { groups, .. }] => groups.iter().map(|group| group.count).sum(),
+        _ => return Err(Error::internal("the store gave no count")),
+    };
+    Ok(VerifiedCodices { verified, total, next: page.next })
+}
+
+/// The most codices that are counted.
+const MAX_COUNTED: u64 = 10_000_000;
 
 /// A verification under way.
 struct Verifier<'a> {
@@ -197,11 +255,15 @@ impl<'a> Verifier<'a> {
                 _ => return Err(Finding::new(sequence, purpose, commitment, "another text or salt").into()),
             }
         }
+        let mut is_redacted = false;
         for (purpose, number, commitment) in &commitments {
             let is_there = openings.iter().any(|(stored, _)| stored == number);
             match (is_there, self.erased.contains(&ErasedOpening { sequence, opening: *number })) {
                 (true, false) => {}
-                (false, true) => self.erased_count += 1,
+                (false, true) => {
+                    self.erased_count += 1;
+                    is_redacted = true;
+                }
                 (true, true) => {
                     return Err(Finding::new(sequence, purpose, "nothing, it was erased", "a text").into());
                 }
@@ -219,7 +281,7 @@ impl<'a> Verifier<'a> {
         let Some(state) = self.replay.tail.state(sequence) else {
             return Err(Error::internal("an event leaves no state").into());
         };
-        let expected = SymbolProof::of(&event, digest, state);
+        let expected = SymbolProof::of(&event, digest, state, is_redacted);
         proofs.compare(self.access, &expected, number)
     }
 
@@ -452,7 +514,7 @@ fn foreign(access: &Access, owner: &Owner, head: &CodexHead) -> Result<Option<Fo
     if access::stored::<CodexHead>(next()?)?.is_none_or(|stored| stored.model != *head) {
         return Ok(None);
     }
-    if let crate::store::Answer::Page { records } = next()?
+    if let Answer::Page { records } = next()?
         && let Some(record) = records.first()
     {
         return Ok(Some(Some(("proof", record.id.to_string()))));

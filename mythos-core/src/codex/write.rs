@@ -113,11 +113,12 @@ impl CodexProofOfSymbolEngine {
             if (number == 0 || request.listing == Listing::Now)
                 && let Some(state) = tail.state(sequence)
             {
-                let proof = SymbolProof::of(&appended.event, appended.digest, state);
+                let proof = SymbolProof::of(&appended.event, appended.digest, state, false);
                 batch.put(SymbolProof::record_id(tenant, &operation, number), Expect::Absent, &proof)?;
                 proofs.push(proof);
             }
             if let Change::Redact { erased } = &appended.event.change {
+                self.mark_redacted(&mut batch, codex, erased)?;
                 let names = erased.iter().map(|erased| erased.name()).collect();
                 batch.delete_cells(owner.clone(), Names::These { names });
             }

@@ -317,10 +317,13 @@ impl Machine {
                 E::Answered { answer: A::Misaligned(alignment), .. },
             ) => match context.spec.policy.options().alignment {
                 AlignmentPolicy::AdoptCurrent => self.launch(context, entry, Some(alignment)),
+                AlignmentPolicy::Compatible if alignment.is_compatible => {
+                    self.launch(context, entry, Some(alignment));
+                }
                 AlignmentPolicy::AskOperator => {
                     self.ask(context, Question::Misaligned { step, older_than, entry, alignment });
                 }
-                AlignmentPolicy::SameRoot => {
+                AlignmentPolicy::SameRoot | AlignmentPolicy::Compatible => {
                     self.align(alignment);
                     self.next_step(context, step, older_than, StepResult::Misaligned);
                 }

@@ -119,6 +119,9 @@ pub enum FallbackStep {
 pub enum AlignmentPolicy {
     /// The step fails.
     SameRoot,
+    /// The assistant resumes under the codex in force if the codex's own log leads there from the entry's root, and since
+    /// then clauses were only added, annotated or moved; the difference is reported. Otherwise the step fails.
+    Compatible,
     /// The assistant resumes under the codex in force, and the difference is reported.
     #[default]
     AdoptCurrent,

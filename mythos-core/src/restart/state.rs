@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codex::ClauseChange;
 use crate::error::{Error, Result};
 use crate::ritual::CompressedRitual;
 use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
@@ -223,6 +224,22 @@ pub struct Alignment {
     pub proven_root: Digest,
     /// The root of the same codex that the entry ran under; `None` if it ran under another codex or none.
     pub entry_root: Option<Digest>,
+    /// The position of the last event of the codex's log that left that root; `None` if none did, or the roots are equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// The clauses that differ since, at most [`Alignment::MAX_CHANGES`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ClauseChange>,
+    /// How many more differ.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_changes: u64,
+    /// Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed.
+    #[serde(default)]
+    pub is_compatible: bool,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Alignment {
@@ -230,7 +247,23 @@ impl Alignment {
     #[must_use]
     pub fn of(entry: &RestoredEntry, codex: CodexId, proven_root: Digest) -> Self {
         let entry_root = entry.codex_root.filter(|_| entry.codex.as_ref() == Some(&codex));
-        Self { codex, proven_root, entry_root }
+        let (since, changes, more_changes) = (None, Vec::new(), 0);
+        let is_compatible = entry_root == Some(proven_root);
+        Self { codex, proven_root, entry_root, since, changes, more_changes, is_compatible }
+    }
+
+    /// The most clauses that are named.
+    pub const MAX_CHANGES: usize = 100;
+
+    /// Adds what changed since the last event that left the entry's root.
+    #[must_use]
+    pub(crate) fn with_changes(mut self, since: u64, mut changes: Vec<ClauseChange>) -> Self {
+        self.since = Some(since);
+        self.is_compatible = changes.iter().all(|change| change.kind.is_compatible());
+        self.more_changes = changes.len().saturating_sub(Self::MAX_CHANGES) as u64;
+        changes.truncate(Self::MAX_CHANGES);
+        self.changes = changes;
+        self
     }
 
     /// Whether the entry ran under exactly the codex in force.

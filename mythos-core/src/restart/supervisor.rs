@@ -490,7 +490,14 @@ impl Supervisor {
             let reason = format!("codex {codex} has {heads} heads, which await a merge");
             return Ok(Answer::NotAligned { reason: Reason::shortened(&reason) });
         };
-        let alignment = Alignment::of(entry, codex, head.codex_root);
+        let alignment = Alignment::of(entry, codex.clone(), head.codex_root);
+        let alignment = match alignment.entry_root.filter(|_| !alignment.is_same()) {
+            Some(root) => match self.codices.changes_since(&codex, root, head.sequence)? {
+                Some((since, changes)) => alignment.with_changes(since, changes),
+                None => alignment,
+            },
+            None => alignment,
+        };
         Ok(if alignment.is_same() { Answer::Aligned(alignment) } else { Answer::Misaligned(alignment) })
     }
 

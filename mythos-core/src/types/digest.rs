@@ -2,6 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
+
 use super::record_id::decode_hex;
 use super::text_form::serde_through_text;
 use crate::error::{Error, Result};
@@ -100,7 +102,9 @@ impl Digest {
 impl Commitment {
     /// Commits to `value` in the place named `purpose`, so that a commitment cannot be moved to another place.
     pub(crate) fn to(purpose: &str, salt: &Salt, value: &[u8]) -> Self {
-        let digest = DomainHasher::new("mythos 2026 commitment v1")
+        static CONTEXT: OnceLock<ContextKey> = OnceLock::new();
+        let context = CONTEXT.get_or_init(|| hash_derive_key_context("mythos 2026 commitment v1"));
+        let digest = DomainHasher(blake3::Hasher::new_from_context_key(context))
             .field(salt.as_bytes())
             .field(purpose.as_bytes())
             .field(value)

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,7 +33,7 @@ macro_rules! name_id {
         /// The host's own name: 1 to 150 characters of any script, no control characters.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes a name.
@@ -44,7 +45,7 @@ macro_rules! name_id {
             pub fn new(name: impl Into<String>) -> Result<Self> {
                 let name = name.into();
                 check_name($field, &name)?;
-                Ok(Self(name))
+                Ok(Self(name.into()))
             }
 
             /// The name.
@@ -86,7 +87,7 @@ macro_rules! name_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0
+                id.as_str().to_owned()
             }
         }
     };
@@ -120,7 +121,7 @@ name_id! {
 impl Default for TenantId {
     /// The tenant `default`.
     fn default() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn apply(connection: &Connection, batch: &Batch) -> Result<(), StoreE
             return Err(conflict(table, id));
         }
     }
-    Cells { connection, owners: BTreeMap::new() }.apply(&batch.cells)
+    Cells { connection, owners: BTreeMap::new(), last: None }.apply(&batch.cells)
 }
 
 /// About how many bytes `batch` adds to a transaction.
@@ -90,11 +90,16 @@ fn write_record(connection: &Connection, op: &RecordOp) -> Result<bool, StoreErr
     }
 }
 
+const INSERT_CELL: &str =
+    "INSERT INTO cells (owner, name, bytes) VALUES (?, ?, ?) ON CONFLICT (owner, name) DO NOTHING";
+
 /// Writes the cells of one batch.
 struct Cells<'a> {
     connection: &'a Connection,
     /// The numbers of the owners met so far.
     owners: BTreeMap<&'a Owner, Option<i64>>,
+    /// The one met last, and its number: most batches have cells of one.
+    last: Option<(&'a Owner, i64)>,
 }
 
 impl<'a> Cells<'a> {
@@ -108,13 +113,18 @@ impl<'a> Cells<'a> {
                 thinned.insert(number);
             }
         }
+        let mut insert = self.connection.prepare_cached(INSERT_CELL).attempt("write a cell")?;
         for op in ops {
             if let CellOp::Put { owner, name, bytes } = op {
                 let number = self.number_made(owner).attempt("note the owner of cells")?;
-                if !self.put(number, *name, bytes).attempt("write a cell")? {
+                let inserted =
+                    insert.execute(params![number, name.as_bytes(), bytes]).attempt("write a cell")?;
+                if inserted == 0 && !self.has(number, *name, bytes).attempt("compare a cell")? {
                     return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
                 }
-                thinned.remove(&number);
+                if !thinned.is_empty() {
+                    thinned.remove(&number);
+                }
             }
         }
         for number in thinned {
@@ -140,7 +150,11 @@ impl<'a> Cells<'a> {
 
     /// The number of an owner, which it gets if it has none.
     fn number_made(&mut self, owner: &'a Owner) -> rusqlite::Result<i64> {
+        if let Some((_, number)) = self.last.filter(|(last, _)| *last == owner) {
+            return Ok(number);
+        }
         if let Some(number) = self.number(owner)? {
+            self.last = Some((owner, number));
             return Ok(number);
         }
         self.execute(
@@ -178,15 +192,8 @@ impl<'a> Cells<'a> {
         Ok(())
     }
 
-    /// Writes a cell and says whether it now has these bytes.
-    fn put(&self, owner: i64, name: CellName, bytes: &[u8]) -> rusqlite::Result<bool> {
-        let inserted = self.execute(
-            "INSERT INTO cells (owner, name, bytes) VALUES (?, ?, ?) ON CONFLICT (owner, name) DO NOTHING",
-            &[&owner, &name.as_bytes(), &bytes],
-        )?;
-        if inserted == 1 {
-            return Ok(true);
-        }
+    /// Whether a cell has these bytes.
+    fn has(&self, owner: i64, name: CellName, bytes: &[u8]) -> rusqlite::Result<bool> {
         self.connection
             .prepare_cached("SELECT bytes FROM cells WHERE owner = ? AND name = ?")?
             .query_row(params![owner, name.as_bytes()], |row| {
