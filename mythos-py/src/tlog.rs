@@ -11,6 +11,7 @@ use mythos_core::tlog::{
 use mythos_core::{Error, ErrorKind, Result};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use serde::Serialize;
 
 use crate::call::{answer, call};
@@ -97,9 +98,10 @@ impl Ed25519Signer {
     }
 
     /// Signs the text of a note, which ends in a newline: 64 bytes.
-    fn sign<'py>(&self, py: Python<'py>, text: &Bound<'py, PyAny>) -> PyResult<Vec<u8>> {
+    fn sign<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = text.py();
         let text: String = convert::argument("text", text)?;
-        call(py, || self.0.sign(&text))
+        Ok(PyBytes::new(py, &call(py, || self.0.sign(&text))?))
     }
 }
 
