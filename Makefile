@@ -1,7 +1,7 @@
 # `make demo` shows what MythOS does; `make test` shows that it does all it promises. CONTRIBUTING.md says the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-stall
+.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-proof bench-stall
 
 DIRECTORY ?= .
 
@@ -28,6 +28,9 @@ bench-store: ## Compares the SQLite store and canonical JSON with their peers
 
 bench-ritual: ## Compares checkpoint stores (MYTHOS_STATES=sets or MYTHOS_DATA=runs; benches/ritual/README.md)
 	@tools/bench_ritual.sh $(ARGUMENTS)
+
+bench-proof: ## Compares the codex log with other proof logs, and with what hashing costs (ARGUMENTS=DIRECTORY)
+	@tools/bench_proof.sh $(ARGUMENTS)
 
 bench-stall: ## Tells loops from progress in recorded sessions (MYTHOS_STATES=sets)
 	@cargo run --release --locked --quiet --package mythos-benches --bin bench_stall

@@ -1,4 +1,5 @@
-//! No bytes make the parsers of proofs panic, nor any proof its verification; a log proof is written as the same bytes.
+//! No bytes make the parsers of proofs panic, nor any proof its verification; a log proof is written as the
+//! same bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! No bytes make the parsers of paths, tiles and bundles panic; what one accepts is written as the same bytes.
+//! No bytes make the parsers of paths, tiles and bundles panic; what one accepts is written as the same
+//! bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -63,6 +63,7 @@ const PURE: &[&str] = &[
     "ritual/training.rs",
     "ritual/training/candidates.rs",
     "log/edge.rs",
+    "codex/chain.rs",
     "codex/derive.rs",
     "codex/finding.rs",
     "codex/opening.rs",

@@ -5,13 +5,15 @@
 mod damage;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use damage::{cells, in_memory, overwrite_cell, owner, records};
 use mythos_core::codex::{
     Clause, CodexHead, CodexProofOfSymbolEngine, CreateCodex, DifferenceKind, DirectedMutation,
     DirectivePath, Disclosure, ErasedOpening, EvidenceBundle, Listing, Moment, MutateCodex, Mutation,
-    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex,
+    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex, verify_chain,
 };
 use mythos_core::seal::SecretKey;
 use mythos_core::store::{Cell, MemoryStore, Model, copy};
@@ -145,6 +147,30 @@ fn damaged_tiles_and_snapshots_are_found() {
         overwrite_cell(&*store, &owner, cell);
     }
     assert_eq!(status(&mythos), ProofVerificationStatus::Verified);
+}
+
+#[test]
+fn the_chain_of_bytes_is_verified_by_any_number_of_threads() {
+    let (store, mythos) = long(300);
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let stored = cells(&*store, &owner(CodexHead::TABLE, &head));
+    let mut events: Vec<_> =
+        stored.into_iter().filter(|cell| cell.name.as_bytes()[0] == b'e').map(|cell| cell.bytes).collect();
+    let expected = mythos.codices().codex(&support()).unwrap().mutation_trail_hash;
+    for threads in [1, 2, 3, 7, 300, 1_000] {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        assert_eq!(verify_chain(&events, threads).unwrap(), Some(expected));
+        for at in [0, 1, 99, 100, 149, 150, 298] {
+            // A bit of the reason's place: what follows names another event.
+            let last = events[at].len() - 1;
+            events[at][last] ^= 1;
+            assert!(verify_chain(&events, threads).is_err(), "{at} {threads}");
+            events[at][last] ^= 1;
+            let dropped = [&events[..at], &events[at + 1..]].concat();
+            assert!(verify_chain(&dropped, threads).is_err(), "{at} {threads}");
+        }
+        assert!(verify_chain(&events[1..], threads).is_err());
+    }
 }
 
 #[test]
@@ -282,31 +308,28 @@ fn checkpoints_anchor_a_log_and_show_a_rollback_and_a_log_that_was_written_anew(
     assert_eq!(verdict(&mythos, &[]), (ProofVerificationStatus::Unanchored, None, false));
     let first = codices.checkpoint(&support(), &[&log]).unwrap();
     assert_eq!(codices.checkpoint(&support(), &[&log]).unwrap(), first);
-    assert_eq!(codices.checkpoints(&support(), 10).unwrap(), [first.clone()]);
+    assert_eq!(codices.checkpoints(&support(), 10).unwrap(), from_ref(&first));
     codices.mutate_all(&batch(50, 10, Listing::Now)).unwrap();
-    assert_eq!(
-        verdict(&mythos, std::slice::from_ref(&first)),
-        (ProofVerificationStatus::Verified, Some(50), false)
-    );
+    assert_eq!(verdict(&mythos, from_ref(&first)), (ProofVerificationStatus::Verified, Some(50), false));
     assert_eq!(codices.codex(&support()).unwrap().checkpoint.unwrap().size, 50);
     let second = codices.checkpoint(&support(), &[&log]).unwrap();
-    assert_eq!(verdict(&mythos, &[first.clone()]), (ProofVerificationStatus::Verified, Some(60), false));
+    assert_eq!(verdict(&mythos, from_ref(&first)), (ProofVerificationStatus::Verified, Some(60), false));
 
     // Rolled back: what is there is sound in itself.
     let (_, rolled_back) = long(55);
     let _ = rolled_back.codices().checkpoint(&support(), &[&log]).unwrap();
     assert_eq!(status(&rolled_back), ProofVerificationStatus::Verified);
-    let (found, _, _) = verdict(&rolled_back, &[second.clone()]);
+    let (found, _, _) = verdict(&rolled_back, from_ref(&second));
     assert_eq!(found, ProofVerificationStatus::Forked);
     // Written anew, with a checkpoint of the same size: anyone can verify that the log said both.
     let (_, anew) = long(60);
     anew.codices().checkpoint(&support(), &[&log]).unwrap();
-    let (found, _, equivocation) = verdict(&anew, &[second.clone()]);
+    let (found, _, equivocation) = verdict(&anew, from_ref(&second));
     assert_eq!((found, equivocation), (ProofVerificationStatus::Forked, true));
-    let found = anew.codices().verify_against(&support(), &policy, &[second.clone()]).unwrap();
+    let found = anew.codices().verify_against(&support(), &policy, from_ref(&second)).unwrap();
     let told = found.equivocation.unwrap().to_string();
     let evidence: mythos_core::tlog::EquivocationEvidence = told.parse().unwrap();
-    evidence.verify(&[log.verifier_key().clone()]).unwrap();
+    evidence.verify(from_ref(log.verifier_key())).unwrap();
     assert_eq!(anew.codices().add_checkpoint(&support(), &second).unwrap_err().kind(), ErrorKind::Conflict);
 
     // A checkpoint of another log, or that another key signed, tells nothing.
@@ -317,7 +340,7 @@ fn checkpoints_anchor_a_log_and_show_a_rollback_and_a_log_that_was_written_anew(
     assert_eq!(codices.add_checkpoint(&support(), &replayed).unwrap_err().field(), Some("checkpoint"));
     let forged = SignedCheckpoint::sign(told.clone(), &[&signer(&codices, 8)]).unwrap();
     for pinned in [replayed, forged] {
-        let error = codices.verify_against(&support(), &policy, &[pinned]).unwrap_err();
+        let error = codices.verify_against(&support(), &policy, from_ref(&pinned)).unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("pinned")));
     }
 }
@@ -404,7 +427,7 @@ fn an_exported_log_is_followed_by_a_client_of_tiles() {
         had = signed.checkpoint().size();
         // As a client would: the checkpoint, then tiles as they are needed.
         let signed = SignedCheckpoint::parse(&files["checkpoint"]).unwrap();
-        signed.verify(&[log.verifier_key().clone()], &[]).unwrap();
+        signed.verify(from_ref(log.verifier_key()), &[]).unwrap();
         let size = signed.checkpoint().size();
         let fetch = |tile: &Tile| Ok(files[&tile.to_string()].clone());
         for index in (0..size).step_by(97) {
@@ -447,6 +470,40 @@ fn evidence_proves_a_clause_offline_and_nothing_else() {
     assert_eq!((proven.size, proven.text.as_deref()), (303, Some("text 302")));
     assert_eq!(proven.notes, [Some("asked for".to_owned())]);
     assert_eq!(proven.origins.iter().map(|it| it.sequence).collect::<Vec<_>>(), [300, 302]);
+}
+
+#[test]
+fn what_was_erased_leaves_the_file() {
+    const SECRET: &str = "the customer Xyzzy of Plugh street";
+    let directory = tempfile::tempdir().unwrap();
+    let mythos = Mythos::open(directory.path().join("mythos.db")).unwrap();
+    let codices = mythos.codices();
+    let clause = Clause { clause: id("limit"), text: SECRET.to_owned() };
+    codices.create(&CreateCodex::new(support(), vec![clause], path("launch"), SECRET)).unwrap();
+    let mut many = batch(1, 50, Listing::Now);
+    many.mutations.retain(|directed| directed.directive_path == path("limit"));
+    many.mutations.iter_mut().for_each(|directed| directed.reason = Some(SECRET.to_owned()));
+    codices.mutate_all(&many).unwrap();
+    let holds_secret = || {
+        std::fs::read_dir(directory.path()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes())
+        })
+    };
+    assert!(holds_secret());
+    let erase = (0..26).flat_map(|sequence| {
+        let openings = if sequence == 0 { [0, 2] } else { [1, 2] };
+        openings.map(|opening| ErasedOpening { sequence, opening })
+    });
+    let (directive_path, actor) = (path("privacy"), "officer".to_owned());
+    let (parent, reason, operation) = (None, None, None);
+    let erase = erase.filter(|erased| erased.sequence < codices.codex(&support()).unwrap().length).collect();
+    codices
+        .redact(&RedactCodex { codex: support(), erase, parent, directive_path, actor, reason, operation })
+        .unwrap();
+    while !mythos.maintain(Default::default()).unwrap().done {}
+    assert!(!holds_secret());
+    assert_eq!(status(&mythos), ProofVerificationStatus::Redacted);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! that a text can be erased later without breaking any proof.
 
 mod cell;
+mod chain;
 mod checkpoint;
 mod clause;
 mod derive;
@@ -33,6 +34,7 @@ mod verify;
 mod wire;
 mod write;
 
+pub use chain::verify_chain;
 pub use checkpoint::AnchoredVerification;
 pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES};
 pub use engine::{AppendedMutations, CodexClause, CodexProofOfSymbolEngine};
@@ -53,3 +55,9 @@ pub use request::{
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
 pub use verify::CodexVerification;
+
+/// Decodes a snapshot and encodes it again; for fuzzing.
+#[cfg(feature = "testing")]
+pub(crate) fn reencode_snapshot(bytes: &[u8]) -> crate::error::Result<Vec<u8>> {
+    wire::StoredSnapshot::from_bytes(bytes)?.to_bytes()
+}

@@ -14,9 +14,9 @@ impl CodexProofOfSymbolEngine {
     /// Erases texts, actors or reasons for good, in one commit with the event that says so, and returns its proof. Every
     /// proof stays valid: what is hashed are commitments.
     ///
-    /// When this returns, no answer of the store has them. [`Mythos::erase`](crate::Mythos::erase) then has the store drop
-    /// what it may still hold of them in its log and in free pages. Backups, and bundles that were given away, are out of
-    /// reach.
+    /// When this returns, no answer of the store has them. Housekeeping (`Mythos::maintain`, until it is done) then drops
+    /// what the store may still hold of them in its write-ahead log and in free pages. Backups, and bundles that were given
+    /// away, are out of reach.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such codex, event or text;

@@ -49,6 +49,22 @@ impl Event {
     }
 }
 
+/// What an event names as the one before it, of the bytes of the event at `sequence`; no more is read of them.
+pub(super) fn previous_of(bytes: &[u8], sequence: u64) -> Result<Option<Digest>> {
+    let mut d = Decoder::new(bytes);
+    let mut read = || {
+        exactly(&mut d, EVENT_FIELDS)?;
+        let (format, _, _) = (d.u32()?, d.str()?, d.str()?);
+        let place = d.u64()?;
+        let previous = read_optional(&mut d, digest)?;
+        if format == Event::FORMAT && place == sequence {
+            return Ok(previous);
+        }
+        Err(Failure::message("another position or format"))
+    };
+    read().map_err(|error| Error::corrupt(format!("event {sequence} of the chain cannot be read: {error}")))
+}
+
 fn write_event<'a>(e: &'a mut Encoder, event: &Event) -> Encoded<'a> {
     e.array(EVENT_FIELDS)?.u32(event.format)?.str(event.tenant.as_str())?.str(event.codex.as_str())?;
     e.u64(event.sequence)?;
@@ -178,7 +194,7 @@ fn read_change(d: &mut Decoder<'_>) -> Decoded<Change> {
 }
 
 /// What replay goes on from, as it is stored: the parts of a [`Tail`](super::tail::Tail).
-pub(super) struct StoredSnapshot {
+pub(crate) struct StoredSnapshot {
     pub(super) length: u64,
     pub(super) last: Digest,
     pub(super) created_at: Timestamp,
@@ -195,13 +211,13 @@ impl StoredSnapshot {
     const FORMAT: u32 = 1;
     const FIELDS: u64 = 8;
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut e = Encoder::new(Vec::new());
         self.write(&mut e).map_err(|error| Error::internal(format!("a snapshot has no bytes: {error}")))?;
         Ok(e.into_writer())
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let read = Self::read(&mut Decoder::new(bytes));
         let snapshot = read.map_err(|error| Error::corrupt(format!("a snapshot cannot be read: {error}")))?;
         if snapshot.to_bytes()? != bytes {

@@ -67,7 +67,7 @@ fn place(level: u8, index: u64) -> (u8, u64, usize) {
 
 /// Where the nodes of a level within a tile begin.
 const fn row_start(within: usize) -> usize {
-    2 * TILE_WIDTH - (2 * TILE_WIDTH >> within)
+    2 * TILE_WIDTH - ((2 * TILE_WIDTH) >> within)
 }
 
 #[cfg(test)]

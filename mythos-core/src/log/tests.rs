@@ -25,7 +25,7 @@ fn defined(from: u64, until: u64, known: &mut HashMap<(u64, u64), TreeHash>) -> 
             }
             let split = from + count.next_power_of_two() / 2;
             let node = node_hash(&defined(from, split, known), &defined(split, until, known));
-            if count.is_power_of_two() && from % count == 0 {
+            if count.is_power_of_two() && from.is_multiple_of(count) {
                 known.insert((from, until), node);
             }
             node

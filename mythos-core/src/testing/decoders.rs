@@ -1,6 +1,6 @@
 //! The decoders of what is stored, for fuzzing: each takes any bytes and never panics.
 
-use crate::codex::{Event, Opening};
+use crate::codex::{Event, Opening, reencode_snapshot};
 use crate::error::Result;
 use crate::ritual::SymbolicIntent;
 use crate::ritual::card::{read_block, write_block};
@@ -112,6 +112,20 @@ pub fn encode_codex_event(event: &Event) -> Result<Vec<u8>> {
 /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a canonical opening.
 pub fn decode_codex_opening(bytes: &[u8]) -> Result<Opening> {
     Opening::from_bytes(bytes)
+}
+
+/// Encodes what opens a commitment as it is stored.
+#[must_use]
+pub fn encode_codex_opening(opening: &Opening) -> Vec<u8> {
+    [&opening.salt.as_bytes()[..], opening.value.as_bytes()].concat()
+}
+
+/// Decodes a stored snapshot of a codex's log and encodes it again.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a sound one.
+pub fn reencode_codex_snapshot(bytes: &[u8]) -> Result<Vec<u8>> {
+    reencode_snapshot(bytes)
 }
 
 /// The digest of a codex event's bytes.

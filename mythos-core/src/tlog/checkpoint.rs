@@ -12,7 +12,8 @@ use crate::types::serde_through_text;
 
 /// What a log says of itself: its name, how many leaves it has, and the root hash over them.
 ///
-/// The text form (`Display`, `FromStr`) is that of the note which a log signs: a line each, and then the extension lines.
+/// The text form (`Display`, `FromStr`) is that of the note which a log signs: a line each, and then the
+/// extension lines.
 ///
 /// ```
 /// use mythos_core::tlog::{Checkpoint, EMPTY_ROOT};
@@ -37,8 +38,8 @@ impl Checkpoint {
     /// What the log called `origin` says at `size` leaves.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `checkpoint`, if `origin` is empty or has a control
-    /// character, or if a tree without leaves has another root than [`EMPTY_ROOT`];
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `checkpoint`, if `origin` is empty or has a
+    /// control character, or if a tree without leaves has another root than [`EMPTY_ROOT`];
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`].
     pub fn new(origin: impl Into<String>, size: u64, root: TreeHash) -> Result<Self> {
         let origin = origin.into();
@@ -56,7 +57,8 @@ impl Checkpoint {
     /// Adds a line that says more. Nobody audits such lines; the format advises against them.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `checkpoint`, if it is empty or has a control character.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `checkpoint`, if it is empty or has a control
+    /// character.
     pub fn with_extension(mut self, line: impl Into<String>) -> Result<Self> {
         let line = line.into();
         check_line("extension", &line)?;
@@ -125,8 +127,8 @@ impl FromStr for Checkpoint {
 
 /// A [`Checkpoint`] in the note that its log signed, perhaps with the cosignatures of witnesses.
 ///
-/// The text form (`Display`, `FromStr`, serde) is the note, byte for byte. Nothing in it may be believed before
-/// [`verify`](Self::verify), or [`Policy::evaluate`](super::Policy::evaluate).
+/// The text form (`Display`, `FromStr`, serde) is the note, byte for byte. Nothing in it may be believed
+/// before [`verify`](Self::verify), or [`Policy::evaluate`](super::Policy::evaluate).
 ///
 /// Source: C2SP tlog-checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -136,13 +138,14 @@ pub struct SignedCheckpoint {
 }
 
 impl SignedCheckpoint {
-    /// Signs a checkpoint with every signer. One of them has the checkpoint's origin as its name: the log itself.
+    /// Signs a checkpoint with every signer. One of them has the checkpoint's origin as its name: the log
+    /// itself.
     ///
     /// A log never signs two checkpoints of which neither begins the other; the caller sees to that.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `signers`, if no signer is called as the origin; as
-    /// [`Note::sign`].
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `signers`, if no signer is called as the
+    /// origin; as [`Note::sign`].
     pub fn sign(checkpoint: Checkpoint, signers: &[&dyn NoteSigner]) -> Result<Self> {
         if !signers.iter().any(|signer| signer.verifier_key().name() == checkpoint.origin) {
             let message = format!("no signer is called {:?} as the checkpoint's origin", checkpoint.origin);
@@ -154,8 +157,9 @@ impl SignedCheckpoint {
     /// Parses a signed checkpoint.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note` or `checkpoint`, if it is anything else;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) as [`Note::parse`], and over [`MAX_TREE_SIZE`] leaves.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note` or `checkpoint`, if it is anything
+    /// else; [`ErrorKind::Limit`](crate::ErrorKind::Limit) as [`Note::parse`], and over [`MAX_TREE_SIZE`]
+    /// leaves.
     pub fn parse(note: &[u8]) -> Result<Self> {
         Note::parse(note)?.try_into()
     }
@@ -172,7 +176,8 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Signs the checkpoint again, as [`Note::add_signature_of`]: a witness's newer cosignature replaces its older one.
+    /// Signs the checkpoint again, as [`Note::add_signature_of`]: a witness's newer cosignature replaces its
+    /// older one.
     ///
     /// # Errors
     /// As [`Note::sign`].
@@ -188,13 +193,13 @@ impl SignedCheckpoint {
         self.note.add_signature(signature)
     }
 
-    /// Verifies that the log signed, by one of `log_keys` that is called as the checkpoint's origin, and which of
-    /// `witness_keys` cosigned. Keys of other names among `log_keys` count for nothing.
+    /// Verifies that the log signed, by one of `log_keys` that is called as the checkpoint's origin, and
+    /// which of `witness_keys` cosigned. Keys of other names among `log_keys` count for nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the log did not sign, or if a signature of any of these keys is
-    /// not the key's; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `keys`, if two different keys have the
-    /// same name and id.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the log did not sign, or if a signature of any of
+    /// these keys is not the key's; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `keys`, if two
+    /// different keys have the same name and id.
     pub fn verify(
         &self,
         log_keys: &[VerifierKey],

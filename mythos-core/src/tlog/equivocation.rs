@@ -9,23 +9,27 @@ use super::note::MAX_NOTE_BYTES;
 use super::verifier_key::VerifierKey;
 use crate::error::{Error, Result};
 
-/// The longest text form, in bytes: two notes, in which JSON doubles at most every byte, and what stands around them.
+/// The longest text form, in bytes: two notes, in which JSON doubles at most every byte, and what stands
+/// around them.
 const MAX_EVIDENCE_BYTES: usize = 4 * MAX_NOTE_BYTES + 256;
 
 /// What the text form begins with.
 const FORMAT: &str = "mythos equivocation v1";
 
-/// What proves to anyone that a log lied: two checkpoints that one key of it signed, of one size and with different roots.
+/// What proves to anyone that a log lied: two checkpoints that one key of it signed, of one size and with
+/// different roots.
 ///
-/// Two checkpoints of different sizes are no such proof, however inconsistent: that nobody can show a proof of their
-/// consistency does not show that there is none.
+/// Two checkpoints of different sizes are no such proof, however inconsistent: that nobody can show a proof
+/// of their consistency does not show that there is none.
 ///
-/// The text form (`Display`, `FromStr`) is a JSON object with both notes, the one with the lesser root first; nothing in it
-/// may be believed before [`verify`](Self::verify).
+/// The text form (`Display`, `FromStr`) is a JSON object with both notes, the one with the lesser root first;
+/// nothing in it may be believed before [`verify`](Self::verify).
 ///
 /// ```
 /// use mythos_core::seal::SecretKey;
-/// use mythos_core::tlog::{Checkpoint, Ed25519Signer, EquivocationEvidence, NoteSigner, SignedCheckpoint, leaf_hash};
+/// use mythos_core::tlog::{
+///     Checkpoint, Ed25519Signer, EquivocationEvidence, NoteSigner, SignedCheckpoint, leaf_hash,
+/// };
 ///
 /// let log = Ed25519Signer::from_seed("example.com/log", &SecretKey::from_bytes(&[7; 32]))?;
 /// let signed = |data| {
@@ -45,8 +49,8 @@ pub struct EquivocationEvidence {
 }
 
 impl EquivocationEvidence {
-    /// The evidence that two checkpoints are, whatever their order; `None` if they are none, or if no key of `log_keys`
-    /// verifiably signed both.
+    /// The evidence that two checkpoints are, whatever their order; `None` if they are none, or if no key of
+    /// `log_keys` verifiably signed both.
     #[must_use]
     pub fn from_checkpoints(
         one: &SignedCheckpoint,
@@ -69,12 +73,12 @@ impl EquivocationEvidence {
         &self.second
     }
 
-    /// Verifies that the log lied, and returns the key of `log_keys` that signed both checkpoints. Keys that are not called
-    /// as the checkpoints' origin count for nothing, and signatures of other keys are ignored.
+    /// Verifies that the log lied, and returns the key of `log_keys` that signed both checkpoints. Keys that
+    /// are not called as the checkpoints' origin count for nothing, and signatures of other keys are ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it proves nothing: the checkpoints are of different logs or
-    /// sizes, or have the same root, or no key signed both.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it proves nothing: the checkpoints are of
+    /// different logs or sizes, or have the same root, or no key signed both.
     pub fn verify<'a>(&self, log_keys: &'a [VerifierKey]) -> Result<&'a VerifierKey> {
         let (first, second) = (self.first.checkpoint(), self.second.checkpoint());
         if first.origin() != second.origin() || first.size() != second.size() {

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 
 /// The right edge of a growing tree: all that appending needs, in at most 63 hashes.
 ///
-/// It holds the roots of the complete subtrees that the leaves fall into, the largest first: one for each bit that is set
-/// in the number of leaves. Others call it a compact range.
+/// It holds the roots of the complete subtrees that the leaves fall into, the largest first: one for each bit
+/// that is set in the number of leaves. Others call it a compact range.
 ///
 /// ```
 /// use mythos_core::tlog::{Frontier, leaf_hash, node_hash};
@@ -34,8 +34,8 @@ impl Frontier {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`];
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `nodes`, if there is not one hash for each bit that is set
-    /// in `size`.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `nodes`, if there is not one hash for each
+    /// bit that is set in `size`.
     pub fn from_nodes(size: u64, nodes: Vec<TreeHash>) -> Result<Self> {
         check_size("size", size)?;
         if nodes.len() != size.count_ones() as usize {
@@ -49,7 +49,8 @@ impl Frontier {
     /// Reads the right edge of the tree of the first `size` leaves.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader gives.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader
+    /// gives.
     pub fn load(size: u64, mut reader: impl NodeReader) -> Result<Self> {
         check_size("size", size)?;
         let mut nodes = Vec::with_capacity(size.count_ones() as usize);
@@ -79,8 +80,8 @@ impl Frontier {
         &self.nodes
     }
 
-    /// Appends a leaf by its hash, and returns its index. `on_node` gets each interior node that is complete now, as
-    /// (level, index, hash), from the lowest level upwards.
+    /// Appends a leaf by its hash, and returns its index. `on_node` gets each interior node that is complete
+    /// now, as (level, index, hash), from the lowest level upwards.
     ///
     /// On average it hashes one node; it allocates nothing once the right edge has had its greatest length.
     ///

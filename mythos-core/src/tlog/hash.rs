@@ -27,7 +27,8 @@ pub const EMPTY_ROOT: TreeHash = TreeHash([
 
 /// The SHA-256 hash of a leaf, a subtree or a whole Merkle tree.
 ///
-/// The text form (`Display`, `FromStr`, serde) is that of checkpoints: 44 characters of padded standard base64.
+/// The text form (`Display`, `FromStr`, serde) is that of checkpoints: 44 characters of padded standard
+/// base64.
 ///
 /// ```
 /// use mythos_core::tlog::{TreeHash, EMPTY_ROOT};
@@ -80,8 +81,8 @@ pub fn leaf_hash(data: &[u8]) -> TreeHash {
 /// Source: RFC 9162 §2.1.1.
 #[must_use]
 pub fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
-    // The 65 bytes always fill two blocks, with the padding of FIPS 180-4 §5.1.1: laid out here, they need no buffering
-    // and no branch, which a log that is appended to pays for with every leaf.
+    // The 65 bytes always fill two blocks, with the padding of FIPS 180-4 §5.1.1: laid out here, they need no
+    // buffering and no branch, which a log that is appended to pays for with every leaf.
     const BITS: u64 = 8 * (1 + 2 * TreeHash::BYTES as u64);
     let mut blocks = [[0_u8; 64]; 2];
     let bytes = blocks.as_flattened_mut();

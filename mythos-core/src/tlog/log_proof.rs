@@ -20,11 +20,12 @@ pub const MAX_LOG_PROOF_BYTES: usize = MAX_NOTE_BYTES + MAX_EXTRA_BYTES * 4 / 3 
 /// The first line.
 const HEADER: &str = "c2sp.org/tlog-proof@v1\n";
 
-/// What proves to anyone, without a network, that a log holds an entry: the way to the root, and the signed checkpoint.
+/// What proves to anyone, without a network, that a log holds an entry: the way to the root, and the signed
+/// checkpoint.
 ///
-/// The text form (`Display`, `FromStr`, serde) is the format of C2SP, at most [`MAX_LOG_PROOF_BYTES`] long. Files of it end
-/// in `.tlog-proof`. Nothing in it may be believed before [`verify`](Self::verify); nobody vouches for the extra data
-/// even then.
+/// The text form (`Display`, `FromStr`, serde) is the format of C2SP, at most [`MAX_LOG_PROOF_BYTES`] long.
+/// Files of it end in `.tlog-proof`. Nothing in it may be believed before [`verify`](Self::verify); nobody
+/// vouches for the extra data even then.
 ///
 /// Source: C2SP tlog-proof.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,8 +40,8 @@ impl LogProof {
     /// Puts together the proof of an entry's inclusion and a checkpoint of the same size.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `proof`, if the checkpoint is of another size;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `proof`, over [`MAX_PROOF_HASHES`].
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `proof`, if the checkpoint is of another
+    /// size; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `proof`, over [`MAX_PROOF_HASHES`].
     pub fn new(proof: InclusionProof, checkpoint: SignedCheckpoint) -> Result<Self> {
         let InclusionProof { index, size, hashes } = proof;
         if size != checkpoint.checkpoint().size() {
@@ -75,8 +76,8 @@ impl LogProof {
     /// Parses the text form.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `proof` or one of its parts, if it is anything else;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) over a bound of it or of its note.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `proof` or one of its parts, if it is
+    /// anything else; [`ErrorKind::Limit`](crate::ErrorKind::Limit) over a bound of it or of its note.
     pub fn parse(proof: &[u8]) -> Result<Self> {
         check_length("proof", proof.len(), MAX_LOG_PROOF_BYTES)?;
         let proof = str::from_utf8(proof).map_err(|_| malformed("is not UTF-8"))?;
@@ -133,12 +134,13 @@ impl LogProof {
         InclusionProof { index: self.index, size, hashes: self.hashes.clone() }
     }
 
-    /// Verifies that `policy` accepts the checkpoint, and that its tree holds the entry with this hash at the index; says
-    /// who signed. The hash is [`leaf_hash`](super::leaf_hash) of the entry, which the caller has from elsewhere.
+    /// Verifies that `policy` accepts the checkpoint, and that its tree holds the entry with this hash at the
+    /// index; says who signed. The hash is [`leaf_hash`](super::leaf_hash) of the entry, which the caller has
+    /// from elsewhere.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the policy is not met, or the hashes do not lead from the entry
-    /// to the checkpoint's root; as [`Policy::evaluate`] and [`InclusionProof::verify`].
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the policy is not met, or the hashes do not lead
+    /// from the entry to the checkpoint's root; as [`Policy::evaluate`] and [`InclusionProof::verify`].
     ///
     /// Source: C2SP tlog-proof, "Verifying a tlog proof".
     pub fn verify(&self, leaf: &TreeHash, policy: &Policy) -> Result<Verdict> {

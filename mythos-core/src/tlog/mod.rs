@@ -1,12 +1,14 @@
-//! Transparency logs: Merkle trees, signed checkpoints, and proofs that anyone can verify without asking anyone.
+//! Transparency logs: Merkle trees, signed checkpoints, and proofs that anyone can verify without asking
+//! anyone.
 //!
-//! The trees are those of RFC 9162 (and RFC 6962) over SHA-256, and the formats those of C2SP, byte for byte, so that what
-//! is exported can be checked with other people's tools. Everything here is a pure function of what it is given.
+//! The trees are those of RFC 9162 (and RFC 6962) over SHA-256, and the formats those of C2SP, byte for byte,
+//! so that what is exported can be checked with other people's tools. Everything here is a pure function of
+//! what it is given.
 //!
 //! | you want to | use |
 //! |---|---|
 //! | append leaves, and know the root | [`Frontier`], [`leaf_hash`] |
-//! | prove that a leaf is in a tree, or that a tree grew from another | [`inclusion_proof`], [`consistency_proof`] |
+//! | prove that a leaf is in a tree, or how it grew | [`inclusion_proof`], [`consistency_proof`] |
 //! | sign what a log holds | [`Checkpoint`], [`SignedCheckpoint`], [`NoteSigner`] |
 //! | cosign as a witness | [`CosignatureSigner`] |
 //! | publish a log as files | [`Tile`], [`EntryBundle`], [`TileReader`] |
@@ -21,7 +23,8 @@
 //!
 //! use mythos_core::seal::SecretKey;
 //! use mythos_core::tlog::{
-//!     Checkpoint, Ed25519Signer, Frontier, LogProof, NoteSigner, Policy, SignedCheckpoint, inclusion_proof, leaf_hash,
+//!     Checkpoint, Ed25519Signer, Frontier, LogProof, NoteSigner, Policy, SignedCheckpoint, inclusion_proof,
+//!     leaf_hash,
 //! };
 //!
 //! // A log of three entries; the nodes of its tree are kept.
@@ -54,9 +57,10 @@
 //!
 //! # Foreign bytes
 //!
-//! Every parser states the most that it takes, checks that before it allocates, and never panics. What it accepts has one
-//! form: written again, it is the same bytes; only policies, which people write, have several. That something was parsed
-//! says nothing about its truth: each type names the method that verifies it.
+//! Every parser states the most that it takes, checks that before it allocates, and never panics. What it
+//! accepts has one form: written again, it is the same bytes; only policies, which people write, have
+//! several. That something was parsed says nothing about its truth: each type names the method that verifies
+//! it.
 
 mod checkpoint;
 mod encoding;

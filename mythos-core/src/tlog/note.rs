@@ -18,9 +18,9 @@ const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
 /// A text that one or more keys have signed.
 ///
-/// Nothing in the text may be believed before [`verify`](Self::verify). The text form (`Display`, `FromStr`, serde) is the
-/// signed note, byte for byte: the text, an empty line, and one line for each signature. A note has 1 to
-/// [`MAX_SIGNATURES`] signatures, and [`MAX_NOTE_BYTES`] at most.
+/// Nothing in the text may be believed before [`verify`](Self::verify). The text form (`Display`, `FromStr`,
+/// serde) is the signed note, byte for byte: the text, an empty line, and one line for each signature. A note
+/// has 1 to [`MAX_SIGNATURES`] signatures, and [`MAX_NOTE_BYTES`] at most.
 ///
 /// ```
 /// use mythos_core::tlog::{Note, VerifierKey};
@@ -48,9 +48,10 @@ impl Note {
     /// Takes a text and its signatures, which are not verified.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note`, if the text does not end in a newline or has
-    /// another control character below U+0020, or if there is no signature; [`ErrorKind::Limit`](crate::ErrorKind::Limit),
-    /// field `note`, over [`MAX_SIGNATURES`] or [`MAX_NOTE_BYTES`].
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note`, if the text does not end in a newline
+    /// or has another control character below U+0020, or if there is no signature;
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_SIGNATURES`] or
+    /// [`MAX_NOTE_BYTES`].
     pub fn new(text: impl Into<String>, signatures: Vec<NoteSignature>) -> Result<Self> {
         let text = text.into();
         check_note_text(&text)?;
@@ -61,8 +62,8 @@ impl Note {
     /// Signs a text with every signer, in their order. Each signature is verified before it is taken.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signer gives a signature that its key
-    /// does not verify; what a signer gives.
+    /// As [`new`](Self::new); [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signer gives a signature
+    /// that its key does not verify; what a signer gives.
     pub fn sign(text: impl Into<String>, signers: &[&dyn NoteSigner]) -> Result<Self> {
         let text = text.into();
         check_note_text(&text)?;
@@ -74,7 +75,8 @@ impl Note {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note`, if it is anything else;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_SIGNATURES`] or [`MAX_NOTE_BYTES`].
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_SIGNATURES`] or
+    /// [`MAX_NOTE_BYTES`].
     pub fn parse(note: &[u8]) -> Result<Self> {
         check_length("note", note.len(), MAX_NOTE_BYTES)?;
         let note = str::from_utf8(note).map_err(|_| Error::invalid("note", "the note is not UTF-8"))?;
@@ -106,8 +108,8 @@ impl Note {
         &self.signatures
     }
 
-    /// Signs the text again. A signature that the note has of the same key is replaced; otherwise the new one is the last.
-    /// The note is unchanged if this fails.
+    /// Signs the text again. A signature that the note has of the same key is replaced; otherwise the new one
+    /// is the last. The note is unchanged if this fails.
     ///
     /// # Errors
     /// As [`sign`](Self::sign).
@@ -116,11 +118,12 @@ impl Note {
         self.add_signature(signature)
     }
 
-    /// Adds a signature, which is not verified. One that the note has of the same name and id is replaced; otherwise the
-    /// new one is the last. The note is unchanged if this fails.
+    /// Adds a signature, which is not verified. One that the note has of the same name and id is replaced;
+    /// otherwise the new one is the last. The note is unchanged if this fails.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_SIGNATURES`] or [`MAX_NOTE_BYTES`].
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_SIGNATURES`] or
+    /// [`MAX_NOTE_BYTES`].
     pub fn add_signature(&mut self, signature: NoteSignature) -> Result<()> {
         let is_same = |old: &NoteSignature| old.key_id == signature.key_id && old.name == signature.name;
         let mut signatures = self.signatures.clone();
@@ -132,13 +135,14 @@ impl Note {
         Ok(())
     }
 
-    /// Verifies the signatures of the keys that are given. Signatures of other keys are ignored, as are keys of a type that
-    /// this crate does not verify. A key that signed several times is named once, a cosigner with its latest time.
+    /// Verifies the signatures of the keys that are given. Signatures of other keys are ignored, as are keys
+    /// of a type that this crate does not verify. A key that signed several times is named once, a cosigner
+    /// with its latest time.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signature of a given key is not the key's, or if no given key
-    /// signed; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `keys`, if two different keys have the same name
-    /// and id.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signature of a given key is not the key's, or
+    /// if no given key signed; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `keys`, if two
+    /// different keys have the same name and id.
     ///
     /// Source: C2SP signed-note, "Signatures".
     pub fn verify(&self, keys: &[VerifierKey]) -> Result<VerifiedSignatures> {
@@ -205,8 +209,9 @@ impl NoteSignature {
     /// Takes the name and the id of a key, and what it signed with.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note`, if the name is none of a key or `bytes` is empty;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over [`MAX_NOTE_BYTES`].
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `note`, if the name is none of a key or
+    /// `bytes` is empty; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `note`, over
+    /// [`MAX_NOTE_BYTES`].
     pub fn new(name: impl Into<String>, key_id: u32, bytes: Vec<u8>) -> Result<Self> {
         let name = name.into();
         check_key_name("note", &name)?;
@@ -323,7 +328,8 @@ fn check_bounds(text: &str, signatures: &[NoteSignature]) -> Result<()> {
     check_length("note", text.len() + 1 + lines, MAX_NOTE_BYTES)
 }
 
-/// Signs, and does not believe the signer: a wrong signature would make everyone who knows the key refuse the note.
+/// Signs, and does not believe the signer: a wrong signature would make everyone who knows the key refuse the
+/// note.
 fn sign_text(text: &str, signer: &dyn NoteSigner) -> Result<NoteSignature> {
     let key = signer.verifier_key();
     let signature = signer.sign(text)?;

@@ -13,7 +13,8 @@ mod text;
 /// The longest policy file, in bytes.
 pub const MAX_POLICY_BYTES: usize = 1 << 20;
 
-/// The most logs, the most witnesses and the most groups of a policy. The format asks for at least 32 of each.
+/// The most logs, the most witnesses and the most groups of a policy. The format asks for at least 32 of
+/// each.
 pub const MAX_POLICY_ITEMS: usize = 1000;
 
 /// The name of the quorum that asks for no witness.
@@ -21,10 +22,10 @@ const NONE: &str = "none";
 
 /// Whom to believe: the logs, the witnesses, and how many of the witnesses must have cosigned.
 ///
-/// The text form (`Display`, `FromStr`, serde) is a policy file of C2SP. What is written is one form of it: logs,
-/// witnesses and groups in their order, then the quorum, without comments. What is parsed is every form, but for two
-/// things: names and URLs must be UTF-8, which the format only recommends, and at most [`MAX_POLICY_BYTES`] and
-/// [`MAX_POLICY_ITEMS`] are taken.
+/// The text form (`Display`, `FromStr`, serde) is a policy file of C2SP. What is written is one form of it:
+/// logs, witnesses and groups in their order, then the quorum, without comments. What is parsed is every
+/// form, but for two things: names and URLs must be UTF-8, which the format only recommends, and at most
+/// [`MAX_POLICY_BYTES`] and [`MAX_POLICY_ITEMS`] are taken.
 ///
 /// ```
 /// use mythos_core::seal::SecretKey;
@@ -94,7 +95,8 @@ enum Member {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// The signature of the log; `None` if no log of the policy that is called as the checkpoint's origin signed.
+    /// The signature of the log; `None` if no log of the policy that is called as the checkpoint's origin
+    /// signed.
     pub log: Option<VerifiedSignature>,
     /// The witnesses of the policy that cosigned, in the policy's order, whether or not they are enough.
     pub witnesses: Vec<WitnessSignature>,
@@ -126,8 +128,8 @@ impl Policy {
     /// The policy that believes one log, with no witness.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `policy`, if the key is of a type that this crate does not
-    /// verify.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `policy`, if the key is of a type that this
+    /// crate does not verify.
     pub fn of_log(key: VerifierKey) -> Result<Self> {
         let mut policy =
             Self { logs: Vec::new(), witnesses: Vec::new(), groups: Vec::new(), quorum: Member::None };
@@ -148,12 +150,12 @@ impl Policy {
         self.witnesses.iter().map(|witness| (witness.name.as_str(), &witness.key))
     }
 
-    /// Verifies all signatures of the policy's logs and witnesses, and says whether they are enough. A log counts if it
-    /// is called as the checkpoint's origin. Signatures of other keys are ignored.
+    /// Verifies all signatures of the policy's logs and witnesses, and says whether they are enough. A log
+    /// counts if it is called as the checkpoint's origin. Signatures of other keys are ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signature of a key of the policy is not the key's. That too
-    /// few signed is no error, but the verdict.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signature of a key of the policy is not the
+    /// key's. That too few signed is no error, but the verdict.
     pub fn evaluate(&self, signed: &SignedCheckpoint) -> Result<Verdict> {
         let origin = signed.checkpoint().origin();
         let mut logs = self.logs.iter().map(|log| &log.key).filter(|key| key.name() == origin);

@@ -6,14 +6,15 @@ use crate::error::{Error, Result};
 
 mod few_hashes;
 
-/// The most hashes that a proof has: one for each level under the root of the largest tree, and in a consistency proof
-/// one more.
+/// The most hashes that a proof has: one for each level under the root of the largest tree, and in a
+/// consistency proof one more.
 pub const MAX_PROOF_HASHES: usize = 64;
 
-/// What shows that a leaf is in a tree: the hashes beside the way from the leaf to the root, the lowest first.
+/// What shows that a leaf is in a tree: the hashes beside the way from the leaf to the root, the lowest
+/// first.
 ///
-/// It is a plain record: nothing is checked before [`verify`](Self::verify). Its JSON form holds the hashes in base64;
-/// one with more than [`MAX_PROOF_HASHES`] is refused while it is read.
+/// It is a plain record: nothing is checked before [`verify`](Self::verify). Its JSON form holds the hashes
+/// in base64; one with more than [`MAX_PROOF_HASHES`] is refused while it is read.
 ///
 /// ```
 /// use mythos_core::tlog::{InclusionProof, leaf_hash, node_hash};
@@ -39,13 +40,14 @@ pub struct InclusionProof {
 }
 
 impl InclusionProof {
-    /// Checks that the tree with this `root` holds this `leaf` at the index. It needs one hash for each of the proof's.
+    /// Checks that the tree with this `root` holds this `leaf` at the index. It needs one hash for each of
+    /// the proof's.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `index`, if a tree of this size has no such leaf;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE);
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if there are too few or too many hashes, or if they lead to
-    /// another root.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `index`, if a tree of this size has no such
+    /// leaf; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over
+    /// [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE); [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if there
+    /// are too few or too many hashes, or if they lead to another root.
     ///
     /// Source: RFC 9162 §2.1.3.2.
     pub fn verify(&self, leaf: &TreeHash, root: &TreeHash) -> Result<()> {
@@ -80,8 +82,8 @@ impl InclusionProof {
 
 /// What shows that one tree is how another began.
 ///
-/// It is a plain record: nothing is checked before [`verify`](Self::verify). Its JSON form holds the hashes in base64;
-/// one with more than [`MAX_PROOF_HASHES`] is refused while it is read.
+/// It is a plain record: nothing is checked before [`verify`](Self::verify). Its JSON form holds the hashes
+/// in base64; one with more than [`MAX_PROOF_HASHES`] is refused while it is read.
 ///
 /// Source: RFC 9162 §2.1.4.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -97,14 +99,14 @@ pub struct ConsistencyProof {
 }
 
 impl ConsistencyProof {
-    /// Checks that the tree with `new_root` begins with all of the tree with `old_root`. It needs at most two hashes for
-    /// each of the proof's.
+    /// Checks that the tree with `new_root` begins with all of the tree with `old_root`. It needs at most two
+    /// hashes for each of the proof's.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `old_size`, if it is 0 or more than the new one;
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `new_size`, over [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE);
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if there are too few or too many hashes, or if they lead to
-    /// another old or new root.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `old_size`, if it is 0 or more than the new
+    /// one; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `new_size`, over
+    /// [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE); [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if there
+    /// are too few or too many hashes, or if they lead to another old or new root.
     ///
     /// Source: RFC 9162 §2.1.4.2.
     pub fn verify(&self, old_root: &TreeHash, new_root: &TreeHash) -> Result<()> {
@@ -117,8 +119,8 @@ impl ConsistencyProof {
             }
             return self.compare("new", new_root, old_root);
         }
-        // The first node is the largest one that ends where the old tree does. If that is all of the old tree, its hash
-        // is the old root, and the proof leaves it out.
+        // The first node is the largest one that ends where the old tree does. If that is all of the old
+        // tree, its hash is the old root, and the proof leaves it out.
         let level = old_size.trailing_zeros();
         let (first, hashes) = match self.hashes.split_first() {
             _ if old_size.is_power_of_two() => (old_root, self.hashes.as_slice()),
@@ -165,7 +167,8 @@ enum Side {
     Right,
 }
 
-/// The way from a node up to the root: its index among the nodes of its level, and that of the last one there.
+/// The way from a node up to the root: its index among the nodes of its level, and that of the last one
+/// there.
 struct Climb {
     node: u64,
     last: u64,
@@ -174,7 +177,8 @@ struct Climb {
 impl Climb {
     /// Goes up past the next sibling; `None` at the root.
     ///
-    /// The last node of a level without a sibling is its own parent: it is passed by until it has a left sibling.
+    /// The last node of a level without a sibling is its own parent: it is passed by until it has a left
+    /// sibling.
     fn step(&mut self) -> Option<Side> {
         if self.is_at_root() {
             return None;

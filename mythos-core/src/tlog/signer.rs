@@ -1,5 +1,6 @@
 use std::fmt;
 
+use base64ct::{Base64, Encoding};
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
 
@@ -7,7 +8,6 @@ use super::encoding::check_length;
 use super::verifier_key::{SignatureType, VerifierKey, check_key_id, cosigned_message, split_key_text};
 use crate::error::{Error, Result};
 use crate::seal::SecretKey;
-use base64ct::{Base64, Encoding};
 
 /// What the text form of a private key begins with.
 const PRIVATE_PREFIX: &str = "PRIVATE+KEY+";
@@ -20,17 +20,17 @@ const MAX_PRIVATE_TEXT_BYTES: usize = 4096;
 /// # To ensure correctness
 ///
 /// - **One key.** [`verifier_key`](Self::verifier_key) always gives the same key.
-/// - **Its signatures verify.** What [`sign`](Self::sign) gives verifies under that key, strictly; this is checked before
-///   a signature is used.
+/// - **Its signatures verify.** What [`sign`](Self::sign) gives verifies under that key, strictly; this is
+///   checked before a signature is used.
 /// - **Any thread calls**, several at the same time.
-/// - **Errors are passed through** with their kind: [`Error::unavailable`](crate::Error::unavailable) if the key cannot
-///   be reached.
+/// - **Errors are passed through** with their kind: [`Error::unavailable`](crate::Error::unavailable) if the
+///   key cannot be reached.
 pub trait NoteSigner: Send + Sync + fmt::Debug {
     /// The public half, with the name.
     fn verifier_key(&self) -> &VerifierKey;
 
-    /// Signs the text of a note, which ends in a newline, and returns the signature without the key's id: 64 bytes for
-    /// Ed25519, and for a cosignature the time in 8 bytes, big-endian, before them.
+    /// Signs the text of a note, which ends in a newline, and returns the signature without the key's id: 64
+    /// bytes for Ed25519, and for a cosignature the time in 8 bytes, big-endian, before them.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it cannot sign now.
@@ -121,11 +121,12 @@ impl Ed25519Signer {
         Ok(Self { key: VerifierKey::ed25519(name, &private.public())?, private })
     }
 
-    /// Parses the private text form, `PRIVATE+KEY+NAME+ID+BASE64`. The caller's text remains the caller's to erase.
+    /// Parses the private text form, `PRIVATE+KEY+NAME+ID+BASE64`. The caller's text remains the caller's to
+    /// erase.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, for anything else, also if the id does not belong to
-    /// the key. No message repeats any of the text.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, for anything else, also if the id does
+    /// not belong to the key. No message repeats any of the text.
     ///
     /// Source: Go's `golang.org/x/mod/sumdb/note`.
     pub fn parse_private(text: &str) -> Result<Self> {
@@ -160,9 +161,9 @@ impl fmt::Debug for Ed25519Signer {
 
 /// Cosigns checkpoints as a witness does: with Ed25519, and a time that [`at`](Self::at) is given.
 ///
-/// A cosignature says that this is the largest consistent tree of its log that the cosigner has seen at that time. The
-/// caller sees to it that this is true: it keeps the last checkpoint it cosigned for each log, and cosigns a next one only
-/// after [`ConsistencyProof::verify`](super::ConsistencyProof::verify).
+/// A cosignature says that this is the largest consistent tree of its log that the cosigner has seen at that
+/// time. The caller sees to it that this is true: it keeps the last checkpoint it cosigned for each log, and
+/// cosigns a next one only after [`ConsistencyProof::verify`](super::ConsistencyProof::verify).
 ///
 /// ```
 /// use mythos_core::seal::SecretKey;
@@ -184,8 +185,8 @@ pub struct CosignatureSigner {
 }
 
 impl CosignatureSigner {
-    /// Makes the key pair that belongs to 32 secret bytes (RFC 8032 §5.1.5). Each cosigner needs bytes of its own, since
-    /// what is signed does not name the cosigner.
+    /// Makes the key pair that belongs to 32 secret bytes (RFC 8032 §5.1.5). Each cosigner needs bytes of its
+    /// own, since what is signed does not name the cosigner.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `name`, if it is no name of a key.
@@ -194,11 +195,12 @@ impl CosignatureSigner {
         Ok(Self { key: VerifierKey::cosignature(name, &private.public())?, private })
     }
 
-    /// Parses the private text form, `PRIVATE+KEY+NAME+ID+BASE64`. The caller's text remains the caller's to erase.
+    /// Parses the private text form, `PRIVATE+KEY+NAME+ID+BASE64`. The caller's text remains the caller's to
+    /// erase.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, for anything else, also if the id does not belong to
-    /// the key. No message repeats any of the text.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, for anything else, also if the id does
+    /// not belong to the key. No message repeats any of the text.
     pub fn parse_private(text: &str) -> Result<Self> {
         let (private, name) = PrivateKey::parse(text, SignatureType::Cosignature)?;
         Ok(Self { key: VerifierKey::cosignature(name, &private.public())?, private })

@@ -24,9 +24,10 @@ const MAX_PATH_BYTES: usize = 64;
 
 /// A tile of a log: up to 256 neighbouring hashes of every eighth level of its tree.
 ///
-/// The hash `i` of the tile is the node (`8 * level`, `256 * index + i`) of the tree. The text form (`Display`, `FromStr`)
-/// is the tile's path, `tile/LEVEL/INDEX` for a full one and `tile/LEVEL/INDEX.p/WIDTH` for a partial one; the digits of
-/// the index stand in groups of three, and all but the last begin with an `x`.
+/// The hash `i` of the tile is the node (`8 * level`, `256 * index + i`) of the tree. The text form
+/// (`Display`, `FromStr`) is the tile's path, `tile/LEVEL/INDEX` for a full one and
+/// `tile/LEVEL/INDEX.p/WIDTH` for a partial one; the digits of the index stand in groups of three, and all
+/// but the last begin with an `x`.
 ///
 /// ```
 /// use mythos_core::tlog::Tile;
@@ -50,8 +51,8 @@ impl Tile {
     /// Names a tile. Level 0 holds the leaves' hashes; `width` is 1 to 256, and 256 is a full tile.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `tile`, if the level is over 63, the width is 0 or over
-    /// 256, or no tree of [`MAX_TREE_SIZE`] reaches the tile's index.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `tile`, if the level is over 63, the width is
+    /// 0 or over 256, or no tree of [`MAX_TREE_SIZE`] reaches the tile's index.
     pub fn new(level: u8, index: u64, width: u16) -> Result<Self> {
         if level > MAX_TILE_LEVEL {
             return Err(Error::invalid("tile", format!("the level of a tile is at most {MAX_TILE_LEVEL}")));
@@ -97,8 +98,8 @@ impl Tile {
         Ok(hashes.iter().map(|hash| TreeHash::from_bytes(*hash)).collect())
     }
 
-    /// All tiles of a log of `size` leaves, level by level from the lowest: the full ones, and the partial one if it is
-    /// not empty.
+    /// All tiles of a log of `size` leaves, level by level from the lowest: the full ones, and the partial
+    /// one if it is not empty.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`].
@@ -106,8 +107,8 @@ impl Tile {
         Self::new_between(0, size)
     }
 
-    /// The tiles that a log of `new_size` leaves has and did not have at `old_size`: what there is to write after an
-    /// append, level by level from the lowest. None if `new_size` is not larger.
+    /// The tiles that a log of `new_size` leaves has and did not have at `old_size`: what there is to write
+    /// after an append, level by level from the lowest. None if `new_size` is not larger.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`].
@@ -147,8 +148,8 @@ impl FromStr for Tile {
 
 /// A bundle of a log's entries: those whose hashes the tile of level 0 with the same index holds.
 ///
-/// The text form (`Display`, `FromStr`) is the bundle's path, `tile/entries/INDEX` or `tile/entries/INDEX.p/WIDTH`, as
-/// that of a [`Tile`].
+/// The text form (`Display`, `FromStr`) is the bundle's path, `tile/entries/INDEX` or
+/// `tile/entries/INDEX.p/WIDTH`, as that of a [`Tile`].
 ///
 /// ```
 /// use mythos_core::tlog::EntryBundle;
@@ -174,8 +175,8 @@ impl EntryBundle {
     /// Names a bundle; `width` is 1 to 256, and 256 is a full one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `tile`, if the width is 0 or over 256, or no tree of
-    /// [`MAX_TREE_SIZE`] reaches the index.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `tile`, if the width is 0 or over 256, or no
+    /// tree of [`MAX_TREE_SIZE`] reaches the index.
     pub fn new(index: u64, width: u16) -> Result<Self> {
         check_place(0, index, width)?;
         Ok(Self { index, width })
@@ -237,7 +238,8 @@ impl EntryBundle {
         Self::new_between(0, size)
     }
 
-    /// The bundles that a log of `new_size` leaves has and did not have at `old_size`, as [`Tile::new_between`].
+    /// The bundles that a log of `new_size` leaves has and did not have at `old_size`, as
+    /// [`Tile::new_between`].
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`].
@@ -264,7 +266,8 @@ impl FromStr for EntryBundle {
     }
 }
 
-/// The tiles of one level, as (index, width), that hold something new when the level grows from `old` hashes to `new`.
+/// The tiles of one level, as (index, width), that hold something new when the level grows from `old` hashes
+/// to `new`.
 fn new_places(old: u64, new: u64) -> impl Iterator<Item = (u64, u16)> {
     let width = u64::from(TILE_WIDTH);
     // What was partial is made anew.

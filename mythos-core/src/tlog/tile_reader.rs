@@ -11,8 +11,9 @@ const MAX_KEPT: usize = 16;
 
 /// Reads the nodes of a tree out of the tiles of its log.
 ///
-/// `fetch` gets a tile's name, and gives its bytes; partial tiles are asked for as the tree of `size` leaves has them.
-/// Nothing is believed of what it gives: whoever makes a proof out of tiles verifies it against a signed root.
+/// `fetch` gets a tile's name, and gives its bytes; partial tiles are asked for as the tree of `size` leaves
+/// has them. Nothing is believed of what it gives: whoever makes a proof out of tiles verifies it against a
+/// signed root.
 ///
 /// ```
 /// use mythos_core::tlog::{Tile, TileReader, inclusion_proof, leaf_hash, node_hash};
@@ -38,7 +39,8 @@ impl<F: FnMut(&Tile) -> Result<Vec<u8>>> TileReader<F> {
     /// A reader of the log's tree of `size` leaves.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE).
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over
+    /// [`MAX_TREE_SIZE`](super::MAX_TREE_SIZE).
     pub fn new(size: u64, fetch: F) -> Result<Self> {
         check_size("size", size)?;
         Ok(Self { size, fetch, kept: BTreeMap::new() })

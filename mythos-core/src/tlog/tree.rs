@@ -7,13 +7,13 @@ pub const MAX_TREE_SIZE: u64 = i64::MAX as u64;
 
 /// Where the hashes of a tree's nodes are read from.
 ///
-/// The node (`level`, `index`) is the root of the complete subtree over the leaves from `index << level` to before
-/// `(index + 1) << level`; level 0 are the leaves. Only nodes whose leaves are all in the tree are asked for, each at
-/// most once in a call.
+/// The node (`level`, `index`) is the root of the complete subtree over the leaves from `index << level` to
+/// before `(index + 1) << level`; level 0 are the leaves. Only nodes whose leaves are all in the tree are
+/// asked for, each at most once in a call.
 ///
-/// Which nodes a function of this module asks for depends on its sizes and indexes only, and not on the hashes: whoever
-/// reads from afar can first run it with a reader that notes what it is asked and answers anything, then read all at
-/// once, then run it again.
+/// Which nodes a function of this module asks for depends on its sizes and indexes only, and not on the
+/// hashes: whoever reads from afar can first run it with a reader that notes what it is asked and answers
+/// anything, then read all at once, then run it again.
 ///
 /// Every `FnMut(u8, u64) -> Result<TreeHash>` is a reader.
 pub trait NodeReader {
@@ -33,7 +33,8 @@ impl<F: FnMut(u8, u64) -> Result<TreeHash>> NodeReader for F {
 /// The root hash of the tree of the first `size` leaves, from one node for each bit that is set in `size`.
 ///
 /// # Errors
-/// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader gives.
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader
+/// gives.
 ///
 /// Source: RFC 9162 §2.1.1.
 pub fn root(size: u64, mut reader: impl NodeReader) -> Result<TreeHash> {
@@ -45,7 +46,8 @@ pub fn root(size: u64, mut reader: impl NodeReader) -> Result<TreeHash> {
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `index`, if the tree has no such leaf;
-/// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader gives.
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `size`, over [`MAX_TREE_SIZE`]; what the reader
+/// gives.
 ///
 /// Source: RFC 9162 §2.1.3.1.
 pub fn inclusion_proof(index: u64, size: u64, mut reader: impl NodeReader) -> Result<InclusionProof> {
@@ -69,13 +71,14 @@ pub fn inclusion_proof(index: u64, size: u64, mut reader: impl NodeReader) -> Re
     Ok(InclusionProof { index, size, hashes: path.upwards() })
 }
 
-/// The proof that the tree of the first `old_size` leaves is how the tree of the first `new_size` began. It reads
-/// fewer than 128 nodes.
+/// The proof that the tree of the first `old_size` leaves is how the tree of the first `new_size` began. It
+/// reads fewer than 128 nodes.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `old_size`, if it is 0 (everything extends the empty tree,
-/// and RFC 9162 knows no proof of it) or more than `new_size`; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field
-/// `new_size`, over [`MAX_TREE_SIZE`]; what the reader gives.
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `old_size`, if it is 0 (everything extends the
+/// empty tree, and RFC 9162 knows no proof of it) or more than `new_size`;
+/// [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `new_size`, over [`MAX_TREE_SIZE`]; what the reader
+/// gives.
 ///
 /// Source: RFC 9162 §2.1.4.1.
 pub fn consistency_proof(
@@ -125,8 +128,8 @@ fn split(leaves: u64) -> u64 {
     1 << (leaves - 1).ilog2()
 }
 
-/// The root over the leaves from `low` to before `high`, a range that is a node of some tree: it is complete, or ends
-/// where the tree does. `low` is a multiple of the range's largest complete subtree.
+/// The root over the leaves from `low` to before `high`, a range that is a node of some tree: it is complete,
+/// or ends where the tree does. `low` is a multiple of the range's largest complete subtree.
 fn range_root(low: u64, high: u64, reader: &mut impl NodeReader) -> Result<TreeHash> {
     // The complete subtrees from right to left: they grow, so what was joined is always a right child.
     let mut leaves = high - low;
@@ -142,7 +145,8 @@ fn range_root(low: u64, high: u64, reader: &mut impl NodeReader) -> Result<TreeH
     Ok(joined.unwrap_or(EMPTY_ROOT))
 }
 
-/// The hashes met on the way from the root down, kept where they need no allocation before their number is known.
+/// The hashes met on the way from the root down, kept where they need no allocation before their number is
+/// known.
 struct Path {
     hashes: [TreeHash; MAX_PROOF_HASHES],
     length: usize,

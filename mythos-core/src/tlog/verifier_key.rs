@@ -52,12 +52,12 @@ impl SignatureType {
 
 /// The public half of a key that signs notes, with its name.
 ///
-/// The text form (`Display`, `FromStr`, serde) is `NAME+ID+KEY`: the id is 8 lower-case hexadecimal digits, and the key
-/// the base64 of the type's byte and the public key; at most 4,096 bytes in all.
+/// The text form (`Display`, `FromStr`, serde) is `NAME+ID+KEY`: the id is 8 lower-case hexadecimal digits,
+/// and the key the base64 of the type's byte and the public key; at most 4,096 bytes in all.
 ///
-/// Signatures are verified strictly: the public key is in its canonical form and not of small order (it is refused when
-/// the key is made), the scalar of a signature is reduced, and its point is not of small order. There is no batch
-/// verification with other rules: many signatures are a loop over one.
+/// Signatures are verified strictly: the public key is in its canonical form and not of small order (it is
+/// refused when the key is made), the scalar of a signature is reduced, and its point is not of small order.
+/// There is no batch verification with other rules: many signatures are a loop over one.
 ///
 /// ```
 /// use mythos_core::tlog::{SignatureType, VerifierKey};
@@ -84,9 +84,10 @@ impl VerifierKey {
     /// A key that signs notes with Ed25519.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `name`, if the name is empty or has a Unicode space, a plus
-    /// sign or a control character; field `key`, if the public key is none, is not in its canonical form, or is of
-    /// small order. [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `key`, if its text would be over 4,096 bytes.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `name`, if the name is empty or has a Unicode
+    /// space, a plus sign or a control character; field `key`, if the public key is none, is not in its
+    /// canonical form, or is of small order. [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `key`, if
+    /// its text would be over 4,096 bytes.
     pub fn ed25519(name: impl Into<String>, public: &[u8; 32]) -> Result<Self> {
         Self::of(name.into(), SignatureType::Ed25519, public)
     }
@@ -105,7 +106,8 @@ impl VerifierKey {
         &self.name
     }
 
-    /// The key's id: with the name, it says which key a signature is of. It is short, and no proof of anything.
+    /// The key's id: with the name, it says which key a signature is of. It is short, and no proof of
+    /// anything.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
@@ -145,8 +147,8 @@ impl VerifierKey {
         Ok(key)
     }
 
-    /// Whether `signature`, without the key's id, is this key's over `text`; with the time that it tells if it is a
-    /// cosignature. `None` if it is not.
+    /// Whether `signature`, without the key's id, is this key's over `text`; with the time that it tells if
+    /// it is a cosignature. `None` if it is not.
     pub(super) fn check(&self, text: &str, signature: &[u8]) -> Option<Checked> {
         let point = self.point.as_deref()?;
         match self.signature_type {
@@ -234,8 +236,8 @@ impl Eq for VerifierKey {}
 impl FromStr for VerifierKey {
     type Err = Error;
 
-    /// Parses the text form. The id of a key of a type that this crate verifies must be the one that belongs to it; other
-    /// specifications say how the ids of other types are made.
+    /// Parses the text form. The id of a key of a type that this crate verifies must be the one that belongs
+    /// to it; other specifications say how the ids of other types are made.
     fn from_str(text: &str) -> Result<Self> {
         check_length("key", text.len(), MAX_TEXT_BYTES)?;
         let (name, id, key) = split_key_text(text)?;

@@ -11,13 +11,13 @@ use crate::tlog::VerifierKey;
 use crate::tlog::encoding::{check_length, parse_decimal};
 
 impl Policy {
-    /// Parses a policy file. Each line ends in a newline; items are separated by spaces and tabs; empty lines and lines
-    /// that begin with `#` say nothing.
+    /// Parses a policy file. Each line ends in a newline; items are separated by spaces and tabs; empty lines
+    /// and lines that begin with `#` say nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `policy`, with the number of the line, for anything that the
-    /// format does not allow; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field `policy`, over [`MAX_POLICY_BYTES`] or
-    /// [`MAX_POLICY_ITEMS`](super::MAX_POLICY_ITEMS).
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `policy`, with the number of the line, for
+    /// anything that the format does not allow; [`ErrorKind::Limit`](crate::ErrorKind::Limit), field
+    /// `policy`, over [`MAX_POLICY_BYTES`] or [`MAX_POLICY_ITEMS`](super::MAX_POLICY_ITEMS).
     pub fn parse(policy: &[u8]) -> Result<Self> {
         check_length("policy", policy.len(), MAX_POLICY_BYTES)?;
         let Some(lines) = policy.strip_suffix(b"\n") else {

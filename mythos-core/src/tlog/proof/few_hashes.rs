@@ -7,9 +7,7 @@ use super::MAX_PROOF_HASHES;
 use crate::tlog::TreeHash;
 
 /// Reads a list of hashes, and gives up at one too many.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<Vec<TreeHash>, D::Error> {
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TreeHash>, D::Error> {
     struct Hashes;
 
     impl<'de> Visitor<'de> for Hashes {
@@ -19,7 +17,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
             write!(f, "at most {MAX_PROOF_HASHES} hashes")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> std::result::Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
             let mut hashes = Vec::new();
             while let Some(hash) = sequence.next_element()? {
                 if hashes.len() == MAX_PROOF_HASHES {

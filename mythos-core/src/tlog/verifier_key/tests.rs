@@ -109,7 +109,8 @@ fn keys_of_other_types_are_kept_and_verify_nothing() {
 
 #[test]
 fn public_keys_that_anyone_can_sign_for_are_refused() {
-    // The points of small order (and 2^255 - 19 + 1, another form of one of them), little-endian; with either sign.
+    // The points of small order (and 2^255 - 19 + 1, another form of one of them), little-endian; with either
+    // sign.
     let small = [
         "0100000000000000000000000000000000000000000000000000000000000000",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -156,8 +157,8 @@ fn a_signature_with_the_order_added_is_refused() {
 
 #[test]
 fn a_signature_whose_point_is_of_small_order_is_refused() {
-    // With R = the neutral element and S = 0, the equation holds for every key whose hash is a multiple of L only; what is
-    // refused here is R itself.
+    // With R = the neutral element and S = 0, the equation holds for every key whose hash is a multiple of L
+    // only; what is refused here is R itself.
     let key = VerifierKey::ed25519("x", &other_key([5; 32]).pk).unwrap();
     let mut signature = [0; 64];
     signature[0] = 1;
