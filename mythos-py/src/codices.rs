@@ -92,7 +92,8 @@ impl CodexProofOfSymbolEngine {
     /// Erases texts, actors or reasons for good, in one commit with the event that says so, and returns its proof. Every
     /// proof stays valid.
     ///
-    /// `erase` is what `openings_of_clause` and `openings_of_actor` give, or a part of it.
+    /// `erase` is what `openings_of_clause` and `openings_of_actor` give, or a part of it. `Mythos.maintain`, until it is
+    /// done, then drops what the store's file may still hold of them.
     #[pyo3(signature = (
         codex, erase, *, directive_path, actor, parent = None, reason = None, operation = None
     ))]

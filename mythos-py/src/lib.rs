@@ -1,8 +1,8 @@
 //! MythOS for Python: the extension module `mythos._mythos`.
 //!
 //! No rule lives here. Core types cross as native values ([`convert`]), every core call is made without the interpreter
-//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store, a key provider and an
-//! upcast may be Python objects ([`store`], [`keys`], [`formats`]). The importable package, its exceptions and its types
+//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store, a key provider, an upcast
+//! and a signer may be Python objects ([`store`], [`keys`], [`formats`], [`tlog`]). The importable package, its exceptions and its types
 //! are in `python/mythos/`.
 //!
 //! # To bind a service
@@ -79,7 +79,7 @@ mod _mythos {
     #[pymodule_export]
     use super::tlog::{
         CosignatureSigner, Ed25519Signer, evaluate_policy, leaf_hash, policy_of_log, read_checkpoint,
-        verify_consistency, verify_equivocation, verify_evidence, verify_inclusion,
+        verify_chain, verify_consistency, verify_equivocation, verify_evidence, verify_inclusion,
     };
     #[pymodule_export]
     use super::views::{RitualCompressionView, add_totals, compression_ratio};

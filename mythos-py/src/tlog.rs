@@ -1,8 +1,9 @@
 //! `mythos.tlog`: who signs checkpoints, and what anyone can verify of a log without it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use mythos_core::codex::EvidenceBundle;
+use mythos_core::codex::{EvidenceBundle, verify_chain as verify_chain_of};
 use mythos_core::seal::SecretKey;
 use mythos_core::tlog::{
     self as core, ConsistencyProof, EquivocationEvidence, InclusionProof, NoteSigner, Policy,
@@ -11,6 +12,7 @@ use mythos_core::tlog::{
 use mythos_core::{Error, ErrorKind, Result};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use serde::Serialize;
 
@@ -19,17 +21,8 @@ use crate::{convert, errors, host, interpreter};
 
 /// The signers that a caller hands over: each an `Ed25519Signer`, or any object with a `verifier_key` and a `sign`.
 pub(crate) fn signers(signers: &Bound<'_, PyAny>) -> PyResult<Vec<Arc<dyn NoteSigner>>> {
-    let refused = |error| {
-        let message = format!("the signers cannot be gone through: {error}");
-        let refused = errors::new(signers.py(), ErrorKind::Invalid, &message, Some("signers"));
-        refused.set_cause(signers.py(), Some(error));
-        refused
-    };
-    let items = signers.try_iter().map_err(refused)?;
-    items
-        .enumerate()
-        .map(|(at, signer)| from_python(&format!("signers[{at}]"), &signer.map_err(refused)?))
-        .collect()
+    let items = convert::items("signers", signers)?.enumerate();
+    items.map(|(at, signer)| from_python(&format!("signers[{at}]"), &signer?)).collect()
 }
 
 /// The signer that is given as `field`.
@@ -262,6 +255,28 @@ pub(crate) fn verify_evidence<'py>(
     let bundle: String = convert::argument("bundle", bundle)?;
     let policy: Policy = convert::argument("policy", policy)?;
     answer(py, || EvidenceBundle::from_json(&bundle)?.verify(&policy))
+}
+
+/// Verifies that `events`, such as the files that `export` writes, are a chain from the beginning of a log: that each names
+/// the digest of the one before it. Gives the digest of the last, which stands for them all; `None` for no events.
+/// `Corrupt` at the first that does not.
+#[pyfunction]
+#[pyo3(signature = (events, *, threads = 1))]
+pub(crate) fn verify_chain(events: &Bound<'_, PyAny>, threads: u32) -> PyResult<Option<String>> {
+    let py = events.py();
+    let Some(threads) = NonZeroUsize::new(threads as usize) else {
+        return Err(errors::new(
+            py,
+            ErrorKind::Invalid,
+            "a chain is verified by one thread or more",
+            Some("threads"),
+        ));
+    };
+    let mut read = Vec::new();
+    for (at, event) in convert::items("events", events)?.enumerate() {
+        read.push(PyBackedBytes::from(convert::bytes(&format!("events[{at}]"), &event?)?));
+    }
+    call(py, || verify_chain_of(&read, threads).map(|last| last.map(|last| last.to_string())))
 }
 
 /// Verifies that one of `log_keys` signed both checkpoints of the evidence, which are of one size and different roots,

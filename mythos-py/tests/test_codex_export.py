@@ -57,6 +57,10 @@ def read_entries(folder: Path, size: int) -> list[bytes]:
     return entries
 
 
+def digest_of_last(codices: mythos.CodexProofOfSymbolEngine) -> str:
+    return codices.codex("support")["mutation_trail_hash"]
+
+
 def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
@@ -90,7 +94,11 @@ def test_plain_python_derives_the_root_that_is_signed(tmp_path: Path, length: in
     trail = codices.trail("support", limit=1_000)["items"]
     assert [entry.hex() for entry in entries] == [entry["digest"] for entry in trail]
     events = [(tmp_path / f"events/{index}").read_bytes() for index in range(length)]
-    assert len(set(events)) == length
+    assert tlog.verify_chain(events, threads=3) == digest_of_last(codices)
+    if length > 2:
+        for broken in (events[1:], [*events[:1], *events[2:]], [*events, events[-1]], [events[0], *events[:0:-1]]):
+            with pytest.raises(mythos.Corrupt):
+                tlog.verify_chain(broken)
 
     # The note's signature is Ed25519 over its text.
     dash, name, blob = signatures.rstrip("\n").split(" ")
@@ -102,6 +110,19 @@ def test_plain_python_derives_the_root_that_is_signed(tmp_path: Path, length: in
     verifier.verify(signature[4:], f"{text}\n".encode())
     with pytest.raises(InvalidSignature):
         verifier.verify(signature[4:], f"{text} \n".encode())
+
+
+def test_what_is_no_chain_is_refused() -> None:
+    assert tlog.verify_chain([]) is None
+    for wrong, field in ((3, "events"), ([b"", "text"], "events[1]")):
+        with pytest.raises(mythos.Invalid) as caught:
+            tlog.verify_chain(wrong)  # type: ignore[arg-type]
+        assert caught.value.field == field
+    with pytest.raises(mythos.Invalid) as caught:
+        tlog.verify_chain([], threads=0)
+    assert caught.value.field == "threads"
+    with pytest.raises(mythos.Corrupt):
+        tlog.verify_chain([bytearray(b"no event")])
 
 
 def test_another_implementation_follows_the_log(tmp_path: Path) -> None:

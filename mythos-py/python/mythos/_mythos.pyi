@@ -574,7 +574,8 @@ class CodexProofOfSymbolEngine:
         """Erases texts, actors or reasons for good, in one commit with the event that says so.
 
         Returns its proof; every proof stays valid. `erase` is what `openings_of_clause` and `openings_of_actor` give,
-        or a part of it. Backups, and bundles that were given away, are out of reach.
+        or a part of it. `Mythos.maintain`, until it is done, then drops what the store's file may still hold of them.
+        Backups, and bundles that were given away, are out of reach.
         """
 
     def openings_of_clause(self, codex: str, clause: str) -> builtins.list[ErasedOpening]:
@@ -781,6 +782,13 @@ def verify_inclusion(proof: InclusionProof, leaf: str, root: str) -> None:
 
 def verify_consistency(proof: ConsistencyProof, old_root: str, new_root: str) -> None:
     """Verifies that the tree with `new_root` begins with all of the tree with `old_root`. `Corrupt` if it does not."""
+
+def verify_chain(events: Sequence[Buffer], *, threads: int = 1) -> str | None:
+    """Verifies that `events`, such as the files that `export` writes, are a chain from the beginning of a log.
+
+    Each names the digest of the one before it. Gives the digest of the last, which stands for them all; `None` for no
+    events. `Corrupt` at the first that does not. It takes one hash of each event, and as many threads as it is given.
+    """
 
 def policy_of_log(verifier_key: str) -> str:
     """The policy that believes the log with this key, with no witness."""
