@@ -20,6 +20,7 @@ const SERVICES: &[(&str, &str)] = &[
 /// Methods that other languages spell another way.
 const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("Mythos", "open_with", "the options are arguments of `open`"),
+    ("Mythos", "with_codices", "the options are arguments of `open`"),
     ("Mythos", "with_rituals", "the options are arguments of `open`"),
     ("RitualCompressionCache", "latest_shared", "what `latest` is"),
     ("RitualCompressionCache", "save_shared", "what `save` is"),

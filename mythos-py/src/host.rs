@@ -1,4 +1,4 @@
-//! What the objects that a host brings have in common: stores, key providers, upcasters.
+//! What the objects that a host brings have in common: stores, key providers, upcasts, signers.
 
 use mythos_core::ErrorKind;
 use mythos_core::store::StoreError;

@@ -1,8 +1,8 @@
 //! MythOS for Python: the extension module `mythos._mythos`.
 //!
 //! No rule lives here. Core types cross as native values ([`convert`]), every core call is made without the interpreter
-//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store, a key provider and an
-//! upcast may be Python objects ([`store`], [`keys`], [`formats`]). The importable package, its exceptions and its types
+//! lock ([`call`]), its errors are raised as the package's exceptions ([`errors`]), and a store, a key provider, an upcast
+//! and a signer may be Python objects ([`store`], [`keys`], [`formats`], [`tlog`]). The importable package, its exceptions and its types
 //! are in `python/mythos/`.
 //!
 //! # To bind a service
@@ -24,10 +24,12 @@
 )]
 
 mod call;
+mod codex_tree;
 mod codices;
 mod convert;
 mod deployments;
 mod errors;
+mod folder;
 mod formats;
 mod host;
 mod interpreter;
@@ -40,6 +42,7 @@ mod sqlite;
 mod store;
 mod supervisor;
 mod testing;
+mod tlog;
 mod views;
 
 /// The native half of the package `mythos`.
@@ -47,6 +50,8 @@ mod views;
 mod _mythos {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::codex_tree::CodexTree;
     #[pymodule_export]
     use super::codices::CodexProofOfSymbolEngine;
     #[pymodule_export]
@@ -71,6 +76,11 @@ mod _mythos {
     use super::supervisor::Supervisor;
     #[pymodule_export]
     use super::testing::{conformance_cases, run_conformance_case};
+    #[pymodule_export]
+    use super::tlog::{
+        CosignatureSigner, Ed25519Signer, evaluate_policy, leaf_hash, policy_of_log, read_checkpoint,
+        verify_chain, verify_consistency, verify_equivocation, verify_evidence, verify_inclusion,
+    };
     #[pymodule_export]
     use super::views::{RitualCompressionView, add_totals, compression_ratio};
 

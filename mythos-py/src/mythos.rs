@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mythos_core::codex::CodexOptions;
 use mythos_core::ritual::RitualOptions;
 use mythos_core::store::Budget;
 use mythos_core::types::{Runtime, TenantId};
@@ -25,18 +26,22 @@ pub(crate) struct Mythos(mythos_core::Mythos);
 
 #[pymethods]
 impl Mythos {
-    /// Opens or creates a SQLite store at `path`; the options are those of `SqliteStore`.
+    /// Opens or creates a SQLite store at `path`; the options are those of `SqliteStore`, and the `origin` of
+    /// `with_codices`.
     #[staticmethod]
-    #[pyo3(signature = (path, *, synchronous = "full", read_only = false, busy_timeout_ms = 30_000))]
+    #[pyo3(signature = (path, *, synchronous = "full", read_only = false, busy_timeout_ms = 30_000, origin = None))]
     fn open(
         py: Python<'_>,
         path: PathBuf,
         synchronous: &str,
         read_only: bool,
         busy_timeout_ms: u64,
+        origin: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = sqlite::options(py, synchronous, read_only, busy_timeout_ms)?;
-        call(py, || mythos_core::Mythos::open_with(path, &options)).map(Self)
+        let codices = codex_options(origin, None, None)?;
+        call(py, || mythos_core::Mythos::open_with(path, &options))
+            .map(|opened| Self(opened.with_codices(codices)))
     }
 
     /// A store in memory, gone with the last reference to it.
@@ -77,6 +82,23 @@ impl Mythos {
             hot_bytes: convert::optional("hot_bytes", hot_bytes)?.unwrap_or(RitualOptions::DEFAULT_HOT_BYTES),
         };
         Ok(Self(self.0.clone().with_rituals(options)))
+    }
+
+    /// The same store with other options for its codices: what the origins of their checkpoints begin with, and how many
+    /// bytes are kept in memory.
+    ///
+    /// `origin` is a URL without its scheme, under the control of who runs the store, such as `example.com/rules`.
+    /// `tail_bytes` bounds the ends of logs, which the next event is derived from, and `tile_bytes` the tiles that proofs
+    /// are read from, both by default to 16 MiB. What is not given has its default, also if this was made with other
+    /// options before.
+    #[pyo3(signature = (*, origin = None, tail_bytes = None, tile_bytes = None))]
+    fn with_codices(
+        &self,
+        origin: Option<&Bound<'_, PyAny>>,
+        tail_bytes: Option<&Bound<'_, PyAny>>,
+        tile_bytes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        Ok(Self(self.0.clone().with_codices(codex_options(origin, tail_bytes, tile_bytes)?)))
     }
 
     /// The checkpoints of assistants' state.
@@ -125,4 +147,18 @@ impl Mythos {
     ) -> PyResult<()> {
         self.close(py)
     }
+}
+
+/// The options for codices; to what is not given the core gives its defaults.
+fn codex_options(
+    origin: Option<&Bound<'_, PyAny>>,
+    tail_bytes: Option<&Bound<'_, PyAny>>,
+    tile_bytes: Option<&Bound<'_, PyAny>>,
+) -> PyResult<CodexOptions> {
+    let default = CodexOptions::default();
+    Ok(CodexOptions {
+        origin: convert::optional("origin", origin)?.unwrap_or(default.origin),
+        tail_bytes: convert::optional("tail_bytes", tail_bytes)?.unwrap_or(default.tail_bytes),
+        tile_bytes: convert::optional("tile_bytes", tile_bytes)?.unwrap_or(default.tile_bytes),
+    })
 }

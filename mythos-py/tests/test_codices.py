@@ -68,7 +68,8 @@ def test_the_trail_says_who_changed_what_and_why(home: mythos.Mythos) -> None:
     entries = first["items"] + second["items"]
     assert [(entry["actor"], entry["reason"]) for entry in entries] == [("ana", "first rules"), ("bob", None)]
     assert [entry["texts"] for entry in entries] == [[clause["text"] for clause in CLAUSES], ["50 EUR"]]
-    assert entries[1]["event"]["parents"] == [entries[0]["digest"]]
+    events = [entry["event"] for entry in entries]
+    assert [(event["previous"], event["parents"]) for event in events] == [(None, []), (entries[0]["digest"], [0])]
 
 
 def test_branches_are_merged(home: mythos.Mythos) -> None:

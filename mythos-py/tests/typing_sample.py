@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal, assert_type
 
 import mythos
-from mythos.records import CompressedRitual
+from mythos import tlog
+from mythos.records import CompressedRitual, DirectedMutation
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
 from mythos.testing import conformance_cases, run_conformance_case
 
@@ -58,6 +59,15 @@ class HostKeys:
         return bytes(32) if id == "one" else None
 
 
+class HostSigner:
+    """Any object with a key and a method is a signer; the key may be an attribute or a property."""
+
+    verifier_key = "example.com/log+00000000+AQ=="
+
+    def sign(self, text: str) -> bytes:
+        return text.encode()
+
+
 class Forgetful:
     """No store: it has no `commit`, and a checker says so."""
 
@@ -75,7 +85,7 @@ def check() -> None:
     for case in conformance_cases():
         run_conformance_case(case["name"], lambda tables: HostStore(), lambda store: assert_type(store, HostStore))
     try:
-        assert_type(mythos.Mythos.open("assistants.db").tenant("acme").maintain(max_bytes=0), Maintained)
+        assert_type(mythos.Mythos.open("assistants.db", origin="example.com").tenant("acme").maintain(max_bytes=0), Maintained)
     except mythos.MythosError as error:
         assert_type(error.kind, mythos.ErrorKind)
         assert_type(error.field, str | None)
@@ -135,6 +145,30 @@ def check_services(home: mythos.Mythos) -> None:
     for item in codices.trail("support")["items"]:
         if item["event"]["change"]["kind"] == "merge":
             assert_type(item["event"]["change"]["take"][0]["from"], Literal["ours", "theirs"])
+        assert_type(item["event"]["parents"], list[int])
+    batch: list[DirectedMutation] = [
+        {"mutation": {"kind": "authorize", "key": ""}, "directive_path": ("keys",), "actor": "ops"}
+    ]
+    assert_type(codices.mutate_all("support", batch, listing="later")["first"], int)
+    codices.mutate_all("support", batch, listing="soon")  # type: ignore[arg-type]
+    codices.redact("support", codices.openings_of_clause("support", "limit"), directive_path=["privacy"], actor="ana")
+    codices.list(change="redact", status="redacted", directive_prefix=("keys",))
+    assert_type(codices.state_at("support", time=datetime.now())["clauses"][0]["text"], str | None)
+    for difference in codices.diff("support", {"kind": "sequence", "at": 1}, {"kind": "time", "at": datetime.now()}):
+        assert_type(difference["kind"], Literal["added", "removed", "replaced", "annotated", "moved"])
+    codices.diff("support", {"kind": "sequence", "at": 1}, {"kind": "day", "at": 1})  # type: ignore[arg-type, misc]
+    signer = tlog.Ed25519Signer(codices.origin("support"), bytes(32))
+    checkpoint = codices.checkpoint("support", [signer, HostSigner()])
+    codices.checkpoint("support", [tlog.CosignatureSigner("w.example", bytes(32))])  # type: ignore[list-item]
+    policy = tlog.policy_of_log(signer.verifier_key)
+    assert_type(codices.verify_against("support", policy, pinned=(checkpoint,))["anchored"], int | None)
+    assert_type(tlog.verify_evidence(codices.evidence("support", "limit", checkpoint), policy)["text"], str | None)
+    tree = codices.tree("support")
+    assert_type(tree, mythos.CodexTree)
+    tlog.verify_inclusion(tree.inclusion(0), tlog.leaf_hash(b""), tree.root(1))
+    tlog.verify_consistency(tree.inclusion(0), "", "")  # type: ignore[arg-type]
+    assert_type(tlog.evaluate_policy(policy, checkpoint)["witnesses"][0]["time"], int)
+    codices.export("support", checkpoint, "log", had=tlog.read_checkpoint(checkpoint)["size"])
 
     supervisor = deployments.supervise("night watch")
     assert_type(supervisor.id, str)

@@ -26,8 +26,8 @@ class MythosError(Exception):
     """What every failure of this package raises.
 
     The stored state is the same as before the call that failed; after `Unknown` it is either that or the state after
-    the whole call, never something between. `__cause__` is the exception of a store, key provider or upcast written in
-    Python, if one caused this.
+    the whole call, never something between. `__cause__` is the exception of a store, key provider, signer or upcast
+    written in Python, if one caused this.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
@@ -95,7 +95,7 @@ class Limit(MythosError):
 
 
 class Internal(MythosError):
-    """A defect of this package, or of a store or key provider written in Python. Report it."""
+    """A defect of this package, or of a store, key provider or signer written in Python. Report it."""
 
     kind = ErrorKind.INTERNAL
 

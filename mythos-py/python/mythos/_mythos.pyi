@@ -10,9 +10,15 @@ from typing import ClassVar, Literal, TypeVar, final
 from typing_extensions import Buffer, disjoint_base
 
 from .records import (
+    AnchoredVerification,
+    AppendedMutations,
     BackupProgress,
+    Blame,
     CarriedOut,
+    ChangeKind,
     Clause,
+    ClauseDifference,
+    CodexAt,
     CodexClause,
     CodexHead,
     CodexVerification,
@@ -24,12 +30,17 @@ from .records import (
     Deployment,
     DeploymentRestart,
     DeploymentSpec,
+    DirectedMutation,
     Effect,
+    ErasedOpening,
     FailureKind,
+    Listing,
+    Moment,
     Mutation,
     Outcome,
     Page,
     ParentExpectation,
+    ProofVerificationStatus,
     PruneReport,
     PruneWhat,
     RestoredRitual,
@@ -50,6 +61,7 @@ from .records import (
     SqliteStatistics,
     Stall,
     StateName,
+    StoredCheckpoint,
     SymbolProof,
     SymbolicIntent,
     TrailPage,
@@ -59,6 +71,7 @@ from .records import (
 from .seal import KeyProvider
 from .store import Answer, Cursor, Json, Maintained, Schema, Store
 from .testing import ConformanceCase
+from .tlog import Checkpoint, ConsistencyProof, InclusionProof, NoteSigner, ProvenClause, Verdict
 
 _S = TypeVar("_S", bound=Store | BuiltInStore)
 
@@ -78,8 +91,12 @@ class Mythos:
         synchronous: Literal["full", "normal"] = "full",
         read_only: bool = False,
         busy_timeout_ms: int = 30_000,
+        origin: str | None = None,
     ) -> Mythos:
-        """Opens or creates a SQLite store at `path`; the options are those of `SqliteStore`."""
+        """Opens or creates a SQLite store at `path`.
+
+        The options are those of `SqliteStore`, and the `origin` of `with_codices`.
+        """
 
     @staticmethod
     def in_memory() -> Mythos:
@@ -106,6 +123,21 @@ class Mythos:
         of what saves go on from (compressed beginnings, heads and cards), by default 32 MiB, 0 for none; states of more
         than an eighth of it are not kept. What is not given has its default, also if this was made with other options
         before.
+        """
+
+    def with_codices(
+        self,
+        *,
+        origin: str | None = None,
+        tail_bytes: int | None = None,
+        tile_bytes: int | None = None,
+    ) -> Mythos:
+        """The same store with other options for its codices.
+
+        `origin` is what the origins of checkpoints begin with: a URL without its scheme, under the control of who runs
+        the store, such as `example.com/rules`. `tail_bytes` and `tile_bytes` are how many bytes are kept in memory of
+        the ends of logs, which the next event is derived from, and of the tiles that proofs are read from, both by
+        default 16 MiB. What is not given has its default, also if this was made with other options before.
         """
 
     def rituals(self) -> RitualCompressionCache:
@@ -514,6 +546,50 @@ class CodexProofOfSymbolEngine:
         branch. With the same `operation`, a repetition is harmless.
         """
 
+    def mutate_all(
+        self,
+        codex: str,
+        mutations: Sequence[DirectedMutation],
+        *,
+        listing: Listing | None = None,
+        operation: str | None = None,
+    ) -> AppendedMutations:
+        """Appends many mutations in one commit, each of which follows from the one before: all of them, or none.
+
+        `mutations` are 1 to 4,096. `listing` says whether their proofs are listed at once, which is the default, or
+        with the next `list_pending`. With the same `operation`, a repetition is harmless.
+        """
+
+    def redact(
+        self,
+        codex: str,
+        erase: Sequence[ErasedOpening],
+        *,
+        directive_path: Sequence[str],
+        actor: str,
+        parent: int | None = None,
+        reason: str | None = None,
+        operation: str | None = None,
+    ) -> SymbolProof:
+        """Erases texts, actors or reasons for good, in one commit with the event that says so.
+
+        Returns its proof; every proof stays valid. `erase` is what `openings_of_clause` and `openings_of_actor` give,
+        or a part of it. `Mythos.maintain`, until it is done, then drops what the store's file may still hold of them.
+        Backups, and bundles that were given away, are out of reach.
+        """
+
+    def openings_of_clause(self, codex: str, clause: str) -> builtins.list[ErasedOpening]:
+        """The texts and notes that a clause ever had, and that are not erased: what `redact` takes."""
+
+    def openings_of_actor(self, codex: str, actor: str) -> builtins.list[ErasedOpening]:
+        """Where a codex names this actor: what `redact` takes."""
+
+    def list_pending(self, codex: str, *, limit: int = 1_000) -> int:
+        """Lists the proofs of the next events that have none yet, at most `limit` (1 to 10,000).
+
+        Gives how many are left.
+        """
+
     def codex(self, codex: str) -> CodexHead:
         """The head of a codex: its length, its chain, and the root that assistants are aligned with."""
 
@@ -523,6 +599,30 @@ class CodexProofOfSymbolEngine:
     def clauses(self, codex: str, *, head: int | None = None) -> builtins.list[CodexClause]:
         """The clauses of a codex with their texts, as they stand at its only head, or at the head at position `head`."""
 
+    def state_at(
+        self,
+        codex: str,
+        *,
+        sequence: int | None = None,
+        checkpoint: int | None = None,
+        time: datetime | None = None,
+    ) -> CodexAt:
+        """What a codex said at a moment, of which exactly one is given.
+
+        After the event at position `sequence`, after the last event that a `checkpoint` of this size speaks of, or after
+        the last event recorded at `time` or before.
+        """
+
+    def diff(self, codex: str, before: Moment, after: Moment) -> builtins.list[ClauseDifference]:
+        """What changed from one moment to another, by clause.
+
+        First those that are there after, in order, then those that are gone. A moment is such as
+        `{"kind": "sequence", "at": 3}`.
+        """
+
+    def blame(self, codex: str, clause: str, *, head: int | None = None) -> Blame:
+        """Which events gave a clause what it says now, at the only head, or at the head at position `head`."""
+
     def trail(self, codex: str, *, start: int = 0, limit: int = 100) -> TrailPage:
         """The trail of a codex from position `start`, oldest first; the next page starts at the `next` of this one."""
 
@@ -531,21 +631,187 @@ class CodexProofOfSymbolEngine:
         *,
         codex: str | None = None,
         clause: str | None = None,
+        change: ChangeKind | None = None,
+        directive_prefix: Sequence[str] | None = None,
+        status: ProofVerificationStatus | None = None,
         since: datetime | None = None,
         before: datetime | None = None,
         after: Cursor | None = None,
         limit: int = 100,
     ) -> Page[SymbolProof]:
-        """Lists proofs that pass all of the filters, newest first: by position if a codex is named, otherwise by time.
+        """Lists proofs that pass all of the filters, newest first.
 
-        `after` is the `next` of the page before.
+        By position if a codex and no time is named, otherwise by time. `directive_prefix` is what their directive paths
+        begin with. They were recorded at `since` or later, and before `before`. `after` is the `next` of the page
+        before.
         """
 
     def verify(self, codex: str) -> CodexVerification:
         """Verifies a codex whole: replays every event, and compares everything stored with what the replay derives.
 
-        Damage is not an error but a finding.
+        Damage is not an error but a finding. A writer of the database who replaces the whole log with another, or rolls
+        the whole file back, cannot be seen from inside: see `verify_against`.
         """
+
+    def verify_against(self, codex: str, policy: str, *, pinned: Sequence[str] | None = None) -> AnchoredVerification:
+        """Verifies a codex whole, and compares it with signed checkpoints.
+
+        Those are the stored ones, and those that the caller `pinned` elsewhere, out of reach of who can write the store.
+        `policy` says whose signatures count: see `mythos.tlog`. `Invalid` with the field `pinned` if one of these is of
+        another origin, or not signed as the policy asks.
+        """
+
+    def tree(self, codex: str) -> CodexTree:
+        """The Merkle tree over a codex's events, as its head is now."""
+
+    def origin(self, codex: str) -> str:
+        """The origin of a codex's checkpoints, which is also the name of the key that signs them.
+
+        It is the `origin` that the store was opened with, the tenant and the codex, joined by `/`.
+        """
+
+    def checkpoint(self, codex: str, signers: Sequence[NoteSigner]) -> str:
+        """Signs a checkpoint of all events of a codex, stores it, and returns it: a signed note.
+
+        One of the signers is called as the codex's `origin`. `Invalid` with the field `signers` if none is, or if the
+        log names keys and this is none of them. What a signer raises is the cause.
+        """
+
+    def add_checkpoint(self, codex: str, checkpoint: str) -> StoredCheckpoint:
+        """Stores a checkpoint of a codex that came from elsewhere, such as with the cosignatures of witnesses.
+
+        It must be of this log: `Conflict` if it speaks of other events. Keep it then, it is evidence. Its signatures are
+        verified when it is used.
+        """
+
+    def checkpoints(self, codex: str, *, limit: int = 100) -> builtins.list[str]:
+        """The stored checkpoints of a codex, the newest first; at most `limit`, 1 to 1,000."""
+
+    def export(
+        self,
+        codex: str,
+        checkpoint: str,
+        directory: str | PathLike[str],
+        *,
+        had: int = 0,
+        with_events: bool = False,
+    ) -> None:
+        """Writes a codex's log below `directory` as static files that clients of C2SP tlog-tiles can follow.
+
+        Entry bundles of the events' digests, tiles, the events as `events/POSITION` if `with_events`, and last the file
+        `checkpoint`. `had` is the size of the log that an earlier export wrote there, 0 for none: only what is new since
+        is written. Each file takes its name once it is whole. After a power loss, export everything again. `Unavailable`
+        with the `OSError` as its cause if a file cannot be written.
+        """
+
+    def evidence(
+        self, codex: str, clause: str, checkpoint: str, *, actors: bool = False, reasons: bool = False
+    ) -> str:
+        """Proves what a clause says after the last event of a checkpoint, as one JSON text.
+
+        Anyone can verify it offline, with `mythos.tlog.verify_evidence`. It holds the text and the notes of the clause,
+        as far as they are not erased; `actors` and `reasons` disclose who made its changes, and why.
+        """
+
+@final
+class CodexTree:
+    """The Merkle tree over the events of a codex, as its head was when this was made: for many proofs at once.
+
+    The leaf of an event is `mythos.tlog.leaf_hash` of its digest's 32 bytes, so that standard verifiers accept the
+    proofs. Every method may be called from any thread.
+    """
+
+    @property
+    def head(self) -> CodexHead:
+        """The head that it is of."""
+
+    def inclusion(self, index: int, *, size: int | None = None) -> InclusionProof:
+        """Proves that the event at position `index` is in the log of the first `size` events, by default of all."""
+
+    def consistency(self, old: int, *, new: int | None = None) -> ConsistencyProof:
+        """Proves that the log of the first `old` events is the beginning of that of the first `new`, by default of all."""
+
+    def root(self, size: int) -> str:
+        """The root of the tree over the first `size` events, in base64."""
+
+@final
+class Ed25519Signer:
+    """Signs checkpoints with Ed25519, with a key in memory.
+
+    The key is overwritten when it is dropped, and printed by nothing. Every method may be called from any thread.
+    """
+
+    def __new__(cls, name: str, seed: Buffer) -> Ed25519Signer:
+        """The key pair that belongs to 32 secret bytes (RFC 8032). `name` is the origin of the log that it signs."""
+
+    @property
+    def verifier_key(self) -> str:
+        """The public half, as C2SP signed notes write it: `NAME+ID+BASE64`."""
+
+    def sign(self, text: str) -> bytes:
+        """Signs the text of a note, which ends in a newline: 64 bytes."""
+
+@final
+class CosignatureSigner:
+    """Cosigns checkpoints as a witness does, with a key in memory.
+
+    A cosignature says that this is the largest consistent tree of its log that the cosigner has seen at that time. The
+    caller sees to it that this is true: it keeps the last checkpoint it cosigned for each log, and cosigns a next one
+    only after `verify_consistency`. The key is overwritten when it is dropped, and printed by nothing. Every method may
+    be called from any thread.
+    """
+
+    def __new__(cls, name: str, seed: Buffer) -> CosignatureSigner:
+        """The key pair that belongs to 32 secret bytes (RFC 8032), which no other cosigner has."""
+
+    @property
+    def verifier_key(self) -> str:
+        """The public half, as C2SP signed notes write it: `NAME+ID+BASE64`."""
+
+    def cosign(self, checkpoint: str, unix_seconds: int) -> str:
+        """The checkpoint with a cosignature at `unix_seconds`, in the place of an older one of this cosigner."""
+
+def read_checkpoint(checkpoint: str) -> Checkpoint:
+    """Reads a checkpoint. Nothing in it may be believed before `evaluate_policy`."""
+
+def leaf_hash(data: Buffer) -> str:
+    """The hash of a leaf that holds `data`, in base64. The data of an event's leaf are the 32 bytes of its digest."""
+
+def verify_inclusion(proof: InclusionProof, leaf: str, root: str) -> None:
+    """Verifies that the tree with this `root` holds this `leaf` where `proof` says. `Corrupt` if it does not."""
+
+def verify_consistency(proof: ConsistencyProof, old_root: str, new_root: str) -> None:
+    """Verifies that the tree with `new_root` begins with all of the tree with `old_root`. `Corrupt` if it does not."""
+
+def verify_chain(events: Sequence[Buffer], *, threads: int = 1) -> str | None:
+    """Verifies that `events`, such as the files that `export` writes, are a chain from the beginning of a log.
+
+    Each names the digest of the one before it. Gives the digest of the last, which stands for them all; `None` for no
+    events. `Corrupt` at the first that does not. It takes one hash of each event, and as many threads as it is given.
+    """
+
+def policy_of_log(verifier_key: str) -> str:
+    """The policy that believes the log with this key, with no witness."""
+
+def evaluate_policy(policy: str, checkpoint: str) -> Verdict:
+    """Verifies the signatures of a checkpoint by the policy's logs and witnesses, and says whether they are enough.
+
+    `Corrupt` if a signature of a key of the policy is not the key's. That too few signed is no error, but the verdict.
+    """
+
+def verify_evidence(bundle: str, policy: str) -> ProvenClause:
+    """Verifies an evidence bundle against the keys of `policy`, and gives what it proves.
+
+    Nothing else is needed: no store, no network. `Corrupt` if anything does not follow from its checkpoint, or that is
+    not signed as the policy asks.
+    """
+
+def verify_equivocation(evidence: str, log_keys: Sequence[str]) -> str:
+    """Verifies that a log lied, and gives the key that did.
+
+    One of `log_keys` signed both checkpoints of the evidence, which are of one size and have different roots. `Corrupt`
+    if that is not so.
+    """
 
 @final
 class AssistantDeploymentAutoRestarter:

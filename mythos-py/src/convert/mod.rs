@@ -79,6 +79,19 @@ pub(crate) fn bytes<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Boun
     read_bytes(value).map_err(|unfit| unfit.within(name).of_argument(value.py()))
 }
 
+/// The items of the argument `name`, whatever they are; `Invalid` if it cannot be gone through.
+pub(crate) fn items<'py>(
+    name: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<impl Iterator<Item = PyResult<Bound<'py, PyAny>>>> {
+    let refused = move |error: PyErr| {
+        let unfit =
+            Unfit::new(ErrorKind::Invalid, format!("it cannot be gone through: {error}"), Some(error));
+        unfit.within(name).of_argument(value.py())
+    };
+    Ok(value.try_iter().map_err(refused)?.map(move |item| item.map_err(refused)))
+}
+
 /// The bytes of a value: a `bytes` itself, of any other bytes-like object a copy, since the host may get it again and a
 /// subclass may hold more.
 pub(crate) fn read_bytes<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyBytes>, Unfit> {

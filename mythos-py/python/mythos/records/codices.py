@@ -9,32 +9,52 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 __all__ = [
     "AddChange",
     "AddClause",
+    "AnchoredVerification",
     "AnnotateChange",
     "AnnotateClause",
+    "AppendedMutations",
+    "AuthorizeChange",
+    "AuthorizeKey",
+    "Blame",
     "Change",
     "ChangeKind",
+    "CheckpointMoment",
     "Clause",
     "ClauseDelta",
+    "ClauseDifference",
+    "CodexAt",
     "CodexClause",
     "CodexHead",
     "CodexHeadState",
     "CodexVerification",
     "CommittedClause",
     "CreateChange",
+    "DifferenceKind",
+    "DirectedMutation",
+    "ErasedOpening",
     "Event",
     "Finding",
+    "Listing",
     "MergeChange",
     "MergeHeads",
+    "Moment",
     "Mutation",
+    "Origin",
     "ProofVerificationStatus",
+    "RedactChange",
     "RemoveChange",
     "RemoveClause",
     "ReorderChange",
     "ReorderClauses",
     "ReplaceChange",
     "ReplaceClause",
+    "RevokeChange",
+    "RevokeKey",
+    "SequenceMoment",
+    "StoredCheckpoint",
     "SymbolProof",
     "TakenClause",
+    "TimeMoment",
     "TrailEntry",
     "TrailPage",
 ]
@@ -99,14 +119,72 @@ class MergeHeads(TypedDict):
     take: Sequence[TakenClause]
 
 
-Mutation: TypeAlias = AddClause | ReplaceClause | RemoveClause | ReorderClauses | AnnotateClause | MergeHeads
+class AuthorizeKey(TypedDict):
+    """Lets a key sign checkpoints of the codex from here on: a verifier key whose name is the codex's origin.
+
+    As soon as a log names keys, only they may.
+    """
+
+    kind: Literal["authorize"]
+    key: str
+
+
+class RevokeKey(TypedDict):
+    """Takes that back: what the key signs of this event and later is worth nothing."""
+
+    kind: Literal["revoke"]
+    key: str
+
+
+Mutation: TypeAlias = (
+    AddClause
+    | ReplaceClause
+    | RemoveClause
+    | ReorderClauses
+    | AnnotateClause
+    | MergeHeads
+    | AuthorizeKey
+    | RevokeKey
+)
 """What a caller asks to be changed in a codex."""
 
-ChangeKind: TypeAlias = Literal["create", "add", "replace", "remove", "reorder", "annotate", "merge"]
+
+class DirectedMutation(TypedDict):
+    """One mutation of a batch: what to change, the directives that led to it, and who makes it."""
+
+    mutation: Mutation
+    directive_path: Sequence[str]
+    actor: str
+    reason: NotRequired[str | None]
+    evidence: NotRequired[str | None]
+
+
+Listing: TypeAlias = Literal["now", "later"]
+"""When proofs are listed: with the events, or with the next `list_pending`. The log itself is complete either way."""
+
+ChangeKind: TypeAlias = Literal[
+    "create", "add", "replace", "remove", "reorder", "annotate", "merge", "redact", "authorize", "revoke"
+]
 """What kind of change an event made."""
 
-ProofVerificationStatus: TypeAlias = Literal["verified", "redacted", "tampered", "unverifiable"]
-"""What a verification concluded."""
+ProofVerificationStatus: TypeAlias = Literal[
+    "verified", "redacted", "unanchored", "forked", "tampered", "unverifiable"
+]
+"""What a verification concluded.
+
+`redacted`: verified, and some texts were erased, as the log says. `unanchored`: sound, but too few of those who were
+asked for vouch for it. `forked`: a checkpoint that is signed for this log speaks of another.
+"""
+
+
+class ErasedOpening(TypedDict):
+    """A text to erase: the position of its event, and its number there.
+
+    0 is the actor, 1 the reason, and from 2 on come texts and notes.
+    """
+
+    sequence: int
+    opening: int
 
 
 class SymbolProof(TypedDict):
@@ -123,6 +201,7 @@ class SymbolProof(TypedDict):
     clause: str | None
     symbolic_checksum: str
     directive_path_log: list[str]
+    directive_key: str
     mutation_trail_hash: str
     proof_verification_status: ProofVerificationStatus
     created_at: datetime
@@ -137,17 +216,41 @@ class CodexHeadState(TypedDict):
     symbolic_checksum: str
 
 
+class StoredCheckpoint(TypedDict):
+    """Which signed checkpoint is stored: how many events it speaks of, and its number among those of this size."""
+
+    size: int
+    number: int
+
+
 class CodexHead(TypedDict):
-    """A codex as it stands."""
+    """A codex as it stands.
+
+    `tree_root` is the root of the Merkle tree over all events, in base64: what a checkpoint signs. Replay need not
+    begin with the first `snapshot` events, and the first `listed` ones have their proofs listed. `checkpoint` is the
+    newest one that is stored; without one, the key is not there.
+    """
 
     format: int
     tenant: str
     codex: str
     length: int
     mutation_trail_hash: str
+    tree_root: str
     heads: list[CodexHeadState]
+    snapshot: int
+    listed: int
+    checkpoint: NotRequired[StoredCheckpoint]
     created_at: datetime
     updated_at: datetime
+
+
+class AppendedMutations(TypedDict):
+    """What a batch appended: the position of the first event, the digests of all, and the head that they leave."""
+
+    first: int
+    events: list[str]
+    head: CodexHead
 
 
 class CodexClause(TypedDict):
@@ -158,6 +261,79 @@ class CodexClause(TypedDict):
     text: str | None
     notes: list[str | None]
     since: int
+
+
+class SequenceMoment(TypedDict):
+    """After the event at this position."""
+
+    kind: Literal["sequence"]
+    at: int
+
+
+class CheckpointMoment(TypedDict):
+    """After the last event that a checkpoint of this size speaks of."""
+
+    kind: Literal["checkpoint"]
+    at: int
+
+
+class TimeMoment(TypedDict):
+    """After the last event recorded at this time or before."""
+
+    kind: Literal["time"]
+    at: datetime
+
+
+Moment: TypeAlias = SequenceMoment | CheckpointMoment | TimeMoment
+"""A moment in the history of a codex."""
+
+
+class CodexAt(TypedDict):
+    """What a codex said at some moment, and the event that left it so."""
+
+    codex: str
+    sequence: int
+    event: str
+    codex_root: str
+    symbolic_checksum: str
+    clauses: list[CodexClause]
+
+
+DifferenceKind: TypeAlias = Literal["added", "removed", "replaced", "annotated", "moved"]
+"""In what way a clause differs. A clause that was replaced may have got notes or moved, too."""
+
+
+class ClauseDifference(TypedDict):
+    """How a clause differs between two moments; `None` where it was not there."""
+
+    clause: str
+    kind: DifferenceKind
+    before: CodexClause | None
+    position_before: int | None
+    after: CodexClause | None
+    position_after: int | None
+
+
+class Origin(TypedDict):
+    """The event that a text comes from, and the text. Actor, reason and text are `None` once erased."""
+
+    sequence: int
+    event: str
+    change: ChangeKind
+    directive_path: list[str]
+    actor: str | None
+    reason: str | None
+    text: str | None
+    recorded_at: datetime
+
+
+class Blame(TypedDict):
+    """Where what a clause says comes from: its text, and its notes, oldest first."""
+
+    clause: str
+    digest: str
+    text: Origin
+    notes: list[Origin]
 
 
 class CommittedClause(TypedDict):
@@ -220,8 +396,38 @@ class MergeChange(TypedDict):
     take: list[TakenClause]
 
 
+class RedactChange(TypedDict):
+    """Texts, actors or reasons were erased. The clauses keep their commitments."""
+
+    kind: Literal["redact"]
+    erased: list[ErasedOpening]
+
+
+class AuthorizeChange(TypedDict):
+    """A key was allowed to sign checkpoints."""
+
+    kind: Literal["authorize"]
+    key: str
+
+
+class RevokeChange(TypedDict):
+    """A key was forbidden to."""
+
+    kind: Literal["revoke"]
+    key: str
+
+
 Change: TypeAlias = (
-    CreateChange | AddChange | ReplaceChange | RemoveChange | ReorderChange | AnnotateChange | MergeChange
+    CreateChange
+    | AddChange
+    | ReplaceChange
+    | RemoveChange
+    | ReorderChange
+    | AnnotateChange
+    | MergeChange
+    | RedactChange
+    | AuthorizeChange
+    | RevokeChange
 )
 """What an event changed, with commitments in place of texts."""
 
@@ -235,13 +441,18 @@ class ClauseDelta(TypedDict):
 
 
 class Event(TypedDict):
-    """One entry of a codex's log, as it is stored and hashed."""
+    """One entry of a codex's log.
+
+    `previous` is the digest of the event before it in the log, so that the digest of the last stands for them all.
+    `parents` are the positions of the events that it follows from. Actor and reason are commitments.
+    """
 
     format: int
     tenant: str
     codex: str
     sequence: int
-    parents: list[str]
+    previous: str | None
+    parents: list[int]
     directive_path: list[str]
     change: Change
     clauses: list[ClauseDelta]
@@ -289,5 +500,19 @@ class CodexVerification(TypedDict):
     events: int
     redacted: int
     mutation_trail_hash: str | None
+    tree_root: str
     heads: list[CodexHeadState]
     finding: Finding | None
+
+
+class AnchoredVerification(TypedDict):
+    """What a verification against checkpoints found.
+
+    The verdict in `verification` is over both. `anchored` is how many events the policy's signers vouch for, `None` if
+    they vouch for none. `equivocation` is the text of two checkpoints of equal size, both signed by the log's key, of
+    different logs: `mythos.tlog.verify_equivocation` verifies it.
+    """
+
+    verification: CodexVerification
+    anchored: int | None
+    equivocation: str | None
