@@ -332,10 +332,45 @@ fn every_flipped_bit_of_the_log_is_detected() {
                 ProofVerificationStatus::Tampered,
                 "{cell:?} {bit}"
             );
-            assert!(verification.finding.is_some());
+            // The event is named in which it shows.
+            let sequence = u64::from_be_bytes(cell.name.as_bytes()[1..9].try_into().unwrap());
+            assert_eq!(verification.finding.unwrap().sequence, sequence, "{cell:?} {bit}");
         }
         overwrite_cell(&*store, &owner, &cell);
     }
+    assert_eq!(mythos.codices().verify(&support()).unwrap().finding, None);
+}
+
+#[test]
+fn an_event_has_one_spelling() {
+    let (store, mythos, _) = example();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    let is_second = |cell: &Cell| cell.name.as_bytes()[..] == *b"e\0\0\0\0\0\0\0\x01";
+    let cell = cells(&*store, &owner).into_iter().find(is_second).unwrap();
+    let (first, rest) = cell.bytes.split_first().unwrap();
+    assert_eq!(*first, 0x90, "an array of 16 fields");
+    let spellings = [
+        [&[0x98, 16], rest].concat(),
+        [&[0x9f], rest, &[0xff]].concat(),
+        // A field twice, one too many, one too few, and something behind the end.
+        [&[0x91], &rest[..1], rest].concat(),
+        [&[0x90], &rest[..1], rest].concat(),
+        [&[0x91], rest, &[0xf6]].concat(),
+        [&[0x8f], rest].concat(),
+        [&cell.bytes[..], &[0]].concat(),
+        // The format, 1, in two bytes.
+        [&[0x90, 0x18], rest].concat(),
+        // A map with names instead of places.
+        [&[0xa8], rest].concat(),
+    ];
+    for bytes in spellings {
+        overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes: bytes.clone() });
+        let verification = mythos.codices().verify(&support()).unwrap();
+        assert_eq!(verification.proof_verification_status, ProofVerificationStatus::Tampered, "{bytes:x?}");
+        assert_eq!(verification.finding.unwrap().sequence, 1);
+    }
+    overwrite_cell(&*store, &owner, &cell);
     assert_eq!(mythos.codices().verify(&support()).unwrap().finding, None);
 }
 
