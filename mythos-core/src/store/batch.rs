@@ -131,6 +131,15 @@ pub enum CellOp {
     },
 }
 
+impl CellOp {
+    /// Who owns the cells.
+    pub(crate) const fn owner(&self) -> &Owner {
+        match self {
+            Self::Put { owner, .. } | Self::Delete { owner, .. } => owner,
+        }
+    }
+}
+
 /// Changes that are made together or not at all.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Batch {

@@ -1,5 +1,6 @@
 //! The store in memory: the reference implementation of the contract, and the one that tests run on.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Unbounded};
@@ -244,20 +245,29 @@ impl State {
                 removed.extend(cells.remove(&name).map(|bytes| (owner, name, bytes)));
             }
         }
-        for op in ops {
-            let CellOp::Put { owner, name, bytes } = op else { continue };
+        let mut conflict = None;
+        // Most batches have cells of one owner: its cells are looked up once.
+        for ops in ops.chunk_by(|a, b| a.owner() == b.owner()) {
+            let is_put = |op: &&CellOp| matches!(op, CellOp::Put { .. });
+            let Some(owner) = ops.iter().find(is_put).map(CellOp::owner) else { continue };
             let cells = self.cells.entry(owner.clone()).or_default();
-            match cells.get(name) {
-                None => {
-                    cells.insert(*name, bytes.clone());
-                    added.push((owner, name));
-                }
-                Some(present) if present == bytes => {}
-                Some(_) => {
-                    self.undo_cells(removed, &added);
-                    return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
+            for op in ops {
+                let CellOp::Put { name, bytes, .. } = op else { continue };
+                match cells.entry(*name) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(bytes.clone());
+                        added.push((owner, name));
+                    }
+                    Entry::Occupied(present) if present.get() == bytes => {}
+                    Entry::Occupied(_) => {
+                        conflict.get_or_insert((owner, name));
+                    }
                 }
             }
+        }
+        if let Some((owner, name)) = conflict {
+            self.undo_cells(removed, &added);
+            return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
         }
         for (owner, ..) in &removed {
             if self.cells.get(*owner).is_some_and(BTreeMap::is_empty) {

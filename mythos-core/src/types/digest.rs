@@ -100,16 +100,17 @@ impl Digest {
 }
 
 impl Commitment {
-    /// Commits to `value` in the place named `purpose`, so that a commitment cannot be moved to another place.
+    /// Commits to `value` in the place named `purpose`, so that a commitment cannot be moved to another place: as
+    /// [`DomainHasher`] hashes salt, purpose and value.
     pub(crate) fn to(purpose: &str, salt: &Salt, value: &[u8]) -> Self {
         static CONTEXT: OnceLock<ContextKey> = OnceLock::new();
         let context = CONTEXT.get_or_init(|| hash_derive_key_context("mythos 2026 commitment v1"));
-        let digest = DomainHasher(blake3::Hasher::new_from_context_key(context))
-            .field(salt.as_bytes())
-            .field(purpose.as_bytes())
-            .field(value)
-            .finish();
-        Self(digest.0)
+        let mut hasher = blake3::Hasher::new_from_context_key(context);
+        for field in [&salt.as_bytes()[..], purpose.as_bytes(), value] {
+            hasher.update(&(field.len() as u64).to_le_bytes());
+            hasher.update(field);
+        }
+        Self(*hasher.finalize().as_bytes())
     }
 
     /// Whether `salt` and `value` open this commitment in the place named `purpose`.
@@ -218,6 +219,14 @@ mod tests {
         assert!(!commitment.opens("actor", &salt, b"bob"));
         assert!(!commitment.opens("reason", &salt, b"ana"));
         assert!(!commitment.opens("actor", &Salt::from_bytes([2; 16]), b"ana"));
+    }
+
+    #[test]
+    fn commitments_are_hashed_as_fields_of_their_domain() {
+        let salt = Salt::from_bytes([7; 16]);
+        let hasher = DomainHasher::new("mythos 2026 commitment v1").field(salt.as_bytes());
+        let expected = hasher.field(b"text").field(b"value").finish();
+        assert_eq!(Commitment::to("text", &salt, b"value").as_bytes(), expected.as_bytes());
     }
 
     #[test]

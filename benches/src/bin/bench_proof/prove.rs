@@ -50,10 +50,13 @@ pub(crate) fn run(directory: &Path, events: u64) {
             format!("{size} events: appending one, in batches of 4096, synchronous NORMAL"),
             filling / size as f64,
         );
+        let mut again = None;
         let opening = measure::time(|| {
-            let again = Mythos::open_with(&path, &options).expect("the store opens");
-            again.codices().codex(&subject::codex()).expect("it is there");
+            let opened = Mythos::open_with(&path, &options).expect("the store opens");
+            opened.codices().codex(&subject::codex()).expect("it is there");
+            again = Some(opened);
         });
+        drop(again);
         row(format!("{size} events: opening the store and reading the head"), opening.as_secs_f64());
         let of = |tile_bytes: u64| {
             let mythos = mythos.clone().with_codices(CodexOptions { tile_bytes, ..CodexOptions::default() });
