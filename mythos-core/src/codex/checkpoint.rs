@@ -36,6 +36,12 @@ impl CodexProofOfSymbolEngine {
         checkpoints::origin(&self.shared.options.origin, &names)
     }
 
+    /// What the origins of this tenant's logs begin with: [`CodexOptions::origin`](super::CodexOptions::origin) and the
+    /// tenant.
+    pub(crate) fn tenant_origin(&self) -> String {
+        checkpoints::origin(&self.shared.options.origin, &[self.access.tenant().as_str()])
+    }
+
     /// Signs a checkpoint of all events of a codex, stores it, and returns it. One of the signers is called as the codex's
     /// [`origin`](Self::origin).
     ///
