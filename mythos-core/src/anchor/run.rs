@@ -9,7 +9,7 @@ use super::heads::{HeadKind, Look};
 use super::{AnchorFinding, AnchorLog};
 use crate::error::{Error, Result};
 use crate::store::{Cursor, Record};
-use crate::tlog::TreeHash;
+use crate::tlog::{EMPTY_ROOT, TreeHash};
 use crate::types::Timestamp;
 
 /// The clocks of writers may differ by so much: heads are looked at again that were changed so long before the watermark.
@@ -100,7 +100,7 @@ impl AnchorLog {
             return Err(Error::limit("limit", message));
         }
         let (mut left, mut looked_at, mut appended) = (limit as usize, 0, 0);
-        let mut findings = Vec::new();
+        let (mut findings, mut head) = (Vec::new(), None);
         let next = loop {
             if left == 0 {
                 break Some(cursor);
@@ -122,6 +122,7 @@ impl AnchorLog {
                 let done = self.append(&wanted, reached)?;
                 appended += done.statements.len() as u64;
                 findings.extend(done.findings);
+                head = Some(done.head);
             }
             match (page.next, cursor.kind.next()) {
                 (Some(after), _) => cursor.after = Some(after),
@@ -129,10 +130,8 @@ impl AnchorLog {
                 (None, None) => break None,
             }
         };
-        let (length, tree_root) = match self.head()? {
-            Some(head) => (head.length, head.tree_root),
-            None => (0, crate::tlog::EMPTY_ROOT),
-        };
+        let head = head.map_or_else(|| self.head(), |head| Ok(Some(head)))?;
+        let (length, tree_root) = head.map_or((0, EMPTY_ROOT), |head| (head.length, head.tree_root));
         Ok(AnchorReport { looked_at, appended, length, tree_root, findings, next })
     }
 }
