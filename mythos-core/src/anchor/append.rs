@@ -156,8 +156,8 @@ impl AnchorLog {
         Ok(lasts)
     }
 
-    /// Appends what is new of `wanted`, at most [`MAX_STATEMENTS`] of different names, in one commit, and moves the watermark
-    /// of a kind on. Nothing is written if nothing is new.
+    /// Appends what is new of `wanted`, at most [`MAX_STATEMENTS`] of different names, in one commit, and
+    /// moves the watermark of a kind on. Nothing is written if nothing is new.
     pub(super) fn append(
         &self,
         wanted: &[Wanted],
@@ -195,7 +195,8 @@ impl AnchorLog {
         Err(Error::conflict(format!("other writers of the anchors were faster {MAX_ATTEMPTS} times")))
     }
 
-    /// What of `wanted` is new, as name, length and digest, and what is not stated since it contradicts the log.
+    /// What of `wanted` is new, as name, length and digest, and what is not stated since it contradicts the
+    /// log.
     fn decide(
         &self,
         wanted: &[Wanted],

@@ -13,8 +13,8 @@ pub(super) enum AnchorCell {
     Checkpoint(StoredCheckpoint),
     /// The right edge of the tree of a log of so many statements. There is one.
     Edge(u64),
-    /// The position of the last statement about a head: by the kind and the digest of its name. The one kind of cell that
-    /// is replaced, in the commit of the statement.
+    /// The position of the last statement about a head: by the kind and the digest of its name. The one kind
+    /// of cell that is replaced, in the commit of the statement.
     Last(u8, Digest),
     /// The statement at a position.
     Statement(u64),

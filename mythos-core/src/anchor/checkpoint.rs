@@ -19,30 +19,33 @@ use crate::tlog::{
 pub struct PinnedAnchorVerification {
     /// The verdict over both, and what the log and the heads were found to be.
     pub verification: AnchorVerification,
-    /// The largest checkpoint of this log that the policy is met by: statements behind it are vouched for by nobody. `None`
-    /// if there is none.
+    /// The largest checkpoint of this log that the policy is met by: statements behind it are vouched for by
+    /// nobody. `None` if there is none.
     pub anchored: Option<u64>,
-    /// Two checkpoints of equal size, both signed by the log's key, of different logs: anyone can verify them.
+    /// Two checkpoints of equal size, both signed by the log's key, of different logs: anyone can verify
+    /// them.
     #[serde(with = "checkpoints::evidence_text")]
     pub equivocation: Option<EquivocationEvidence>,
 }
 
 impl AnchorLog {
     /// The origin of the log's checkpoints, which is also the name of the keys that sign them:
-    /// [`CodexOptions::origin`](crate::codex::CodexOptions::origin), the tenant, percent-encoded as in the origins of codices,
-    /// and `@anchors`, joined by `/`. No codex has it, since in its name the `@` is encoded.
+    /// [`CodexOptions::origin`](crate::codex::CodexOptions::origin), the tenant, percent-encoded as in the
+    /// origins of codices, and `@anchors`, joined by `/`. No codex has it, since in its name the `@` is
+    /// encoded.
     #[must_use]
     pub fn origin(&self) -> String {
         self.codices.tenant_origin() + "/@anchors"
     }
 
-    /// Signs a checkpoint of all statements, stores it, and returns it. One of the signers is called as the log's
-    /// [`origin`](Self::origin).
+    /// Signs a checkpoint of all statements, stores it, and returns it. One of the signers is called as the
+    /// log's [`origin`](Self::origin).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if nothing was ever anchored; [`ErrorKind::Invalid`], field `signers`, if no signer has the
-    /// origin as its name, or if the log names keys and this is none of them; [`ErrorKind::Conflict`] if a checkpoint of
-    /// this size is stored that speaks of another log, or if other writers were always faster; those of the signer.
+    /// [`ErrorKind::NotFound`] if nothing was ever anchored; [`ErrorKind::Invalid`], field `signers`, if no
+    /// signer has the origin as its name, or if the log names keys and this is none of them;
+    /// [`ErrorKind::Conflict`] if a checkpoint of this size is stored that speaks of another log, or if other
+    /// writers were always faster; those of the signer.
     pub fn checkpoint(&self, signers: &[&dyn NoteSigner]) -> Result<SignedCheckpoint> {
         let tree = self.tree()?;
         let head = tree.head();
@@ -54,13 +57,13 @@ impl AnchorLog {
         Ok(signed)
     }
 
-    /// Stores a checkpoint that came from elsewhere, such as one with the cosignatures of witnesses, if it is of this log. Its
-    /// signatures are verified when it is used.
+    /// Stores a checkpoint that came from elsewhere, such as one with the cosignatures of witnesses, if it is
+    /// of this log. Its signatures are verified when it is used.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if nothing was ever anchored; [`ErrorKind::Invalid`], field `checkpoint`, if its origin is not
-    /// the log's, or it speaks of more statements than there are; [`ErrorKind::Conflict`] if it speaks of other statements:
-    /// keep it, it is evidence.
+    /// [`ErrorKind::NotFound`] if nothing was ever anchored; [`ErrorKind::Invalid`], field `checkpoint`, if
+    /// its origin is not the log's, or it speaks of more statements than there are; [`ErrorKind::Conflict`]
+    /// if it speaks of other statements: keep it, it is evidence.
     pub fn add_checkpoint(&self, checkpoint: &SignedCheckpoint) -> Result<StoredCheckpoint> {
         let tree = self.tree()?;
         let length = tree.head().length;
@@ -76,16 +79,17 @@ impl AnchorLog {
         checkpoints::list(&self.access, self.owner(), limit)
     }
 
-    /// Verifies the log and all heads, and compares the log with checkpoints: those that are stored, and those that the
-    /// caller `pinned` elsewhere, out of reach of who can write the store. `policy` says whose signatures count.
+    /// Verifies the log and all heads, and compares the log with checkpoints: those that are stored, and
+    /// those that the caller `pinned` elsewhere, out of reach of who can write the store. `policy` says whose
+    /// signatures count.
     ///
-    /// The verdict is [`Forked`](ProofVerificationStatus::Forked) if one that the log signed speaks of other statements, also
-    /// of more than there are: then the whole store was rolled back, or the log written anew. It is
-    /// [`Unanchored`](ProofVerificationStatus::Unanchored) if none is signed as the policy asks.
+    /// The verdict is [`Forked`](ProofVerificationStatus::Forked) if one that the log signed speaks of other
+    /// statements, also of more than there are: then the whole store was rolled back, or the log written
+    /// anew. It is [`Unanchored`](ProofVerificationStatus::Unanchored) if none is signed as the policy asks.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`], field `pinned`, if a pinned checkpoint is of another origin, or not signed as the policy asks:
-    /// then it tells nothing; else as [`verify`](Self::verify).
+    /// [`ErrorKind::Invalid`], field `pinned`, if a pinned checkpoint is of another origin, or not signed as
+    /// the policy asks: then it tells nothing; else as [`verify`](Self::verify).
     pub fn verify_against(
         &self,
         policy: &Policy,

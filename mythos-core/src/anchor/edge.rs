@@ -10,8 +10,8 @@ use crate::tlog::TreeHash;
 const FORMAT: u32 = 1;
 const FIELDS: u64 = 3;
 
-/// The bytes of an edge: an array in deterministic CBOR of the format, the number of leaves, and for each level of tiles,
-/// the lowest first, the lowest nodes of the one that is not full.
+/// The bytes of an edge: an array in deterministic CBOR of the format, the number of leaves, and for each
+/// level of tiles, the lowest first, the lowest nodes of the one that is not full.
 pub(super) fn to_bytes(edge: &Edge) -> Result<Vec<u8>> {
     let mut e = Encoder::new(Vec::new());
     write(&mut e, edge).map_err(|error| Error::internal(format!("an edge has no bytes: {error}")))?;

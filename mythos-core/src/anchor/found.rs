@@ -42,8 +42,9 @@ impl Found {
         }
     }
 
-    /// A ritual: BLAKE3 in keyed mode, context `mythos 2026 anchor ritual v1`, over the 16 bytes of the id that its entries'
-    /// derive from, the highest position (8 bytes little-endian), and what the head keeps of the newest entry's signature.
+    /// A ritual: BLAKE3 in keyed mode, context `mythos 2026 anchor ritual v1`, over the 16 bytes of the id
+    /// that its entries' derive from, the highest position (8 bytes little-endian), and what the head keeps
+    /// of the newest entry's signature.
     pub(super) fn of_ritual(head: &RitualHead) -> Self {
         Self {
             name: AnchoredName::Ritual { assistant: head.assistant.clone(), ritual: head.ritual.clone() },
@@ -60,9 +61,9 @@ impl Found {
         RITUAL.hash(&bytes)
     }
 
-    /// A deployment: BLAKE3 in keyed mode, context `mythos 2026 anchor deployment v1`, over the canonical JSON of its record
-    /// and of that of its newest incident (none if there was none), each preceded by its length (8 bytes little-endian).
-    /// The version of its record counts every decision.
+    /// A deployment: BLAKE3 in keyed mode, context `mythos 2026 anchor deployment v1`, over the canonical
+    /// JSON of its record and of that of its newest incident (none if there was none), each preceded by its
+    /// length (8 bytes little-endian). The version of its record counts every decision.
     pub(super) fn of_deployment(name: AnchoredName, version: u64, record: &[u8], incident: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(16 + record.len() + incident.len());
         for part in [record, incident] {

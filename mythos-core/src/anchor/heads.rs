@@ -206,8 +206,8 @@ impl AnchorLog {
         Ok((relation, finding))
     }
 
-    /// Whether a head that grew still begins with what was stated: a codex by its tree, a ritual by the entry that was the
-    /// newest, unless that was pruned. Of a deployment, what it was before is not kept.
+    /// Whether a head that grew still begins with what was stated: a codex by its tree, a ritual by the entry
+    /// that was the newest, unless that was pruned. Of a deployment, what it was before is not kept.
     pub(super) fn beginning(&self, name: &AnchoredName, stated: &Stated) -> Result<Option<AnchorFinding>> {
         let then = match name {
             AnchoredName::Codex { codex } => self
@@ -230,7 +230,8 @@ impl AnchorLog {
         }
     }
 
-    /// The digest that a ritual had when its newest entry was the one at `sequence`; `None` if that was pruned.
+    /// The digest that a ritual had when its newest entry was the one at `sequence`; `None` if that was
+    /// pruned.
     fn ritual_then(&self, name: &AnchoredName, sequence: u64) -> Result<Option<Digest>> {
         let Some((_, id)) = self.place(name) else { return Ok(None) };
         let Some(head) = self.access.record::<RitualHead>(id)? else { return Ok(None) };

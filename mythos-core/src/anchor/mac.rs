@@ -11,8 +11,8 @@ use crate::types::Digest;
 pub(super) struct MacKey(SecretKey);
 
 impl MacKey {
-    /// BLAKE3 in key derivation mode, context `mythos 2026 anchor head mac v1`, over the caller's key, so that the codes tell
-    /// nothing of other uses of that.
+    /// BLAKE3 in key derivation mode, context `mythos 2026 anchor head mac v1`, over the caller's key, so
+    /// that the codes tell nothing of other uses of that.
     pub(super) fn of(key: &SecretKey) -> Self {
         let derived = Zeroizing::new(blake3::derive_key("mythos 2026 anchor head mac v1", key.as_bytes()));
         Self(SecretKey::from_bytes(&derived))

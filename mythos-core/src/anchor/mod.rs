@@ -1,14 +1,15 @@
-//! One log over everything that a tenant stores: statements about the heads of codices, rituals and deployments.
+//! One log over everything that a tenant stores: statements about the heads of codices, rituals and
+//! deployments.
 //!
-//! A log proves its own past, but not that it is there: whoever deletes a whole ritual, puts an older copy of a file back,
-//! or cuts a log's newest entries off together with its head, leaves something that is sound in itself. The *super-log*
-//! finds that. From time to time, [`anchor`](AnchorLog::anchor) states how long each head is and what it says; the
-//! statements are the leaves of a Merkle tree (RFC 6962), whose root stands for all of them, and
-//! [`verify`](AnchorLog::verify) compares every head with what was last stated of it. A
+//! A log proves its own past, but not that it is there: whoever deletes a whole ritual, puts an older copy of
+//! a file back, or cuts a log's newest entries off together with its head, leaves something that is sound in
+//! itself. The *super-log* finds that. From time to time, [`anchor`](AnchorLog::anchor) states how long each
+//! head is and what it says; the statements are the leaves of a Merkle tree (RFC 6962), whose root stands for
+//! all of them, and [`verify`](AnchorLog::verify) compares every head with what was last stated of it. A
 //! [checkpoint](AnchorLog::checkpoint) of that one root, kept elsewhere, vouches for the whole store.
 //!
-//! What happened to a head between two runs is not seen: a run as often as one could bear to lose what is newer. A
-//! head that contradicts the log is never stated, so that a run hides nothing: it is a finding until
+//! What happened to a head between two runs is not seen: a run as often as one could bear to lose what is
+//! newer. A head that contradicts the log is never stated, so that a run hides nothing: it is a finding until
 //! [`retire`](AnchorLog::retire) says that it was meant.
 
 mod append;

@@ -9,8 +9,8 @@ use crate::store::{Field, FieldKind, Model, Owner, Record, Schema, Table};
 use crate::tlog::{EMPTY_ROOT, TreeHash};
 use crate::types::{Digest, DomainHasher, RecordId, TenantId, Timestamp};
 
-/// The field of a stored head that tells damage: BLAKE3 in key derivation mode, context `mythos 2026 anchor head check v1`,
-/// over the canonical JSON of the others.
+/// The field of a stored head that tells damage: BLAKE3 in key derivation mode, context `mythos 2026 anchor
+/// head check v1`, over the canonical JSON of the others.
 const CHECK: &str = "check";
 const MAC: &str = "mac";
 
@@ -115,7 +115,8 @@ impl AnchorHead {
         Owner { tenant: tenant.clone(), table: Self::TABLE, id }
     }
 
-    /// Checks that this is the head of `tenant`'s log in a layout that is known, and, if there is a key, its code.
+    /// Checks that this is the head of `tenant`'s log in a layout that is known, and, if there is a key, its
+    /// code.
     pub(super) fn check(&self, tenant: &TenantId, key: Option<&MacKey>) -> Result<()> {
         if let Some(key) = key {
             key.check(&self.without_mac()?, self.mac.as_ref())?;

@@ -12,7 +12,8 @@ use crate::store::{Cursor, Record};
 use crate::tlog::{EMPTY_ROOT, TreeHash};
 use crate::types::Timestamp;
 
-/// The clocks of writers may differ by so much: heads are looked at again that were changed so long before the watermark.
+/// The clocks of writers may differ by so much: heads are looked at again that were changed so long before
+/// the watermark.
 const OVERLAP: Duration = Duration::from_secs(600);
 
 /// How much a run looks at.
@@ -21,8 +22,9 @@ const OVERLAP: Duration = Duration::from_secs(600);
 pub struct AnchorRequest {
     /// How many heads, 1 to 100,000.
     pub limit: u32,
-    /// Whether all heads are looked at, and not only those that say they were changed since the last time: also copies of
-    /// rituals, whose entries keep their times, and what a writer changed whose clock was ten minutes late.
+    /// Whether all heads are looked at, and not only those that say they were changed since the last time:
+    /// also copies of rituals, whose entries keep their times, what was retired, and what a writer changed
+    /// whose clock was ten minutes late.
     pub full: bool,
 }
 
@@ -59,23 +61,27 @@ pub struct AnchorReport {
     pub length: u64,
     /// The root of the tree over them.
     pub tree_root: TreeHash,
-    /// Heads that were not stated, since they are damaged or contradict the log: shorter than it says, or another.
+    /// Heads that were not stated, since they are damaged or contradict the log: shorter than it says, or
+    /// another.
     pub findings: Vec<AnchorFinding>,
     /// Where the next call goes on, if the limit ended this one.
     pub next: Option<AnchorCursor>,
 }
 
 impl AnchorLog {
-    /// States every head that changed since the last run, in commits of at most 4,096 statements. A head that is what the
-    /// log says already is not stated again; if nothing changed, nothing is written.
+    /// States every head that changed since the last run, in commits of at most 4,096 statements. A head that
+    /// is what the log says already is not stated again; if nothing changed, nothing is written.
     ///
-    /// Runs may be concurrent, and may be ended at any time: what was committed counts, and the next run goes on from there.
+    /// Runs may be concurrent, and may be ended at any time: what was committed counts. One that its limit ended
+    /// is gone on
+    /// with by [`anchor_on`](Self::anchor_on); a new one looks again at the ten minutes before the last change it saw.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a limit out of bounds;
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the log itself is damaged; damaged heads are no error but
-    /// findings; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if other writers were always faster;
-    /// [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether a commit was made: call it again.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the log itself is damaged; damaged heads are no
+    /// error but findings; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if other writers were always
+    /// faster; [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether a commit was
+    /// made: call it again.
     pub fn anchor(&self, request: &AnchorRequest) -> Result<AnchorReport> {
         self.run(request.limit, self.begin(HeadKind::FIRST, request.full)?)
     }

@@ -82,13 +82,14 @@ impl AnchorLog {
         Self { access, rituals, codices, shared, key: None }
     }
 
-    /// The same log, whose head record is written and read with a code that only who knows `key` can make: for stores that
-    /// others can write. Without the key, nobody can make statements up or take them away, other than by putting back an
-    /// older state of the whole log, which [`verify_against`](Self::verify_against) finds.
+    /// The same log, whose head record is written and read with a code that only who knows `key` can make:
+    /// for stores that others can write. Without the key, nobody can make statements up or take them away,
+    /// other than by putting back an older state of the whole log, which
+    /// [`verify_against`](Self::verify_against) finds.
     ///
-    /// A log is begun with the key, and used by all with the same: a head without a code, or with another's, is
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt), field `mac`, and who has no key cannot write on. The key is erased
-    /// from memory with the last clone.
+    /// A log is begun with the key, and used by all with the same: a head without a code, or with another's,
+    /// is [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt), field `mac`, and who has no key cannot write on.
+    /// The key is erased from memory with the last clone.
     #[must_use]
     pub fn with_mac_key(&self, key: &SecretKey) -> Self {
         Self { key: Some(MacKey::of(key)), ..self.clone() }
@@ -97,8 +98,8 @@ impl AnchorLog {
     /// The head of the log; `None` if nothing was ever anchored.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is damaged, or gone while the rest of the log is there; field
-    /// `mac` if it was not written with the key.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is damaged, or gone while the rest of the log
+    /// is there; field `mac` if it was not written with the key.
     pub fn head(&self) -> Result<Option<AnchorHead>> {
         Ok(self.state()?.head.map(|head| head.model))
     }
@@ -107,7 +108,8 @@ impl AnchorLog {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a limit out of bounds;
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a statement cannot be read, or as [`head`](Self::head).
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a statement cannot be read, or as
+    /// [`head`](Self::head).
     pub fn statements(&self, from: u64, limit: u32) -> Result<AnchorPage> {
         if !(1..=4_096).contains(&limit) {
             let message = format!("a page has 1 to 4096 statements, not {limit}");
@@ -128,14 +130,17 @@ impl AnchorLog {
         Ok(self.lasts(&[name])?.remove(name))
     }
 
-    /// States that what `name` names was deleted, or written anew, on purpose: what the log stated of it counts no more, and
-    /// the next run states what is there, if anything. Of a key, that it may not sign checkpoints of this statement and
-    /// later. Returns the statement; that of before, if it was stated already.
+    /// States that what `name` names was deleted, or written anew, on purpose, such as by pruning a ritual's
+    /// newest entry: what the log stated of it counts no more. The next run states what is there, if
+    /// anything; a [full](super::AnchorRequest::full) one, if that did not change lately. Of a key, that it
+    /// may not sign checkpoints of this statement and later. Returns the statement; that of before, if it was
+    /// stated already.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if nothing was ever stated of it;
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if other writers were always faster;
-    /// [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether it was stated: repeat it.
+    /// [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether it was stated: repeat
+    /// it.
     pub fn retire(&self, name: &AnchoredName) -> Result<AnchorStatement> {
         let appended = self.append(&[Wanted::Retired(name.clone())], None)?;
         if let Some(statement) = appended.statements.into_iter().next() {
@@ -145,12 +150,12 @@ impl AnchorLog {
         last.ok_or_else(|| Error::not_found(format!("nothing is stated of {name}")).with_field("name"))
     }
 
-    /// Lets a key sign checkpoints of this log from this statement on. As soon as the log names keys, only they may.
-    /// Returns the statement; that of before, if it was stated already.
+    /// Lets a key sign checkpoints of this log from this statement on. As soon as the log names keys, only
+    /// they may. Returns the statement; that of before, if it was stated already.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, if it is no verifier key of C2SP signed notes; else as
-    /// [`retire`](Self::retire).
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `key`, if it is no verifier key of C2SP
+    /// signed notes; else as [`retire`](Self::retire).
     pub fn authorize(&self, key: &str) -> Result<AnchorStatement> {
         let parsed: VerifierKey = key.parse().map_err(|error| {
             Error::invalid("key", format!("{key:?} is no verifier key")).with_source(error)

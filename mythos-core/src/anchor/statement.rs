@@ -70,8 +70,8 @@ impl AnchoredName {
         }
     }
 
-    /// BLAKE3 in key derivation mode, context `mythos 2026 anchor name v1`, over the kind as one byte and each name, each
-    /// preceded by its length.
+    /// BLAKE3 in key derivation mode, context `mythos 2026 anchor name v1`, over the kind as one byte and
+    /// each name, each preceded by its length.
     pub(super) fn digest(&self) -> Digest {
         let hasher = DomainHasher::new("mythos 2026 anchor name v1").field(&[self.kind()]);
         self.names().iter().fold(hasher, |hasher, name| hasher.field(name.as_bytes())).finish()
@@ -91,10 +91,11 @@ impl fmt::Display for AnchoredName {
 
 /// One entry of the super-log: how long a head was, and what it said, when it was looked at.
 ///
-/// It is stored as an array in deterministic CBOR (RFC 8949 §4.2.1): format, kind (0 codex, 1 ritual, 2 deployment, 3 key),
-/// tenant, names, length, digest, position, previous, before, and time in microseconds. Its digest is BLAKE3 in keyed mode,
-/// under the key that its key derivation mode makes of the context `mythos 2026 anchor statement v1` and no input; the
-/// leaf of the tree is `SHA-256(0x00 || digest)` (RFC 6962 §2.1).
+/// It is stored as an array in deterministic CBOR (RFC 8949 §4.2.1): format, kind (0 codex, 1 ritual, 2
+/// deployment, 3 key), tenant, names, length, digest, position, previous, before, and time in microseconds.
+/// Its digest is BLAKE3 in keyed mode, under the key that its key derivation mode makes of the context
+/// `mythos 2026 anchor statement v1` and no input; the leaf of the tree is `SHA-256(0x00 || digest)` (RFC
+/// 6962 §2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorStatement {
     /// The version of the layout, 1.
@@ -103,11 +104,11 @@ pub struct AnchorStatement {
     pub tenant: TenantId,
     /// What it is about.
     pub name: AnchoredName,
-    /// How long it was: the events of a codex, the highest position of a ritual, the version of a deployment's record; 1 for
-    /// a key. 0 if it was retired, or a key revoked.
+    /// How long it was: the events of a codex, the highest position of a ritual, the version of a
+    /// deployment's record; 1 for a key. 0 if it was retired, or a key revoked.
     pub length: u64,
-    /// What it said: the root of a codex's Merkle tree, or a digest of a ritual's or deployment's head; zeros for a key and
-    /// for what was retired.
+    /// What it said: the root of a codex's Merkle tree, or a digest of a ritual's or deployment's head; zeros
+    /// for a key and for what was retired.
     pub digest: Digest,
     /// The position in the log, from 0.
     pub sequence: u64,
@@ -125,7 +126,8 @@ impl AnchorStatement {
     /// What a statement says of what is gone.
     pub(super) const NOTHING: Digest = Digest::from_bytes([0; 32]);
 
-    /// Whether it says that what it is about was deleted, or written anew, on purpose; of a key, that it was revoked.
+    /// Whether it says that what it is about was deleted, or written anew, on purpose; of a key, that it was
+    /// revoked.
     #[must_use]
     pub const fn is_retired(&self) -> bool {
         self.length == 0
@@ -203,8 +205,8 @@ impl AnchorStatement {
         })
     }
 
-    /// Why this cannot follow, in a log that this library wrote, the statement `before` about the same; `None` if it can.
-    /// Heads only grow, so that only what was retired begins again.
+    /// Why this cannot follow, in a log that this library wrote, the statement `before` about the same;
+    /// `None` if it can. Heads only grow, so that only what was retired begins again.
     pub(super) fn contradicts(&self, before: Option<&Stated>) -> Option<&'static str> {
         let is_retired = before.is_none_or(|before| before.length == 0);
         let is_key = matches!(self.name, AnchoredName::Key { .. });

@@ -33,7 +33,9 @@ pub struct AnchorVerification {
     pub compared: u64,
     /// How many of these have grown since; [`anchor`](AnchorLog::anchor) states it.
     pub behind: u64,
-    /// How many heads are there of which nothing is stated, or that were retired.
+    /// How many names were retired: deleted, or written anew, on purpose, as the log says.
+    pub retired: u64,
+    /// How many heads are there of which nothing is stated, or nothing since they were retired.
     pub unanchored: u64,
     /// What does not go with the log; at most [`Self::MAX_FINDINGS`].
     pub findings: Vec<AnchorFinding>,
@@ -68,6 +70,7 @@ impl AnchorVerification {
             last: None,
             compared: 0,
             behind: 0,
+            retired: 0,
             unanchored: 0,
             findings: Vec::new(),
             left_out: 0,
@@ -89,6 +92,7 @@ impl AnchorVerification {
     fn join(&mut self, part: Self) {
         self.compared += part.compared;
         self.behind += part.behind;
+        self.retired += part.retired;
         self.unanchored += part.unanchored;
         self.left_out += part.left_out;
         self.add(part.findings);
@@ -100,16 +104,17 @@ impl AnchorLog {
     /// The most heads that a part looks at.
     pub const MAX_HEADS_OF_A_PART: u32 = 100_000;
 
-    /// Verifies all: replays the log, compares every stored cell of it with what the replay derives, and every head with
-    /// what is stated of it; of codices, with all that was ever stated. What is written meanwhile is left for the next time.
+    /// Verifies all: replays the log, compares every stored cell of it with what the replay derives, and
+    /// every head with what is stated of it; of codices, with all that was ever stated. What is written
+    /// meanwhile is left for the next time.
     ///
-    /// That heads agree with the log says nothing of what lies under them: each service verifies that. A writer of the
-    /// database who puts an older state of everything back, also of this log, cannot be seen from inside: see
-    /// [`verify_against`](Self::verify_against).
+    /// That heads agree with the log says nothing of what lies under them: each service verifies that. A
+    /// writer of the database who puts an older state of everything back, also of this log, cannot be seen
+    /// from inside: see [`verify_against`](Self::verify_against).
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Conflict`] if the log changed again and again while it was read. Damage is not an
-    /// error but a finding.
+    /// Those of the store; [`ErrorKind::Conflict`] if the log changed again and again while it was read.
+    /// Damage is not an error but a finding.
     pub fn verify(&self) -> Result<AnchorVerification> {
         let mut whole = self.verify_part(None, Self::MAX_HEADS_OF_A_PART)?;
         while let Some(next) = whole.next.take() {
@@ -118,8 +123,9 @@ impl AnchorLog {
         Ok(whole)
     }
 
-    /// As [`verify`](Self::verify), in parts: the first, without a cursor, replays the log; each looks at no more than `limit`
-    /// heads, 1 to [`Self::MAX_HEADS_OF_A_PART`]. The counts and findings are the part's own.
+    /// As [`verify`](Self::verify), in parts: the first, without a cursor, replays the log; each looks at no
+    /// more than `limit` heads, 1 to [`Self::MAX_HEADS_OF_A_PART`]. The counts and findings are the part's
+    /// own.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] for a limit out of bounds; else as [`verify`](Self::verify).
@@ -217,6 +223,7 @@ impl AnchorLog {
         let stated = Stated::of(statement);
         let look = self.current(name)?;
         if statement.is_retired() {
+            found.retired += 1;
             match look {
                 Look::Found(_) => found.unanchored += 1,
                 Look::Nothing => {}

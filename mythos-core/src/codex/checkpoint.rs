@@ -130,7 +130,7 @@ impl CodexProofOfSymbolEngine {
         let status = &mut found.verification.proof_verification_status;
         if fork.is_some() || found.equivocation.is_some() {
             *status = ProofVerificationStatus::Forked;
-            found.verification.finding = fork.or(found.verification.finding.take());
+            found.verification.finding = fork.or_else(|| found.verification.finding.take());
         } else if sound.contains(status) && found.anchored.is_none() {
             *status = ProofVerificationStatus::Unanchored;
         }

@@ -251,7 +251,7 @@ impl<'a> Verifier<'a> {
             return Ok(());
         }
         let name = |it: Option<StoredCheckpoint>| {
-            it.map_or("none".to_owned(), |it| format!("{}/{}", it.size, it.number))
+            it.map_or_else(|| "none".to_owned(), |it| format!("{}/{}", it.size, it.number))
         };
         Err(Finding::new(head.length - 1, "checkpoint", name(newest), name(head.checkpoint)).into())
     }

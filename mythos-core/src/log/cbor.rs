@@ -39,7 +39,8 @@ pub(crate) fn exactly(d: &mut Decoder<'_>, fields: u64) -> Decoded<()> {
     if length(d)? == fields { Ok(()) } else { Err(Failure::message("another number of fields")) }
 }
 
-/// Reads an array. Nothing is set aside for what it claims to hold: every item takes at least a byte of the input.
+/// Reads an array. Nothing is set aside for what it claims to hold: every item takes at least a byte of the
+/// input.
 pub(crate) fn list<'b, T>(
     d: &mut Decoder<'b>,
     mut read: impl FnMut(&mut Decoder<'b>) -> Decoded<T>,

@@ -10,7 +10,8 @@ use crate::tlog::{
     VerifierKey,
 };
 
-/// The first byte of the name of a checkpoint's cell. Behind it stand the size as 8 bytes and the number as 4, big-endian.
+/// The first byte of the name of a checkpoint's cell. Behind it stand the size as 8 bytes and the number as
+/// 4, big-endian.
 pub(crate) const CHECKPOINT: u8 = b'c';
 
 /// The most checkpoints of one size that are stored.
@@ -85,8 +86,8 @@ pub(crate) fn check_limit(limit: u32) -> Result<()> {
     Err(Error::limit("limit", format!("1 to 1000 checkpoints are read at once, not {limit}")))
 }
 
-/// The origin of a log's checkpoints: `prefix` and the names behind it, joined by `/`. Of the names, bytes other than ASCII
-/// letters, digits, `-`, `.`, `_` and `~` are percent-encoded (RFC 3986 §2.1).
+/// The origin of a log's checkpoints: `prefix` and the names behind it, joined by `/`. Of the names, bytes
+/// other than ASCII letters, digits, `-`, `.`, `_` and `~` are percent-encoded (RFC 3986 §2.1).
 pub(crate) fn origin(prefix: &str, names: &[&str]) -> String {
     let mut origin = prefix.to_owned();
     for name in names {
@@ -103,7 +104,8 @@ pub(crate) fn origin(prefix: &str, names: &[&str]) -> String {
     origin
 }
 
-/// Signs a checkpoint. `is_allowed` says whether the log lets a key sign; it is asked about those that have its name.
+/// Signs a checkpoint. `is_allowed` says whether the log lets a key sign; it is asked about those that have
+/// its name.
 pub(crate) fn sign(
     checkpoint: Checkpoint,
     signers: &[&dyn NoteSigner],
@@ -147,8 +149,8 @@ fn of_another_log(size: u64) -> Error {
     Error::conflict(message).with_field("checkpoint")
 }
 
-/// Stores a checkpoint of the log that `what` names. `head` reads its head record and checks it, `with` puts the checkpoint
-/// that was just stored into that.
+/// Stores a checkpoint of the log that `what` names. `head` reads its head record and checks it, `with` puts
+/// the checkpoint that was just stored into that.
 pub(crate) fn store<M: Model>(
     access: &Access,
     owner: &Owner,
@@ -259,7 +261,7 @@ pub(crate) fn compare(
             Ok(root) => {
                 let there = root.map_or_else(|| format!("{} entries", log.length()), |it| it.to_string());
                 let expected = format!("{} of {} entries", told.root(), told.size());
-                found.fork.get_or_insert(Fork { size: told.size(), expected, found: there });
+                found.fork.get_or_insert_with(|| Fork { size: told.size(), expected, found: there });
             }
             Err(error) if error.kind() == ErrorKind::Corrupt => {}
             Err(error) => return Err(error),
