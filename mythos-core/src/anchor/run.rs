@@ -73,8 +73,8 @@ impl AnchorLog {
     /// is what the log says already is not stated again; if nothing changed, nothing is written.
     ///
     /// Runs may be concurrent, and may be ended at any time: what was committed counts. One that its limit ended
-    /// is gone on
-    /// with by [`anchor_on`](Self::anchor_on); a new one looks again at the ten minutes before the last change it saw.
+    /// is gone on with by [`anchor_on`](Self::anchor_on); a new one looks again at the ten minutes before the last
+    /// change that was seen.
     ///
     /// # Errors
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) for a limit out of bounds;
