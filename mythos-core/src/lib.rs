@@ -7,6 +7,7 @@
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
+//! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
 //! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
 //! | keep everything in your own database | [`store::Store`], [`Mythos::with_store`] |
@@ -53,6 +54,7 @@
 //!   unknown outcome, it is made once.
 //! - **Time and chance** come from [`types::Runtime`]; the same inputs give the same outputs.
 
+pub mod anchor;
 pub mod canonical;
 pub mod codex;
 pub mod error;

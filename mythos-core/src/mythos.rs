@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::anchor::{AnchorHead, AnchorLog, Shared as AnchorShared};
 use crate::codex::shared::Shared as CodexShared;
 use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
@@ -29,6 +30,7 @@ pub const TABLES: &[Table] = &[
     Deployment::TABLE,
     DeploymentRestart::TABLE,
     SupervisorRecord::TABLE,
+    AnchorHead::TABLE,
     Operation::TABLE,
 ];
 
@@ -49,6 +51,7 @@ pub struct Mythos {
     access: Access,
     rituals: Arc<Shared>,
     codices: Arc<CodexShared>,
+    anchors: Arc<AnchorShared>,
     #[cfg(feature = "sqlite")]
     sqlite: Option<Arc<SqliteStore>>,
 }
@@ -88,6 +91,7 @@ impl Mythos {
             access,
             rituals: Arc::new(Shared::new(RitualOptions::default())),
             codices: Arc::new(CodexShared::new(CodexOptions::default())),
+            anchors: Arc::default(),
             #[cfg(feature = "sqlite")]
             sqlite: None,
         }
@@ -127,6 +131,13 @@ impl Mythos {
     #[must_use]
     pub fn deployments(&self) -> AssistantDeploymentAutoRestarter {
         AssistantDeploymentAutoRestarter::new(self.access.clone(), self.rituals(), self.codices())
+    }
+
+    /// The log over everything that this tenant stores: what finds that something is gone, or older than it was.
+    #[must_use]
+    pub fn anchors(&self) -> AnchorLog {
+        let (access, shared) = (self.access.clone(), Arc::clone(&self.anchors));
+        AnchorLog::new(access, self.rituals(), self.codices(), shared)
     }
 
     /// The SQLite store that [`open`](Self::open) opened, for backups and statistics; `None` on a store of the host's.

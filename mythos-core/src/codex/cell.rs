@@ -1,6 +1,7 @@
 //! The cells of a codex's log, by name.
 
-use crate::log::TILE;
+use crate::log::checkpoints::CHECKPOINT;
+use crate::log::{StoredCheckpoint, TILE};
 use crate::store::CellName;
 
 /// What a cell of a codex's head record holds.
@@ -18,7 +19,6 @@ pub(crate) enum CodexCell {
     Checkpoint(u64, u32),
 }
 
-const CHECKPOINT: u8 = b'c';
 const EVENT: u8 = b'e';
 const OPENING: u8 = b'o';
 const SNAPSHOT: u8 = b's';
@@ -31,7 +31,7 @@ impl CodexCell {
             Self::Event(sequence) => one(EVENT, sequence),
             Self::Snapshot(length) => one(SNAPSHOT, length),
             Self::Opening(sequence, number) => two(OPENING, sequence, number),
-            Self::Checkpoint(size, number) => two(CHECKPOINT, size, number),
+            Self::Checkpoint(size, number) => StoredCheckpoint { size, number }.name(),
         }
     }
 

@@ -2,18 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::CodexCell;
 use super::finding::Finding;
 use super::verify::{self, CodexVerification};
 use super::write::no_codex;
 use super::{CodexHead, CodexProofOfSymbolEngine, CodexTree, ProofVerificationStatus, StoredCheckpoint};
-use crate::error::{Error, ErrorKind, Result};
-use crate::store::access::MAX_ATTEMPTS;
-use crate::store::{Batch, Cell, Expect, Names};
+use crate::error::{ErrorKind, Result};
+use crate::log::checkpoints;
 use crate::tlog::{
-    Checkpoint, EquivocationEvidence, MAX_NOTE_BYTES, NoteSigner, Policy, SignedCheckpoint, VerifierKey,
+    Checkpoint, EquivocationEvidence, NoteSigner, Policy, SignedCheckpoint, TreeHash, VerifierKey,
 };
-use crate::types::{CodexId, TenantId};
+use crate::types::CodexId;
 
 /// What [`verify_against`](CodexProofOfSymbolEngine::verify_against) found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,35 +22,9 @@ pub struct AnchoredVerification {
     /// there is none.
     pub anchored: Option<u64>,
     /// Two checkpoints of equal size, both signed by the log's key, of different logs: anyone can verify them.
-    #[serde(with = "evidence_text")]
+    #[serde(with = "checkpoints::evidence_text")]
     pub equivocation: Option<EquivocationEvidence>,
 }
-
-mod evidence_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::tlog::EquivocationEvidence;
-
-    pub(super) fn serialize<S: Serializer>(
-        evidence: &Option<EquivocationEvidence>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match evidence {
-            Some(evidence) => serializer.collect_str(evidence),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<EquivocationEvidence>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
-    }
-}
-
-/// The most checkpoints of one size that are stored.
-const MAX_CHECKPOINTS_OF_SIZE: u32 = 1_000;
 
 impl CodexProofOfSymbolEngine {
     /// The origin of a codex's checkpoints, which is also the name of the keys that sign them:
@@ -60,7 +32,14 @@ impl CodexProofOfSymbolEngine {
     /// other than ASCII letters, digits, `-`, `.`, `_` and `~` are percent-encoded (RFC 3986 §2.1).
     #[must_use]
     pub fn origin(&self, codex: &CodexId) -> String {
-        origin(&self.shared.options.origin, self.access.tenant(), codex)
+        let names = [self.access.tenant().as_str(), codex.as_str()];
+        checkpoints::origin(&self.shared.options.origin, &names)
+    }
+
+    /// What the origins of this tenant's logs begin with: [`CodexOptions::origin`](super::CodexOptions::origin) and the
+    /// tenant.
+    pub(crate) fn tenant_origin(&self) -> String {
+        checkpoints::origin(&self.shared.options.origin, &[self.access.tenant().as_str()])
     }
 
     /// Signs a checkpoint of all events of a codex, stores it, and returns it. One of the signers is called as the codex's
@@ -74,15 +53,9 @@ impl CodexProofOfSymbolEngine {
         let tree = self.tree(codex)?;
         let head = tree.head();
         let keys = tree.tail().keys();
-        let origin = self.origin(codex);
-        let of_log = signers.iter().map(|signer| signer.verifier_key()).filter(|key| key.name() == origin);
-        if !keys.is_empty()
-            && let Some(key) = of_log.clone().find(|key| !keys.contains_key(&key.to_string()))
-        {
-            let message = format!("the key {key} is not authorized by the log of codex {codex}");
-            return Err(Error::invalid("signers", message));
-        }
-        let signed = SignedCheckpoint::sign(Checkpoint::new(origin, head.length, head.tree_root)?, signers)?;
+        let checkpoint = Checkpoint::new(self.origin(codex), head.length, head.tree_root)?;
+        let is_allowed = |key: &str| keys.is_empty() || keys.contains_key(key);
+        let signed = checkpoints::sign(checkpoint, signers, is_allowed)?;
         self.store_checkpoint(&tree, &signed)?;
         Ok(signed)
     }
@@ -96,21 +69,8 @@ impl CodexProofOfSymbolEngine {
     /// it, it is evidence.
     pub fn add_checkpoint(&self, codex: &CodexId, checkpoint: &SignedCheckpoint) -> Result<StoredCheckpoint> {
         let tree = self.tree(codex)?;
-        let told = checkpoint.checkpoint();
-        if told.origin() != self.origin(codex) {
-            let message =
-                format!("the checkpoint is of {:?}, not of {:?}", told.origin(), self.origin(codex));
-            return Err(Error::invalid("checkpoint", message));
-        }
-        if told.size() == 0 || told.size() > tree.head().length {
-            let message =
-                format!("the checkpoint is of {} events, the log has {}", told.size(), tree.head().length);
-            return Err(Error::invalid("checkpoint", message));
-        }
-        if tree.root(told.size())? != told.root() {
-            let message = format!("the checkpoint of {} events speaks of another log", told.size());
-            return Err(Error::conflict(message).with_field("checkpoint"));
-        }
+        let length = tree.head().length;
+        checkpoints::check_foreign(checkpoint, &self.origin(codex), length, |size| tree.root(size))?;
         self.store_checkpoint(&tree, checkpoint)
     }
 
@@ -120,19 +80,9 @@ impl CodexProofOfSymbolEngine {
     /// [`ErrorKind::NotFound`] if there is no such codex; [`ErrorKind::Limit`] for a limit out of bounds;
     /// [`ErrorKind::Corrupt`] if one cannot be read.
     pub fn checkpoints(&self, codex: &CodexId, limit: u32) -> Result<Vec<SignedCheckpoint>> {
-        if !(1..=1_000).contains(&limit) {
-            return Err(Error::limit(
-                "limit",
-                format!("1 to 1000 checkpoints are read at once, not {limit}"),
-            ));
-        }
+        checkpoints::check_limit(limit)?;
         self.codex(codex)?;
-        let owner = CodexHead::owner(self.access.tenant(), codex);
-        let (from, until) =
-            (CodexCell::Checkpoint(0, 0).name(), CodexCell::Checkpoint(u64::MAX, u32::MAX).name());
-        let names = Names::Range { from: Some(from), until: Some(until), limit, reverse: true };
-        let (cells, _) = self.access.cells(owner, names, 64 * MAX_NOTE_BYTES as u64)?;
-        cells.iter().map(|cell| read_checkpoint(cell).map(|(_, checkpoint)| checkpoint)).collect()
+        checkpoints::list(&self.access, CodexHead::owner(self.access.tenant(), codex), limit)
     }
 
     /// Verifies a codex whole, and compares it with checkpoints: those that are stored, and those that the caller `pinned`
@@ -151,17 +101,7 @@ impl CodexProofOfSymbolEngine {
         policy: &Policy,
         pinned: &[SignedCheckpoint],
     ) -> Result<AnchoredVerification> {
-        let origin = self.origin(codex);
-        for checkpoint in pinned {
-            if checkpoint.checkpoint().origin() != origin {
-                let message = format!("{:?} is not the origin {origin:?}", checkpoint.checkpoint().origin());
-                return Err(Error::invalid("pinned", message));
-            }
-            let is_met = policy.evaluate(checkpoint).is_ok_and(|verdict| verdict.is_met());
-            if !is_met {
-                return Err(Error::invalid("pinned", "a pinned checkpoint is not signed as the policy asks"));
-            }
-        }
+        checkpoints::check_pinned(pinned, &self.origin(codex), policy)?;
         let verification = verify::verify(self, codex)?;
         let mut found = AnchoredVerification { verification, anchored: None, equivocation: None };
         let sound = [ProofVerificationStatus::Verified, ProofVerificationStatus::Redacted];
@@ -179,36 +119,14 @@ impl CodexProofOfSymbolEngine {
             Err(error) if error.kind() == ErrorKind::Corrupt => Vec::new(),
             Err(error) => return Err(error),
         };
-        let log_keys: Vec<VerifierKey> = policy.logs().cloned().collect();
         let all: Vec<&SignedCheckpoint> = pinned.iter().chain(&stored).collect();
-        found.equivocation = all.iter().enumerate().find_map(|(at, one)| {
-            all[at + 1..].iter().find_map(|two| EquivocationEvidence::from_checkpoints(one, two, &log_keys))
-        });
-        let mut fork = None;
-        for checkpoint in &all {
-            let told = checkpoint.checkpoint();
-            let Ok(verdict) = policy.evaluate(checkpoint) else { continue };
-            let (Some(signed), Some(tree)) = (&verdict.log, &tree) else { continue };
-            let root = (told.size() <= tree.head().length).then(|| tree.root(told.size())).transpose();
-            match root {
-                Ok(Some(root)) if root == told.root() => {
-                    let is_allowed = self.may_sign(tree, &signed.key, told.size())?;
-                    if verdict.is_met() && is_allowed {
-                        found.anchored = found.anchored.max(Some(told.size()));
-                    }
-                }
-                Ok(root) => {
-                    let there =
-                        root.map_or_else(|| format!("{} events", tree.head().length), |it| it.to_string());
-                    let expected = format!("{} of {} events", told.root(), told.size());
-                    fork.get_or_insert_with(|| {
-                        *Finding::new(told.size().saturating_sub(1), "tree_root", expected, there)
-                    });
-                }
-                Err(error) if error.kind() == ErrorKind::Corrupt => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let log = tree.as_ref().map(|tree| Log { engine: self, tree });
+        let log = log.as_ref().map(|log| log as &dyn checkpoints::Compare);
+        let compared = checkpoints::compare(&all, policy, log)?;
+        (found.anchored, found.equivocation) = (compared.anchored, compared.equivocation);
+        let fork = compared
+            .fork
+            .map(|fork| *Finding::new(fork.size.saturating_sub(1), "tree_root", fork.expected, fork.found));
         let status = &mut found.verification.proof_verification_status;
         if fork.is_some() || found.equivocation.is_some() {
             *status = ProofVerificationStatus::Forked;
@@ -219,90 +137,46 @@ impl CodexProofOfSymbolEngine {
         Ok(found)
     }
 
-    /// Whether the log let `key` sign a checkpoint of its first `size` events; a log that names no keys lets every one.
-    fn may_sign(&self, tree: &CodexTree, key: &VerifierKey, size: u64) -> Result<bool> {
+    fn store_checkpoint(&self, tree: &CodexTree, checkpoint: &SignedCheckpoint) -> Result<StoredCheckpoint> {
+        let (owner, codex) = (tree.owner(), &tree.head().codex);
+        let head = || {
+            let stored = self.access.record::<CodexHead>(owner.id)?.ok_or_else(|| no_codex(codex))?;
+            stored.model.check(self.access.tenant(), codex)?;
+            Ok(stored)
+        };
+        let with = |head: CodexHead, this: StoredCheckpoint| {
+            Ok(CodexHead { checkpoint: Some(this.newest(head.checkpoint)), ..head })
+        };
+        checkpoints::store(&self.access, owner, &format!("codex {codex}"), checkpoint, head, with)
+    }
+}
+
+/// A codex's log as checkpoints are compared with it.
+struct Log<'a> {
+    engine: &'a CodexProofOfSymbolEngine,
+    tree: &'a CodexTree,
+}
+
+impl checkpoints::Compare for Log<'_> {
+    fn length(&self) -> u64 {
+        self.tree.head().length
+    }
+
+    fn root(&self, size: u64) -> Result<TreeHash> {
+        self.tree.root(size)
+    }
+
+    /// A log that names no keys lets every one.
+    fn may_sign(&self, key: &VerifierKey, size: u64) -> Result<bool> {
         let keys;
-        let allowed = if size == tree.head().length {
-            tree.tail().keys()
+        let allowed = if size == self.length() {
+            self.tree.tail().keys()
         } else {
-            let tail = super::replay::tail_of_length(&self.access, &tree.head().codex, size)?;
+            let codex = &self.tree.head().codex;
+            let tail = super::replay::tail_of_length(&self.engine.access, codex, size)?;
             keys = tail.keys().clone();
             &keys
         };
         Ok(allowed.is_empty() || allowed.contains_key(&key.to_string()))
     }
-
-    fn store_checkpoint(&self, tree: &CodexTree, checkpoint: &SignedCheckpoint) -> Result<StoredCheckpoint> {
-        let (owner, codex) = (tree.owner(), &tree.head().codex);
-        let (bytes, size) = (checkpoint.to_string().into_bytes(), checkpoint.checkpoint().size());
-        for _ in 0..MAX_ATTEMPTS {
-            let stored = self.access.record::<CodexHead>(owner.id)?.ok_or_else(|| no_codex(codex))?;
-            stored.model.check(self.access.tenant(), codex)?;
-            let (from, until) =
-                (CodexCell::Checkpoint(size, 0).name(), CodexCell::Checkpoint(size, u32::MAX).name());
-            let limit = MAX_CHECKPOINTS_OF_SIZE;
-            let names = Names::Range { from: Some(from), until: Some(until), limit, reverse: false };
-            let (cells, more) = self.access.cells(owner.clone(), names, 64 * MAX_NOTE_BYTES as u64)?;
-            if more || cells.len() as u32 >= limit {
-                let message = format!("{limit} checkpoints of {size} events are stored already");
-                return Err(Error::limit("checkpoint", message));
-            }
-            let mut number = 0;
-            for cell in &cells {
-                let (known, other) = read_checkpoint(cell)?;
-                if cell.bytes == bytes {
-                    return Ok(StoredCheckpoint { size, number: known });
-                }
-                if other.checkpoint().root() != checkpoint.checkpoint().root() {
-                    let message =
-                        format!("a checkpoint of {size} events is stored that speaks of another log");
-                    return Err(Error::conflict(message).with_field("checkpoint"));
-                }
-                number = known + 1;
-            }
-            let this = StoredCheckpoint { size, number };
-            let newest = stored.model.checkpoint.filter(|newest| newest.size > size).unwrap_or(this);
-            let next = CodexHead { checkpoint: Some(newest), ..stored.model };
-            let mut batch = Batch::new();
-            batch.put(owner.id, Expect::At(stored.version), &next)?;
-            batch.put_cell(owner.clone(), CodexCell::Checkpoint(size, number).name(), bytes.clone());
-            match self.access.commit(&batch) {
-                Ok(()) => return Ok(this),
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error.while_doing(format!("store a checkpoint of codex {codex}"))),
-            }
-        }
-        Err(Error::conflict(format!("other writers of codex {codex} were faster {MAX_ATTEMPTS} times")))
-    }
-}
-
-/// The number of a stored checkpoint among those of its size, and the checkpoint.
-pub(super) fn read_checkpoint(cell: &Cell) -> Result<(u32, SignedCheckpoint)> {
-    let corrupt = |what: &str| Error::corrupt(format!("the checkpoint in cell {} {what}", cell.name));
-    let Some(CodexCell::Checkpoint(size, number)) = CodexCell::of(&cell.name) else {
-        return Err(corrupt("has no such name"));
-    };
-    let checkpoint =
-        SignedCheckpoint::parse(&cell.bytes).map_err(|error| corrupt("cannot be read").with_source(error))?;
-    if checkpoint.checkpoint().size() != size {
-        return Err(corrupt("stands in another's place"));
-    }
-    Ok((number, checkpoint))
-}
-
-/// The origin of a codex's checkpoints.
-fn origin(prefix: &str, tenant: &TenantId, codex: &CodexId) -> String {
-    let mut origin = prefix.to_owned();
-    for name in [tenant.as_str(), codex.as_str()] {
-        origin.push('/');
-        for byte in name.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    origin.push(char::from(byte));
-                }
-                _ => origin.push_str(&format!("%{byte:02X}")),
-            }
-        }
-    }
-    origin
 }

@@ -50,13 +50,15 @@ pub use finding::Finding;
 pub use history::{Blame, ClauseChange, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
 pub use opening::Opening;
 pub use proofs::CodexTree;
-pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, StoredCheckpoint, SymbolProof};
+pub use record::{CodexHead, CodexHeadState, ProofVerificationStatus, SymbolProof};
 pub use request::{
     CreateCodex, DirectedMutation, Listing, MAX_MUTATIONS, MutateCodex, Mutation, MutationBatch, RedactCodex,
 };
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
 pub use verify::{CodexVerification, VerifiedCodices};
+
+pub use crate::log::StoredCheckpoint;
 
 /// Decodes a snapshot and encodes it again; for fuzzing.
 #[cfg(feature = "testing")]

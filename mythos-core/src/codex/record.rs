@@ -5,6 +5,7 @@ use super::state::CodexState;
 use super::tail::Tail;
 use super::{ChangeKind, DirectivePath};
 use crate::error::{Error, Result};
+use crate::log::StoredCheckpoint;
 use crate::store::{Field, FieldKind, Model, Owner, Schema, Table};
 use crate::tlog::TreeHash;
 use crate::types::{ClauseId, CodexId, Digest, DomainHasher, OperationId, RecordId, TenantId, Timestamp};
@@ -170,15 +171,6 @@ pub struct CodexHead {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-}
-
-/// Which signed checkpoint is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredCheckpoint {
-    /// How many events it speaks of.
-    pub size: u64,
-    /// Its number among those of this size: a cosignature or a new key makes another.
-    pub number: u32,
 }
 
 /// One head of a codex.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::cell::CodexCell;
-use super::checkpoint::read_checkpoint;
 use super::event::{Change, ErasedOpening};
 use super::finding::{Finding, Stop};
 use super::history::OperationNumbers;
@@ -19,6 +18,7 @@ use super::{
     SymbolProof,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::checkpoints;
 use crate::log::{FullTile, TILE_BYTES, Tiles, TreeReader, full_tiles, tile_name};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
 use crate::store::{
@@ -294,7 +294,7 @@ impl<'a> Verifier<'a> {
             let names = Names::Range { from: Some(from), until: Some(until), limit: 256, reverse: false };
             let (cells, more) = self.access.cells(self.owner.clone(), names, MAX_CELL_BYTES as u64)?;
             for cell in &cells {
-                let (number, checkpoint) = read_checkpoint(cell).map_err(|error| {
+                let (stored, checkpoint) = checkpoints::read(cell).map_err(|error| {
                     Finding::new(head.length - 1, "checkpoint", "a readable checkpoint", error)
                 })?;
                 let size = checkpoint.checkpoint().size();
@@ -302,7 +302,7 @@ impl<'a> Verifier<'a> {
                 if expected != found {
                     return Err(Finding::new(size - 1, "checkpoint", expected, found).into());
                 }
-                newest = Some(StoredCheckpoint { size, number });
+                newest = Some(stored);
             }
             match cells.last().and_then(|last| last.name.successor()).filter(|_| more) {
                 Some(next) => from = next,

@@ -3,22 +3,17 @@
 //! Every field has its place in an array and none a name, so that a value has one spelling and nothing can stand there
 //! twice. Whatever is read is written again and compared.
 
-use std::convert::Infallible;
-
-use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error as Failure};
-use minicbor::encode::Encoder as AnyEncoder;
 
 use super::DirectivePath;
 use super::event::{Change, ClauseDelta, CommittedClause, ErasedOpening, Event, MergeSide, TakenClause};
 use super::state::{ClauseState, CodexState, CommittedText, StoredClause};
 use crate::error::{Error, Result};
+use crate::log::cbor::{
+    Decoded, Encoded, Encoder, digest, exactly, fixed, length, list, name, optional, read_optional, time,
+};
 use crate::tlog::TreeHash;
 use crate::types::{Commitment, Digest, OperationId, Timestamp};
-
-type Encoder = AnyEncoder<Vec<u8>>;
-type Encoded<'a> = Result<&'a mut Encoder, minicbor::encode::Error<Infallible>>;
-type Decoded<T> = Result<T, Failure>;
 
 /// The fields of an event.
 const EVENT_FIELDS: u64 = 16;
@@ -293,58 +288,6 @@ fn read_text(d: &mut Decoder<'_>) -> Decoded<CommittedText> {
     Ok(CommittedText { commitment: commitment(d)?, sequence: d.u64()?, opening: d.u32()? })
 }
 
-fn optional<'a>(e: &'a mut Encoder, bytes: Option<&[u8; 32]>) -> Encoded<'a> {
-    match bytes {
-        Some(bytes) => e.bytes(bytes),
-        None => e.null(),
-    }
-}
-
-fn read_optional<'b, T>(
-    d: &mut Decoder<'b>,
-    read: impl FnOnce(&mut Decoder<'b>) -> Decoded<T>,
-) -> Decoded<Option<T>> {
-    if d.datatype()? == Type::Null {
-        d.null()?;
-        return Ok(None);
-    }
-    read(d).map(Some)
-}
-
-fn length(d: &mut Decoder<'_>) -> Decoded<u64> {
-    d.array()?.ok_or_else(|| Failure::message("an array without a length"))
-}
-
-fn exactly(d: &mut Decoder<'_>, fields: u64) -> Decoded<()> {
-    if length(d)? == fields { Ok(()) } else { Err(Failure::message("another number of fields")) }
-}
-
-/// Reads an array. Nothing is set aside for what it claims to hold: every item takes at least a byte of the input.
-fn list<'b, T>(d: &mut Decoder<'b>, mut read: impl FnMut(&mut Decoder<'b>) -> Decoded<T>) -> Decoded<Vec<T>> {
-    let length = length(d)?;
-    let mut items = Vec::new();
-    for _ in 0..length {
-        items.push(read(d)?);
-    }
-    Ok(items)
-}
-
-fn name<T: TryFrom<String, Error = Error>>(d: &mut Decoder<'_>) -> Decoded<T> {
-    T::try_from(d.str()?.to_owned()).map_err(Failure::custom)
-}
-
-fn fixed<const N: usize>(d: &mut Decoder<'_>) -> Decoded<[u8; N]> {
-    d.bytes()?.try_into().map_err(|_| Failure::message("bytes of another length"))
-}
-
-fn digest(d: &mut Decoder<'_>) -> Decoded<Digest> {
-    fixed(d).map(Digest::from_bytes)
-}
-
 fn commitment(d: &mut Decoder<'_>) -> Decoded<Commitment> {
     fixed(d).map(Commitment::from_bytes)
-}
-
-fn time(d: &mut Decoder<'_>) -> Decoded<Timestamp> {
-    Timestamp::from_microseconds(d.i64()?).map_err(Failure::custom)
 }

@@ -4,9 +4,12 @@
 //! which are what that standard calls a tile, then those of the levels above, so that a proof reads a tile and hashes
 //! nothing.
 
+pub(crate) mod cbor;
+pub(crate) mod checkpoints;
 mod edge;
 mod reader;
 
+pub use checkpoints::StoredCheckpoint;
 pub(crate) use edge::Edge;
 pub(crate) use reader::{Tiles, TreeReader};
 

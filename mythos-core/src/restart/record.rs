@@ -63,6 +63,7 @@ impl Model for Deployment {
             &["tenant", "supervisor", "assistant"],
             &["tenant", "assistant"],
             &["tenant", "state", "assistant"],
+            &["tenant", "updated_at"],
         ],
         owns_cells: false,
     });
@@ -88,7 +89,7 @@ impl Deployment {
 
     /// The id of the record of a deployment: BLAKE3 in key derivation mode, context `mythos 2026 deployment head v1`,
     /// over tenant, supervisor and assistant, each preceded by its length.
-    pub(super) fn record_id(
+    pub(crate) fn record_id(
         tenant: &TenantId,
         supervisor: &SupervisorId,
         assistant: &AssistantId,
@@ -102,13 +103,18 @@ impl Deployment {
     }
 
     /// Refuses a deployment whose record is not the one that its names lead to: decided about it would be another one.
-    pub(super) fn found_at(self, id: RecordId) -> Result<Self> {
+    pub(crate) fn found_at(self, id: RecordId) -> Result<Self> {
         if self.id() == id {
             return Ok(self);
         }
         let message =
             format!("record {id} holds the deployment of {}, which belongs elsewhere", self.assistant);
         Err(Error::corrupt(message))
+    }
+
+    /// The id of the record of its newest incident, if it had one.
+    pub(crate) fn newest_incident(&self) -> Option<RecordId> {
+        self.machine.incident().map(|incident| DeploymentRestart::record_id(&self.id(), incident))
     }
 
     pub(super) fn id(&self) -> RecordId {
