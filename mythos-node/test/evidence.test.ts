@@ -32,6 +32,8 @@ const cases = JSON.parse(readFileSync(GOLDEN, 'utf8')) as [Case, Case];
 const [DISCLOSED, REDACTED] = cases;
 /** The order of the group that Ed25519 works in (RFC 8032). */
 const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+/** A point of order 8. */
+const ORDER_8 = 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a';
 
 function refused(bundle: unknown, policy: EvidencePolicy, what: string): void {
   assert.throws(() => verifyEvidence(bundle as object, policy), EvidenceError, what);
@@ -86,7 +88,8 @@ function* tampered(bundle: Bundle): Generator<[string, Bundle]> {
     for (const bytes of flips(base64(event), 9)) {
       yield ['event', changed((it) => (it.events[at]!.event = bytes.toString('base64')))];
     }
-    yield ['trailing byte', changed((it) => (it.events[at]!.event = Buffer.concat([base64(event), Buffer.of(0)]).toString('base64')))];
+    const longer = Buffer.concat([base64(event), Buffer.of(0)]).toString('base64');
+    yield ['trailing byte', changed((it) => (it.events[at]!.event = longer))];
     for (const step of [-1, 1, 2, 4, 2 ** 40]) yield ['index', changed((it) => (it.events[at]!.index = index + step))];
     for (const [place, hash] of inclusion.entries()) {
       for (const bytes of flips(base64(hash), 3)) {
@@ -159,7 +162,7 @@ describe('the verifier without native code', () => {
       const id = createHash('sha256').update(`${name}\n`).update(bytes).digest('hex').slice(0, 8);
       return `${name}+${id}+${bytes.toString('base64')}`;
     };
-    const smallOrder = ['01', 'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', '00', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'];
+    const smallOrder = ['01', `ec${'ff'.repeat(30)}7f`, '00', ORDER_8];
     const policies: EvidencePolicy[] = [
       { keys: [] },
       { keys: [first] },
@@ -274,7 +277,12 @@ describe('the verifier without native code', () => {
     // Times, the last field: every width, both signs, the ends of the range and what lies beyond, not in shortest form.
     const start = event.length - 9;
     assert.equal(event[start], 0x1b);
-    const times = ['00', '17', '1818', '1817', '190100', '1900ff', '1a00010000', '1a0000ffff', '1b0000000100000000', '1b00000000ffffffff', '20', '3863', '390100', '3b00dcbffeff2bbfff', '3b00dcbffeff2bc000', '1b0384440ccc735e3f', '1b0384440ccc735e40', '1bffffffffffffffff', '3bffffffffffffffff', '1c', '1f', 'f6', 'fb7ff8000000000000'];
+    const times = [
+      '00', '17', '1818', '1817', '190100', '1900ff', '1a00010000', '1a0000ffff', '1b0000000100000000',
+      '1b00000000ffffffff', '20', '3863', '390100', '3b00dcbffeff2bbfff', '3b00dcbffeff2bc000',
+      '1b0384440ccc735e3f', '1b0384440ccc735e40', '1bffffffffffffffff', '3bffffffffffffffff', '1c', '1f', 'f6',
+      'fb7ff8000000000000',
+    ];
     for (const time of times) await compare(Buffer.concat([event.subarray(0, start), Buffer.from(time, 'hex')]));
     assert.ok(accepted > 300, String(accepted));
     assert.equal((await codices.verify('support')).events, 1);
@@ -290,6 +298,8 @@ describe('the verifier without native code', () => {
     for (const good of [text, `${text}more\n`, `${text}more\nand more\n`, `${text}\u2014 no signature\n`, `${text}é\x7f\u2028\n`]) {
       await is(true, whole(good));
     }
+    const sizes = ['01', '+1', '1 ', ' 1', '', '0', '2', '1.0', '1e0', '18446744073709551617', '9223372036854775808'];
+    const hashes = [`${root} `, root.slice(0, -1), '', root.replace(/.=$/, (last) => `${last === 'A=' ? 'B' : 'A'}=`)];
     const bad = [
       `${text}\n`,
       `${text}\nmore\n`,
@@ -298,8 +308,8 @@ describe('the verifier without native code', () => {
       `\n${text}`,
       `${origin}\n1\n`,
       `${origin}\n1\n${root}`,
-      ...['01', '+1', '1 ', ' 1', '', '0', '2', '1.0', '1e0', '18446744073709551617', '9223372036854775808'].map((size) => `${origin}\n${size}\n${root}\n`),
-      ...[`${root} `, root.slice(0, -1), '', root.replace(/.=$/, (last) => `${last === 'A=' ? 'B' : 'A'}=`)].map((hash) => `${origin}\n1\n${hash}\n`),
+      ...sizes.map((size) => `${origin}\n${size}\n${root}\n`),
+      ...hashes.map((hash) => `${origin}\n1\n${hash}\n`),
       `other\n1\n${root}\n`,
     ];
     for (const changed of bad) await is(false, whole(changed));
@@ -307,6 +317,19 @@ describe('the verifier without native code', () => {
     const mine = signed(text);
     const other = signed('another text\n');
     for (const lines of [unknown + mine, mine + unknown, mine + mine, mine + unknown.repeat(99)]) await is(true, `${text}\n${lines}`);
+    const lines = [
+      '\u2014 someone AAAAAA==\n',
+      '\u2014 someone\n',
+      '\u2014  AAAAAAAA\n',
+      '- someone AAAAAAAA\n',
+      '\u2014 some one AAAAAAAA\n',
+      '\u2014 a+b AAAAAAAA\n',
+      '\u2014 a\u00a0b AAAAAAAA\n',
+      '\u2014 someone AAAAAAA\n',
+      '\u2014 someone AAAAAAB=\n',
+      '\n',
+      '\u2014 a\x01 AAAAAAAA\n',
+    ];
     const wrong = [
       '',
       unknown,
@@ -315,7 +338,7 @@ describe('the verifier without native code', () => {
       mine + other,
       other + mine,
       mine + unknown.repeat(100),
-      ...['\u2014 someone AAAAAA==\n', '\u2014 someone\n', '\u2014  AAAAAAAA\n', '- someone AAAAAAAA\n', '\u2014 some one AAAAAAAA\n', '\u2014 a+b AAAAAAAA\n', '\u2014 a\u00a0b AAAAAAAA\n', '\u2014 someone AAAAAAA\n', '\u2014 someone AAAAAAB=\n', '\n', '\u2014 a\x01 AAAAAAAA\n'].map((line) => mine + line),
+      ...lines.map((line) => mine + line),
     ];
     for (const lines of wrong) await is(false, `${text}\n${lines}`);
   });
@@ -327,7 +350,7 @@ describe('the verifier without native code', () => {
     const secret = 0x1234_5678_9abc_def0_1234_5678_9abc_def0n;
     // A key with a part of order 8: what it signs satisfies the equation that is multiplied by 8, and the other one only
     // if the hash is a multiple of 8.
-    const torsion = Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a');
+    const torsion = Point.fromHex(ORDER_8);
     const key = Point.BASE.multiply(secret).add(torsion).toBytes();
     const typed = Buffer.concat([Buffer.of(1), key]);
     const id = createHash('sha256').update(`${origin}\n`).update(typed).digest().subarray(0, 4);
@@ -374,7 +397,8 @@ async function oneEvent() {
   const bundle = JSON.parse(await codices.evidence('support', 'limit', await codices.checkpoint('support', [log]))) as Bundle;
   bundle.events[0]!.openings = {};
   // RFC 8410: the private key of Ed25519 is its seed.
-  const key = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]), format: 'der', type: 'pkcs8' });
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const id = Buffer.from(log.verifierKey.split('+')[1]!, 'hex');
   const context = Buffer.from('mythos 2026 codex event v1');
   const eventKey = blake3(new Uint8Array(), { context: new Uint8Array(context) });
