@@ -40,6 +40,7 @@ STEPS = [
     ("node-build", "mythos-node", "npm run build", {}),
     ("node-types", "mythos-node", "npm run check", {}),
     ("node", "mythos-node", "npm test", {}),
+    ("browser", "mythos-node", "node --test test/browser/evidence.mjs", {}),
     ("node-quickstart", ".", "npm ci --prefix examples --no-audit --no-fund && node examples/quickstart.mjs", {}),
     ("fuzz", ".", f"fuzz/run.sh {FUZZ_SECONDS}", {}),
 ]
@@ -53,15 +54,20 @@ COUNTS = [
 ]
 
 
-def require(program: str, package: str) -> None:
-    """Installs what a step needs through apt when that is possible, and otherwise names it."""
+def install(program: str, *packages: str) -> bool:
+    """Installs a program that is missing through apt where that is possible, and says whether it is there."""
     if shutil.which(program):
-        return
+        return True
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        if subprocess.run(["apt-get", "install", "-qq", "-y", package], check=False).returncode == 0:
-            return
-    sys.exit(f"`{program}` is needed: install the package {package} and run this again")
+        return subprocess.run(["apt-get", "install", "-qq", "-y", *packages], check=False).returncode == 0
+    return False
+
+
+def require(program: str, package: str) -> None:
+    """Installs what many steps need, and otherwise names it."""
+    if not install(program, package):
+        sys.exit(f"`{program}` is needed: install the package {package} and run this again")
 
 
 def run(name: str, directory: str, command: str, environment: dict[str, str]) -> tuple[int, int, float]:
@@ -108,6 +114,9 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     for program, package in [("cc", "gcc"), ("c++", "g++"), ("node", "nodejs"), ("npm", "npm")]:
         require(program, package)
+    if "browser" in wanted and "CHROMIUM" not in os.environ:
+        # Without it the step fails, and says what to install.
+        install("chromium", "--no-install-recommends", "chromium")
     results = [(step[0], *run(*step)) for step in STEPS if step[0] in wanted]
     print("\n" + "=" * 60)
     for name, passed, failed, seconds in results:

@@ -10,7 +10,7 @@
 //! - `callback`: calls into JavaScript from there,
 //! - `host`: what all objects that a host brings have in common,
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
-//! - `keys`: the same of key providers, `formats` of the formats of payloads,
+//! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
 //! - `mythos`, `ritual`, `codex` and `restart`: the services,
 //! - `view`: the read models,
@@ -33,6 +33,7 @@ mod page;
 mod restart;
 mod ritual;
 mod scores;
+mod signers;
 mod store;
 mod testing;
 mod value;

@@ -1,9 +1,11 @@
 //! The entrance.
 
+use mythos_core::codex::CodexOptions;
 use mythos_core::ritual::RitualOptions;
 use mythos_core::types::Runtime;
 use mythos_core::{Mythos, TABLES};
 use napi_derive::napi;
+use serde::Deserialize;
 
 use crate::calls::{Lane, open, run};
 use crate::codex::NativeCodices;
@@ -29,6 +31,27 @@ pub struct NativeMythos {
 pub fn schemas() -> Outcome {
     let schemas: Vec<_> = TABLES.iter().map(|table| table.schema()).collect();
     Outcome(to_value(&schemas).map_err(Failure::answer))
+}
+
+/// What a codex engine is set up with; what is not given has its default.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
+struct CodexSetting {
+    tail_bytes: Option<u64>,
+    tile_bytes: Option<u64>,
+    origin: Option<String>,
+}
+
+impl From<CodexSetting> for CodexOptions {
+    fn from(setting: CodexSetting) -> Self {
+        let CodexSetting { tail_bytes, tile_bytes, origin } = setting;
+        let default = Self::default();
+        Self {
+            tail_bytes: tail_bytes.unwrap_or(default.tail_bytes),
+            tile_bytes: tile_bytes.unwrap_or(default.tile_bytes),
+            origin: origin.unwrap_or(default.origin),
+        }
+    }
 }
 
 #[napi]
@@ -83,6 +106,17 @@ impl NativeMythos {
                 hot_bytes: hot_bytes.unwrap_or(RitualOptions::DEFAULT_HOT_BYTES),
             };
             Self { mythos: self.mythos.clone().with_rituals(options), lane }
+        }))
+    }
+
+    /// The same store with other options for its codices.
+    #[allow(clippy::use_self, reason = "napi moves the function out of the `impl`")]
+    #[napi]
+    pub fn with_codices(&self, options: Argument) -> Outcome<NativeMythos> {
+        let options = options.parse::<CodexSetting>("options");
+        Outcome(options.map(|options| Self {
+            mythos: self.mythos.clone().with_codices(options.into()),
+            lane: self.lane,
         }))
     }
 

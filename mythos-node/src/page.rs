@@ -4,7 +4,7 @@ use mythos_core::store::Cursor;
 use serde::Deserialize;
 
 /// How many items a listing gives if the caller does not say.
-const DEFAULT_LIMIT: u32 = 100;
+pub(crate) const DEFAULT_LIMIT: u32 = 100;
 
 /// A page of a listing: behind a cursor, so many items.
 #[derive(Deserialize)]

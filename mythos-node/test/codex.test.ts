@@ -78,6 +78,7 @@ for (const [name, make] of PLACES) {
         clause: 'limit',
         symbolic_checksum: proof.symbolic_checksum,
         directive_path_log: PATH,
+        directive_key: PATH.map((directive) => `${directive}\x1f`).join(''),
         mutation_trail_hash: proof.mutation_trail_hash,
         proof_verification_status: 'verified',
         created_at: proof.created_at,
@@ -94,6 +95,7 @@ for (const [name, make] of PLACES) {
         codex: 'support',
         length: 6,
         mutation_trail_hash: proofs[5]?.mutation_trail_hash ?? '',
+        tree_root: head.tree_root,
         heads: [
           {
             sequence: 5,
@@ -102,6 +104,8 @@ for (const [name, make] of PLACES) {
             symbolic_checksum: proofs[5]?.symbolic_checksum ?? '',
           },
         ],
+        snapshot: 0,
+        listed: 6,
         created_at: proofs[0]?.created_at ?? '',
         updated_at: head.updated_at,
       };
@@ -122,6 +126,7 @@ for (const [name, make] of PLACES) {
         events: 6,
         redacted: 0,
         mutation_trail_hash: head.mutation_trail_hash,
+        tree_root: head.tree_root,
         heads: head.heads,
         finding: null,
       };
@@ -147,7 +152,8 @@ for (const [name, make] of PLACES) {
           tenant: 'default',
           codex: 'support',
           sequence: 1,
-          parents: [created.event],
+          previous: created.event,
+          parents: [0],
           directive_path: PATH,
           change: { kind: 'replace', clause: 'limit', text: event.change.text },
           clauses: [{ clause: 'limit', before: touched?.before ?? null, after: touched?.after ?? null }],

@@ -11,8 +11,8 @@ test('the package holds what hosts need, and nothing else', async () => {
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const paths = files.map(({ path }) => path);
   const needed = ['README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'dist/index.js', 'dist/index.d.ts', 'dist/testing.d.ts'];
-  for (const path of [...needed, 'native/index.js', 'native/index.d.ts']) assert.ok(paths.includes(path), path);
+  for (const path of [...needed, 'native/index.js', 'native/index.d.ts', 'evidence/evidence.mjs', 'evidence/evidence.d.mts']) assert.ok(paths.includes(path), path);
   assert.equal(paths.filter((path) => path.endsWith('.node')).length, 1);
-  const other = paths.filter((path) => !/^(README\.md|package\.json|LICENSE-.*|(dist|native|ts)\/[^/]+)$/.test(path));
+  const other = paths.filter((path) => !/^(README\.md|package\.json|LICENSE-.*|(dist|evidence|native|ts)\/[^/]+)$/.test(path));
   assert.deepEqual(other, []);
 });

@@ -6,12 +6,15 @@ import {
   type AnyStore,
   type Batch,
   type CompressedRitual,
+  CosignatureSigner,
+  Ed25519Signer,
   type ErrorCode,
   type KeyProvider,
   KeyRing,
   MemoryStore,
   Mythos,
   MythosError,
+  type NoteSigner,
   noveltyScore,
   type Outcome,
   PayloadFormats,
@@ -27,6 +30,7 @@ import {
   type Store,
   type Supervisor,
 } from 'mythos';
+import { type ProvenClause, verifyEvidence } from 'mythos/evidence';
 import { conformanceCases, runConformanceCase } from 'mythos/testing';
 
 /** A store may answer at once or later; what it answers is told apart by `kind`. */
@@ -184,4 +188,28 @@ export async function sample(): Promise<void> {
       (store) => store,
     );
   }
+}
+
+export async function evidence(): Promise<void> {
+  const codices = Mythos.inMemory().withCodices({ origin: 'example.com' }).codices();
+  const mutation = { kind: 'authorize', key: 'name+id+key' } as const;
+  const { events } = await codices.mutateAll({ codex: 'c', mutations: [{ mutation, directive_path: ['d'], actor: 'a' }] });
+  // @ts-expect-error: a batch names its codex once.
+  await codices.mutateAll({ codex: 'c', mutations: [{ codex: 'c', mutation, directive_path: ['d'], actor: 'a' }] });
+  const host: NoteSigner = { verifierKey: events[0] ?? '', sign: async () => new Uint8Array(64) };
+  const signer = Ed25519Signer.fromSeed('name', new Uint8Array(32));
+  const checkpoint: string = await codices.checkpoint('c', [signer, host]);
+  // @ts-expect-error: a witness cosigns what is signed already.
+  await codices.checkpoint('c', [CosignatureSigner.fromSeed('name', new Uint8Array(32))]);
+  const { anchored } = await codices.verifyAgainst('c', 'quorum none\n', [checkpoint]);
+  await codices.stateAt('c', { kind: 'checkpoint', at: anchored ?? 1 });
+  // @ts-expect-error: a time is a text.
+  await codices.stateAt('c', { kind: 'time', at: 5 });
+  const bundle: string = await codices.evidence('c', 'clause', checkpoint, { reasons: true });
+  const proven: ProvenClause = verifyEvidence(bundle, { keys: [signer.verifierKey], quorum: 0 });
+  // @ts-expect-error: the text may be erased.
+  proven.text.length;
+  const { hashes } = await (await codices.tree('c')).inclusion(0);
+  const erased: number = await codices.export('c', checkpoint, hashes[0] ?? '.', { had: 0 });
+  void erased;
 }

@@ -1,7 +1,21 @@
-import type { NativeCodices } from '../native/index.js';
-import { bindMethods, call } from './native.js';
+import { type NativeCodexTree, type NativeCodices, verifyEvidence as nativeVerify } from '../native/index.js';
+import type {
+  AnchoredVerification,
+  Blame,
+  ClauseDifference,
+  CodexAt,
+  CodexVerification,
+  ConsistencyProof,
+  Disclosure,
+  ExportOptions,
+  InclusionProof,
+  Moment,
+  ProvenClause,
+} from './codex_proofs.js';
+import { bindMethods, call, unwrap } from './native.js';
 import type { Page, PageRequest } from './page.js';
-import type { Hex } from './protocol.js';
+import type { Base64, Hex } from './protocol.js';
+import { type NoteSigner, nativeSigners, type Signer } from './signers.js';
 
 /** One rule of a codex. */
 export interface Clause {
@@ -11,10 +25,8 @@ export interface Clause {
   readonly text: string;
 }
 
-/** What both writes to a codex's log say. */
-interface CodexWrite {
-  /** The codex. */
-  readonly codex: string;
+/** What is said of every change. */
+interface Directed {
   /** The directives that led to the change, outermost first, such as `['support', 'refunds', 'limit']`. */
   readonly directive_path: readonly string[];
   /** Who makes it. */
@@ -23,6 +35,12 @@ interface CodexWrite {
   readonly reason?: string | null | undefined;
   /** The digest of evidence that the change was examined, such as an audit. */
   readonly evidence?: Hex | null | undefined;
+}
+
+/** What both writes of one event to a codex's log say. */
+interface CodexWrite extends Directed {
+  /** The codex. */
+  readonly codex: string;
   /** A UUID that names this write, so that repeating it is harmless; made if not given. */
   readonly operation?: string | null | undefined;
 }
@@ -39,6 +57,61 @@ export interface MutateCodex extends CodexWrite {
   readonly mutation: Mutation;
   /** The position of the event to follow from; the only head if not given. An older event begins a branch. */
   readonly parent?: number | null | undefined;
+}
+
+/** One mutation of a batch. */
+export interface DirectedMutation extends Directed {
+  /** What to change. */
+  readonly mutation: Mutation;
+}
+
+/** Mutations of the only head of a codex, each of which follows from the one before: all are appended, or none. */
+export interface MutationBatch {
+  readonly codex: string;
+  /** What to change, in order; 1 to 4,096, with at most 64 MiB of text. */
+  readonly mutations: readonly DirectedMutation[];
+  /**
+   * When the proofs are listed: with the events, or with the next `listPending` (but that of the first event, by which a
+   * repetition is recognised). The log itself is complete either way. By default `now`.
+   */
+  readonly listing?: 'now' | 'later' | undefined;
+  /** A UUID that names this write, so that repeating it is harmless; made if not given. */
+  readonly operation?: string | null | undefined;
+}
+
+/** What a batch of mutations appended. */
+export interface AppendedMutations {
+  /** The position of the first event. */
+  readonly first: number;
+  /** The digests of the events, in order. */
+  readonly events: readonly Hex[];
+  /** The head of the codex now; of a repetition, at least with these events. */
+  readonly head: CodexHead;
+}
+
+/** A text, an actor or a reason that an event brought, which a redaction can erase. */
+export interface ErasedOpening {
+  /** The position of the event. */
+  readonly sequence: number;
+  /** Its number there: 0 for the actor, 1 for the reason, from 2 on for texts and notes. */
+  readonly opening: number;
+}
+
+/** Texts, actors or reasons to erase. */
+export interface RedactCodex {
+  readonly codex: string;
+  /** What to erase; each once. */
+  readonly erase: readonly ErasedOpening[];
+  /** The position of the event to follow from; the only head if not given. */
+  readonly parent?: number | null | undefined;
+  /** The directives that led to it. */
+  readonly directive_path: readonly string[];
+  /** Who erases it. */
+  readonly actor: string;
+  /** Why. */
+  readonly reason?: string | null | undefined;
+  /** A UUID that names this write, so that repeating it is harmless; made if not given. */
+  readonly operation?: string | null | undefined;
 }
 
 /** One change to the clauses of a codex. */
@@ -81,6 +154,17 @@ export type Mutation =
       readonly other: number;
       /** The clauses of the result, in order. */
       readonly take: readonly TakenClause[];
+    }
+  | {
+      /** Lets a key sign checkpoints of this codex from here on. As soon as a log names keys, only they may. */
+      readonly kind: 'authorize';
+      /** A verifier key that is called as the codex's origin. */
+      readonly key: string;
+    }
+  | {
+      /** Takes that back: what the key signs of this event and later is worth nothing. */
+      readonly kind: 'revoke';
+      readonly key: string;
     };
 
 /** A clause of a merge's result. */
@@ -91,17 +175,26 @@ export interface TakenClause {
 }
 
 /** What kind of change an event makes. */
-export type ChangeKind = 'create' | Mutation['kind'];
+export type ChangeKind = 'create' | 'redact' | Mutation['kind'];
 
 /**
  * What is known of a proof:
  *
- * - `verified`: the log derives the state, every digest agrees, and every text is there and opens its commitment.
- * - `redacted`: as `verified`, but some texts, actors or reasons were erased.
+ * - `verified`: the log derives the state, every digest agrees, every text is there and opens its commitment, and every
+ *   checkpoint that was compared is one of this log.
+ * - `redacted`: as `verified`, but some texts, actors or reasons were erased, and the log says so.
+ * - `unanchored`: as one of the two, but too few of the witnesses that were asked for vouch for it.
+ * - `forked`: a checkpoint that is signed for this log speaks of another.
  * - `tampered`: something stored does not follow from the log.
  * - `unverifiable`: it cannot be told, such as for an unknown format.
  */
-export type ProofVerificationStatus = 'verified' | 'redacted' | 'tampered' | 'unverifiable';
+export type ProofVerificationStatus =
+  | 'verified'
+  | 'redacted'
+  | 'unanchored'
+  | 'forked'
+  | 'tampered'
+  | 'unverifiable';
 
 /** What is listed of each mutation of a codex. */
 export interface SymbolProof {
@@ -124,6 +217,8 @@ export interface SymbolProof {
   readonly symbolic_checksum: Hex;
   /** The directives that led to the mutation, outermost first. */
   readonly directive_path_log: readonly string[];
+  /** The same in one text, each directive followed by U+001F. */
+  readonly directive_key: string;
   /** The head of the hash chain up to this event. */
   readonly mutation_trail_hash: Hex;
   /** The status when the record was written. */
@@ -142,10 +237,26 @@ export interface CodexHead {
   readonly length: number;
   /** The head of the hash chain over all events. */
   readonly mutation_trail_hash: Hex;
+  /** The root of the Merkle tree over all events (RFC 6962): what a checkpoint signs. */
+  readonly tree_root: Base64;
   /** The events that no other follows from, ascending. More than one after a branch, until a merge. */
   readonly heads: readonly CodexHeadState[];
+  /** How many events replay need not begin with, since a snapshot tells what they leave. */
+  readonly snapshot: number;
+  /** How many events, from the first on, have their proof listed. */
+  readonly listed: number;
+  /** The newest signed checkpoint that is stored; absent if there is none. */
+  readonly checkpoint?: StoredCheckpoint;
   readonly created_at: string;
   readonly updated_at: string;
+}
+
+/** Which signed checkpoint is stored. */
+export interface StoredCheckpoint {
+  /** How many events it speaks of. */
+  readonly size: number;
+  /** Its number among those of this size: a cosignature or a new key makes another. */
+  readonly number: number;
 }
 
 /** One head of a codex. */
@@ -179,9 +290,12 @@ export type Change =
   | { readonly kind: 'remove'; readonly clause: string }
   | { readonly kind: 'reorder'; readonly order: readonly string[] }
   | { readonly kind: 'annotate'; readonly clause: string; readonly note: Hex }
-  | { readonly kind: 'merge'; readonly take: readonly TakenClause[] };
+  | { readonly kind: 'merge'; readonly take: readonly TakenClause[] }
+  | { readonly kind: 'redact'; readonly erased: readonly ErasedOpening[] }
+  | { readonly kind: 'authorize'; readonly key: string }
+  | { readonly kind: 'revoke'; readonly key: string };
 
-/** One entry of a codex's log, as it is stored and hashed. */
+/** One entry of a codex's log: stored and hashed as deterministic CBOR. */
 export interface Event {
   /** The version of this layout. */
   readonly format: number;
@@ -189,8 +303,10 @@ export interface Event {
   readonly codex: string;
   /** The position in the log, from 0. */
   readonly sequence: number;
-  /** The digests of the events it follows from: none for the first, two for a merge, else one. */
-  readonly parents: readonly Hex[];
+  /** The digest of the event before it in the log; null for the first. */
+  readonly previous: Hex | null;
+  /** The positions of the events that it follows from: none for the first, two for a merge, else one. */
+  readonly parents: readonly number[];
   readonly directive_path: readonly string[];
   readonly change: Change;
   /** The clauses whose digest it changes, by id, compared with the first parent; null where there is none. */
@@ -241,40 +357,15 @@ export interface TrailPage {
 export interface ProofFilter {
   readonly codex?: string | null | undefined;
   readonly clause?: string | null | undefined;
+  readonly change?: ChangeKind | null | undefined;
+  /** Whose directive path begins with these directives. */
+  readonly directive_prefix?: readonly string[] | undefined;
+  /** Listed with this status. */
+  readonly status?: ProofVerificationStatus | null | undefined;
   /** Recorded at this moment, in ISO 8601, or later. */
   readonly since?: string | null | undefined;
   /** Recorded before this moment. */
   readonly before?: string | null | undefined;
-}
-
-/** What the verification of a codex found. */
-export interface CodexVerification {
-  readonly codex: string;
-  /** The verdict. */
-  readonly proof_verification_status: ProofVerificationStatus;
-  /** How many events were replayed: all of them, if nothing was found. */
-  readonly events: number;
-  /** How many texts, actors and reasons are erased. */
-  readonly redacted: number;
-  /** The head of the hash chain as replayed; null if nothing was. */
-  readonly mutation_trail_hash: Hex | null;
-  /** The heads as replayed. */
-  readonly heads: readonly CodexHeadState[];
-  /** The first thing that does not follow, if anything does not. */
-  readonly finding: Finding | null;
-}
-
-/** Something stored that does not follow from the log. */
-export interface Finding {
-  /** The position of the event where it shows. */
-  readonly sequence: number;
-  /** The clause, if it is about one. */
-  readonly clause: string | null;
-  readonly field: string;
-  /** What the replay derives. */
-  readonly expected: string;
-  /** What is stored. */
-  readonly found: string;
 }
 
 /**
@@ -346,10 +437,173 @@ export class CodexProofOfSymbolEngine {
   }
 
   /**
-   * Verifies a codex whole: replays every event, and compares every state, digest, text and listed proof with what the
-   * replay derives. Damage is a finding, not an error; `NotFound` if there is no such codex.
+   * Verifies a codex whole: replays every event, and compares every state, digest, text, tile, checkpoint and listed
+   * proof with what the replay derives. Damage is a finding, not an error; `NotFound` if there is no such codex.
+   *
+   * A writer of the database who replaces the whole log with another that is consistent in itself, or rolls the whole
+   * file back, cannot be seen from inside: see {@link verifyAgainst}.
    */
   verify(codex: string): Promise<CodexVerification> {
     return call(() => this.#native.verify(codex));
   }
+
+  /** Appends many mutations in one commit: all of them, or none. It fails as {@link mutate} does. */
+  mutateAll(batch: MutationBatch): Promise<AppendedMutations> {
+    return call(() => this.#native.mutateAll(batch));
+  }
+
+  /**
+   * Erases texts, actors or reasons for good, in one commit with the event that says so, and gives its proof. Every proof
+   * stays valid: what is hashed are commitments. Backups, and bundles that were given away, are out of reach.
+   *
+   * `NotFound` if there is no such codex, event or text; else it fails as {@link mutate} does.
+   */
+  redact(request: RedactCodex): Promise<SymbolProof> {
+    return call(() => this.#native.redact(request));
+  }
+
+  /** The texts and notes that a clause ever had, and that are not erased: what {@link redact} takes. */
+  openingsOfClause(codex: string, clause: string): Promise<readonly ErasedOpening[]> {
+    return call(() => this.#native.openingsOfClause(codex, clause));
+  }
+
+  /** Where a codex names this actor: what {@link redact} takes. */
+  openingsOfActor(codex: string, actor: string): Promise<readonly ErasedOpening[]> {
+    return call(() => this.#native.openingsOfActor(codex, actor));
+  }
+
+  /** Lists the proofs of the next events that have none yet, at most `limit` (1 to 10,000); gives how many are left. */
+  listPending(codex: string, limit: number): Promise<number> {
+    return call(() => this.#native.listPending(codex, limit));
+  }
+
+  /** What a codex said at a moment. `NotFound` if it had no event then. */
+  stateAt(codex: string, moment: Moment): Promise<CodexAt> {
+    return call(() => this.#native.stateAt(codex, moment));
+  }
+
+  /** What changed from one moment to another: clauses that are there after, in order, then those that are gone. */
+  diff(codex: string, before: Moment, after: Moment): Promise<readonly ClauseDifference[]> {
+    return call(() => this.#native.diff(codex, before, after));
+  }
+
+  /** Which events gave a clause what it says now, at the only head or at the head at position `head`. */
+  blame(codex: string, clause: string, head?: number): Promise<Blame> {
+    return call(() => this.#native.blame(codex, clause, head));
+  }
+
+  /**
+   * The origin of a codex's checkpoints, which is also the name of the keys that sign them: the option `origin`, the
+   * tenant and the codex, joined by `/`, the names percent-encoded.
+   */
+  origin(codex: string): string {
+    return unwrap(this.#native.origin(codex));
+  }
+
+  /**
+   * Signs a checkpoint of all events of a codex, stores it, and gives it as a signed note (C2SP tlog-checkpoint). One of
+   * the signers is called as the codex's {@link origin}.
+   *
+   * `Invalid`, field `signers`, if none is, or if the log names keys and this is none of them; `Conflict` if a checkpoint
+   * of this size is stored that speaks of another log.
+   */
+  async checkpoint(codex: string, signers: readonly (Signer | NoteSigner)[]): Promise<string> {
+    const native = nativeSigners(signers);
+    return call(() => this.#native.checkpoint(codex, native));
+  }
+
+  /**
+   * Stores a checkpoint that came from elsewhere, such as one with the cosignatures of witnesses, if it is of this log.
+   * `Conflict` if it speaks of other events: keep it, it is evidence.
+   */
+  addCheckpoint(codex: string, checkpoint: string): Promise<StoredCheckpoint> {
+    return call(() => this.#native.addCheckpoint(codex, checkpoint));
+  }
+
+  /** The stored checkpoints, the newest first; at most `limit`, 1 to 1,000, by default 100. */
+  checkpoints(codex: string, limit?: number): Promise<readonly string[]> {
+    return call(() => this.#native.checkpoints(codex, limit));
+  }
+
+  /**
+   * Verifies a codex whole, and compares it with checkpoints: those that are stored, and those that the caller `pinned`
+   * elsewhere, out of reach of who can write the store. `policy`, a policy file of C2SP, says whose signatures count.
+   *
+   * The verdict is `forked` if one that the log signed speaks of other events, also of more than there are, and
+   * `unanchored` if none is signed as the policy asks. `Invalid`, field `pinned`, if a pinned one is of another origin or
+   * not signed as the policy asks.
+   */
+  verifyAgainst(codex: string, policy: string, pinned: readonly string[] = []): Promise<AnchoredVerification> {
+    return call(() => this.#native.verifyAgainst(codex, policy, pinned));
+  }
+
+  /** The Merkle tree over a codex's events, as its head is now: for many proofs at once. */
+  async tree(codex: string): Promise<CodexTree> {
+    return CodexTree.over(await call<NativeCodexTree>(() => this.#native.tree(codex)));
+  }
+
+  /**
+   * Writes a codex's log into `directory` as static files (C2SP tlog-tiles), last the checkpoint, which tells clients that
+   * the rest is there; gives how many were written. The entries are the digests of the events; the events themselves
+   * stand in `events/POSITION` if asked for. `Unavailable` if a file cannot be written.
+   */
+  export(codex: string, checkpoint: string, directory: string, options: ExportOptions = {}): Promise<number> {
+    return call(() => this.#native.export(codex, checkpoint, directory, options));
+  }
+
+  /**
+   * Proves what a clause says after the last event of a checkpoint, with its text and notes as far as they are not
+   * erased. What it gives is the text form, JSON: `verifyEvidence` of this package verifies it, and that of
+   * `mythos/evidence` does in browsers.
+   */
+  evidence(codex: string, clause: string, checkpoint: string, disclosure: Disclosure = {}): Promise<string> {
+    return call(() => this.#native.evidence(codex, clause, checkpoint, disclosure));
+  }
+}
+
+/**
+ * The Merkle tree over the events of a codex, as its head was when this was made. The leaf of an event is
+ * `SHA-256(0x00 || digest)`, so that standard verifiers of RFC 6962 accept the proofs.
+ */
+export class CodexTree {
+  readonly #native: NativeCodexTree;
+
+  private constructor(native: NativeCodexTree) {
+    this.#native = native;
+    bindMethods(this);
+  }
+
+  /** @internal */
+  static over(native: NativeCodexTree): CodexTree {
+    return new CodexTree(native);
+  }
+
+  /** The head that it is of. */
+  head(): CodexHead {
+    // The native half gives what the declared type says; the tests hold it.
+    return unwrap(this.#native.head()) as CodexHead;
+  }
+
+  /** Proves that the event at position `index` is in the log of the first `size` events; of all if not given. */
+  inclusion(index: number, size?: number): Promise<InclusionProof> {
+    return call(() => this.#native.inclusion(index, size));
+  }
+
+  /** Proves that the log of `oldSize` events is the beginning of that of `newSize`; of all events if not given. */
+  consistency(oldSize: number, newSize?: number): Promise<ConsistencyProof> {
+    return call(() => this.#native.consistency(oldSize, newSize));
+  }
+
+  /** The root of the tree over the first `size` events. */
+  root(size: number): Promise<Base64> {
+    return call(() => this.#native.root(size));
+  }
+}
+
+/**
+ * Verifies an evidence bundle against a policy file of C2SP, and gives what it proves. No store is needed. `Corrupt` if
+ * anything does not follow from the checkpoint, or that is not signed as the policy asks; the message says what.
+ */
+export function verifyEvidence(bundle: string, policy: string): Promise<ProvenClause> {
+  return call(() => nativeVerify(bundle, policy));
 }

@@ -9,10 +9,11 @@
  */
 
 export type * from './codex.js';
-export { CodexProofOfSymbolEngine } from './codex.js';
+export { CodexProofOfSymbolEngine, CodexTree, verifyEvidence } from './codex.js';
+export type * from './codex_proofs.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { PayloadFormats, type Upcast } from './formats.js';
-export { Mythos, type RitualOptions } from './mythos.js';
+export { type CodexOptions, Mythos, type OpenOptions, type RitualOptions } from './mythos.js';
 export type * from './page.js';
 export type * from './protocol.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
@@ -21,6 +22,7 @@ export { RitualCompressionCache } from './ritual.js';
 export type * from './ritual_types.js';
 export { noveltyScore, type ScoredEntry, stall, type Stall, type StallPolicy } from './scores.js';
 export { type KeyProvider, KeyRing } from './seal.js';
+export { CosignatureSigner, Ed25519Signer, type NoteSigner, type Signer } from './signers.js';
 export {
   type AnyStore,
   type BackupProgress,

@@ -21,6 +21,25 @@ export interface RitualOptions {
   readonly hot_bytes?: number | null | undefined;
 }
 
+/** What a codex engine is set up with. */
+export interface CodexOptions {
+  /** How many bytes are kept in memory of the ends of logs: what the next event is derived from; by default 16 MiB. */
+  readonly tail_bytes?: number | null | undefined;
+  /** How many bytes are kept in memory of tiles of Merkle trees: what proofs are read from; by default 16 MiB. */
+  readonly tile_bytes?: number | null | undefined;
+  /**
+   * What the origins of checkpoints begin with: a URL without its scheme, under the control of who runs the store, such
+   * as `example.com/rules`; by default `mythos.invalid`.
+   */
+  readonly origin?: string | null | undefined;
+}
+
+/** How a store is opened, and what its codices are set up with. */
+export interface OpenOptions extends SqliteOptions {
+  /** What the origins of checkpoints begin with: see {@link CodexOptions}. */
+  readonly origin?: string | null | undefined;
+}
+
 /**
  * A store and the services on it.
  *
@@ -37,8 +56,10 @@ export class Mythos {
   }
 
   /** Opens or creates a SQLite store at `path`. */
-  static async open(path: string, options: SqliteOptions = {}): Promise<Mythos> {
-    return new Mythos(await call<NativeMythos>(() => NativeMythos.open(path, options)));
+  static async open(path: string, options: OpenOptions = {}): Promise<Mythos> {
+    const { origin, ...sqlite } = options;
+    const mythos = new Mythos(await call<NativeMythos>(() => NativeMythos.open(path, sqlite)));
+    return origin == null ? mythos : mythos.withCodices({ origin });
   }
 
   /** A store in memory, gone with its last user. */
@@ -68,6 +89,14 @@ export class Mythos {
       hot_bytes,
     );
     return new Mythos(unwrap(native));
+  }
+
+  /**
+   * The same store with other options for its codices. What is not given has its default, also if this was made with
+   * other options before.
+   */
+  withCodices(options: CodexOptions = {}): Mythos {
+    return new Mythos(unwrap(this.#native.withCodices(options)));
   }
 
   /** The checkpoints of assistants' state. */

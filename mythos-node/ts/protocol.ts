@@ -8,6 +8,9 @@
 /** Bytes as lower-case hexadecimal, whose order is the order of the bytes: ids of records and names of cells. */
 export type Hex = string;
 
+/** A hash of 32 bytes in padded standard base64. */
+export type Base64 = string;
+
 /** Any JSON value; integers have at most 53 bits. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
