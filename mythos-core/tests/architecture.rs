@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("view", &["error", "types", "store", "ritual", "codex"]),
     ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart", "anchor"]),
-    ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "mythos"]),
+    ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "anchor", "mythos"]),
 ];
 
 /// Files that hold a policy: values in, values out. They touch neither the store nor a clock.

@@ -38,3 +38,12 @@ pub use service::{AnchorLog, AnchorPage};
 pub use statement::{AnchorStatement, AnchoredName};
 pub use tree::AnchorTree;
 pub use verify::{AnchorVerification, AnchorVerificationCursor};
+
+/// Decodes a statement, or else an edge, and encodes it again; for fuzzing.
+#[cfg(feature = "testing")]
+pub(crate) fn reencode(bytes: &[u8]) -> crate::error::Result<Vec<u8>> {
+    match AnchorStatement::from_bytes(bytes) {
+        Ok(statement) => statement.to_bytes(),
+        Err(_) => edge::to_bytes(&edge::from_bytes(bytes)?),
+    }
+}

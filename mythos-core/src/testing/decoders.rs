@@ -133,3 +133,11 @@ pub fn reencode_codex_snapshot(bytes: &[u8]) -> Result<Vec<u8>> {
 pub fn codex_event_digest(bytes: &[u8]) -> crate::types::Digest {
     Event::digest(bytes)
 }
+
+/// Decodes a stored statement of the super-log, or its stored edge, and encodes it again.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for anything but a sound one.
+pub fn reencode_anchor_cell(bytes: &[u8]) -> Result<Vec<u8>> {
+    crate::anchor::reencode(bytes)
+}
