@@ -18,8 +18,8 @@ use mythos_core::codex::{
 use mythos_core::seal::SecretKey;
 use mythos_core::store::{Cell, MemoryStore, Model, copy};
 use mythos_core::tlog::{
-    Checkpoint, CosignatureSigner, Ed25519Signer, EntryBundle, NoteSigner, Policy, SignedCheckpoint, Tile,
-    TileReader, TreeHash, inclusion_proof, leaf_hash,
+    Checkpoint, CosignatureSigner, Ed25519Signer, EntryBundle, LogProof, NoteSigner, Policy,
+    SignedCheckpoint, Tile, TileReader, TreeHash, inclusion_proof, leaf_hash,
 };
 use mythos_core::types::{ClauseId, CodexId, OperationId, Runtime};
 use mythos_core::{ErrorKind, Mythos, TABLES};
@@ -443,6 +443,53 @@ fn an_exported_log_is_followed_by_a_client_of_tiles() {
         }
     }
     assert_eq!(Tile::all(900).unwrap().filter(|tile| !files.contains_key(&tile.to_string())).count(), 0);
+}
+
+#[test]
+fn a_log_proof_shows_an_event_offline_and_no_other() {
+    let (_, mythos) = long(300);
+    let codices = mythos.codices();
+    let log = signer(&codices, 7);
+    let policy = Policy::of_log(log.verifier_key().clone()).unwrap();
+    let signed = codices.checkpoint(&support(), &[&log]).unwrap();
+    // The checkpoint stays what it was when the log grows.
+    codices.mutate_all(&batch(300, 400, Listing::Now)).unwrap();
+    let tree = codices.tree(&support()).unwrap();
+    let leaf = |index| leaf_hash(codices.trail(&support(), index, 1).unwrap().items[0].digest.as_bytes());
+    for index in [0, 1, 255, 256, 299] {
+        let file = tree.log_proof(index, &signed, Some(b"event".to_vec())).unwrap().to_string();
+        let proof: LogProof = file.parse().unwrap();
+        assert_eq!((proof.index(), proof.extra()), (index, Some(&b"event"[..])));
+        assert_eq!(proof.checkpoint(), &signed);
+        assert!(proof.verify(&leaf(index), &policy).unwrap().is_met());
+        assert_eq!(proof.verify(&leaf(index + 1), &policy).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    let other = Policy::of_log(signer(&codices, 8).verifier_key().clone()).unwrap();
+    let proof = tree.log_proof(7, &signed, None).unwrap();
+    assert_eq!(proof.verify(&leaf(7), &other).unwrap_err().kind(), ErrorKind::Corrupt);
+
+    let refused = |index, checkpoint: &SignedCheckpoint, extra| {
+        let error = tree.log_proof(index, checkpoint, extra).unwrap_err();
+        (error.kind(), error.field().map(str::to_owned))
+    };
+    let invalid = |field: &str| (ErrorKind::Invalid, Some(field.to_owned()));
+    // An event behind the checkpoint, and data that is none.
+    assert_eq!(refused(300, &signed, None), invalid("index"));
+    assert_eq!(refused(0, &signed, Some(Vec::new())), invalid("extra"));
+    assert_eq!(refused(0, &signed, Some(vec![0; 1 << 17])).0, ErrorKind::Limit);
+    // Of no event, of more than there are, of other events, and of another log.
+    let (origin, root) = (codices.origin(&support()), signed.checkpoint().root());
+    for (origin, size, root) in [
+        (origin.as_str(), 0, mythos_core::tlog::EMPTY_ROOT),
+        (origin.as_str(), 701, root),
+        (origin.as_str(), 299, root),
+        ("mythos.invalid/default/sales", 300, root),
+    ] {
+        let signer = Ed25519Signer::from_seed(origin, &SecretKey::from_bytes(&[7; 32])).unwrap();
+        let told = Checkpoint::new(origin, size, root).unwrap();
+        let foreign = SignedCheckpoint::sign(told, &[&signer]).unwrap();
+        assert_eq!(refused(0, &foreign, None), invalid("checkpoint"), "{origin} {size}");
+    }
 }
 
 #[test]

@@ -149,6 +149,10 @@ fn one_event_is_verified_step_by_step() {
 #[test]
 fn everything_is_verified_in_parts_also_what_cannot_be_read() {
     let (store, mythos) = in_memory();
+    for limit in [0, 1_001] {
+        let error = mythos.codices().verify_all(None, limit).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Limit, Some("limit")));
+    }
     for name in ["a", "b", "c", "d"] {
         create(&mythos, name);
         replace(&mythos, name, "x", "eve", None);

@@ -1,6 +1,7 @@
 //! `CodexTree`: proofs of a codex's log.
 
 use mythos_core::codex as core;
+use mythos_core::tlog::SignedCheckpoint;
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
@@ -37,5 +38,20 @@ impl CodexTree {
     /// The root of the tree over the first `size` events.
     fn root(&self, py: Python<'_>, size: u64) -> PyResult<String> {
         call(py, || self.0.root(size).map(|root| root.to_string()))
+    }
+    /// Proves that the event at position `index` is in the log that `checkpoint` speaks of, as one text (C2SP tlog-proof)
+    /// that `mythos.tlog.verify_log_proof` verifies offline. `extra` is data for the reader, which nobody vouches for.
+    #[pyo3(signature = (index, checkpoint, extra = None))]
+    fn log_proof(
+        &self,
+        py: Python<'_>,
+        index: u64,
+        checkpoint: &Bound<'_, PyAny>,
+        extra: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<String> {
+        let checkpoint: SignedCheckpoint = convert::argument("checkpoint", checkpoint)?;
+        let extra = extra.map(|extra| convert::bytes("extra", extra)).transpose()?;
+        let extra = extra.map(|extra| extra.as_bytes().to_vec());
+        call(py, || self.0.log_proof(index, &checkpoint, extra).map(|proof| proof.to_string()))
     }
 }

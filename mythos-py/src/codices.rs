@@ -274,6 +274,31 @@ impl CodexProofOfSymbolEngine {
         let codex: CodexId = convert::argument("codex", codex)?;
         answer(py, || self.0.verify(&codex))
     }
+
+    /// Verifies the next codices whole, by id; at most `limit`, 1 to 1,000. `after` is the `next` of the part before.
+    #[pyo3(signature = (*, after = None, limit = 100))]
+    fn verify_all<'py>(
+        &self,
+        py: Python<'py>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.verify_all(after, limit))
+    }
+
+    /// Verifies one event with everything that speaks for it, step by step. Damage is not an error but a step that does
+    /// not hold.
+    fn verify_event<'py>(
+        &self,
+        py: Python<'py>,
+        codex: &Bound<'py, PyAny>,
+        sequence: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let codex: CodexId = convert::argument("codex", codex)?;
+        answer(py, || self.0.verify_event(&codex, sequence))
+    }
+
     /// Verifies a codex whole, and compares it with signed checkpoints: those that are stored, and those that the caller
     /// `pinned` elsewhere, out of reach of who can write the store. `policy` says whose signatures count.
     #[pyo3(signature = (codex, policy, *, pinned = None))]

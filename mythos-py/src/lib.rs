@@ -80,9 +80,10 @@ mod _mythos {
     use super::tlog::{
         CosignatureSigner, Ed25519Signer, evaluate_policy, leaf_hash, policy_of_log, read_checkpoint,
         verify_chain, verify_consistency, verify_equivocation, verify_evidence, verify_inclusion,
+        verify_log_proof,
     };
     #[pymodule_export]
-    use super::views::{RitualCompressionView, add_totals, compression_ratio};
+    use super::views::{CodexProofView, RitualCompressionView, add_totals, compression_ratio};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use mythos_core::codex::{EvidenceBundle, verify_chain as verify_chain_of};
 use mythos_core::seal::SecretKey;
 use mythos_core::tlog::{
-    self as core, ConsistencyProof, EquivocationEvidence, InclusionProof, NoteSigner, Policy,
+    self as core, ConsistencyProof, EquivocationEvidence, InclusionProof, LogProof, NoteSigner, Policy,
     SignedCheckpoint, TreeHash, VerifierKey,
 };
 use mythos_core::{Error, ErrorKind, Result};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 use serde::Serialize;
 
 use crate::call::{answer, call};
@@ -84,6 +84,18 @@ impl Ed25519Signer {
         call(py, || core::Ed25519Signer::from_seed(name, &seed)).map(|signer| Self(Arc::new(signer)))
     }
 
+    /// The signer whose `private_text` this is, `PRIVATE+KEY+NAME+ID+BASE64`. No error repeats any of it; the text itself
+    /// remains the caller's to keep secret.
+    #[staticmethod]
+    fn from_private_text(text: &Bound<'_, PyAny>) -> PyResult<Self> {
+        private(text, core::Ed25519Signer::parse_private).map(|signer| Self(Arc::new(signer)))
+    }
+
+    /// The private key as text: whoever has it can sign. Python overwrites no copy of it.
+    fn private_text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(PyString::new(py, &call(py, || self.0.private_text())?))
+    }
+
     /// The public half, as C2SP signed notes write it: `NAME+ID+BASE64`.
     #[getter]
     fn verifier_key(&self) -> String {
@@ -116,6 +128,18 @@ impl CosignatureSigner {
         call(py, || core::CosignatureSigner::from_seed(name, &seed)).map(Self)
     }
 
+    /// The signer whose `private_text` this is, `PRIVATE+KEY+NAME+ID+BASE64`. No error repeats any of it; the text itself
+    /// remains the caller's to keep secret.
+    #[staticmethod]
+    fn from_private_text(text: &Bound<'_, PyAny>) -> PyResult<Self> {
+        private(text, core::CosignatureSigner::parse_private).map(Self)
+    }
+
+    /// The private key as text: whoever has it can cosign. Python overwrites no copy of it.
+    fn private_text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        Ok(PyString::new(py, &call(py, || self.0.private_text())?))
+    }
+
     /// The public half, as C2SP signed notes write it: `NAME+ID+BASE64`.
     #[getter]
     fn verifier_key(&self) -> String {
@@ -137,6 +161,15 @@ fn secret(seed: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
     let bytes = convert::bytes("seed", seed)?;
     SecretKey::from_slice(bytes.as_bytes())
         .map_err(|error| errors::new(seed.py(), error.kind(), &error.to_string(), Some("seed")))
+}
+
+/// The signer that the argument `text` is the private text of. It is read as Python holds it, so that no copy is left behind,
+/// and no error repeats any of it.
+fn private<T>(text: &Bound<'_, PyAny>, parse: impl FnOnce(&str) -> Result<T>) -> PyResult<T> {
+    let refused = |kind, message: &str| errors::new(text.py(), kind, message, Some("text"));
+    let read = text.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+    let read = read.ok_or_else(|| refused(ErrorKind::Invalid, "text: a private key is a str"))?;
+    parse(read).map_err(|error| refused(error.kind(), &error.to_string()))
 }
 
 /// What a checkpoint says.
@@ -242,6 +275,22 @@ pub(crate) fn evaluate_policy<'py>(
     let policy: Policy = convert::argument("policy", policy)?;
     let checkpoint: SignedCheckpoint = convert::argument("checkpoint", checkpoint)?;
     answer(py, || policy.evaluate(&checkpoint).map(Verdict::from))
+}
+
+/// Verifies that a log which `policy` believes holds an entry with the data `leaf_data` where `proof` says, and gives what
+/// the policy says of its checkpoint. `Corrupt` if it does not. Nothing else is needed: no store, no network.
+#[pyfunction]
+pub(crate) fn verify_log_proof<'py>(
+    proof: &Bound<'py, PyAny>,
+    leaf_data: &Bound<'py, PyAny>,
+    policy: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = proof.py();
+    let proof: LogProof = convert::argument("proof", proof)?;
+    let leaf_data = convert::bytes("leaf_data", leaf_data)?;
+    let leaf_data = leaf_data.as_bytes();
+    let policy: Policy = convert::argument("policy", policy)?;
+    answer(py, || proof.verify(&core::leaf_hash(leaf_data), &policy).map(Verdict::from))
 }
 
 /// Verifies an evidence bundle against the keys of `policy`, and gives what it proves. `Corrupt` if anything does not

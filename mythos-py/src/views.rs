@@ -1,12 +1,14 @@
 //! The read models: what a host's pages show.
 
 use mythos_core::Error;
+use mythos_core::codex::ProofFilter;
 use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
-use mythos_core::types::{AssistantId, RitualId};
+use mythos_core::types::{AssistantId, CodexId, RitualId};
 use mythos_core::view as core;
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
+use crate::codices::CodexProofOfSymbolEngine;
 use crate::convert::{self, arguments};
 use crate::rituals::{RitualCompressionCache, totals_request};
 
@@ -125,5 +127,103 @@ impl RitualCompressionView {
         let assistant: AssistantId = convert::argument("assistant", assistant)?;
         let ritual: RitualId = convert::argument("ritual", ritual)?;
         answer(py, || self.0.overview(&assistant, &ritual, max_points))
+    }
+}
+
+/// What a page at `/codex/proof` shows. Every answer is bounded. Every method may be called from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct CodexProofView(core::CodexProofView);
+
+#[pymethods]
+impl CodexProofView {
+    /// The view of an engine, for its tenant.
+    #[new]
+    fn new(codices: PyRef<'_, CodexProofOfSymbolEngine>) -> Self {
+        Self(core::CodexProofView::new(codices.0.clone()))
+    }
+
+    /// One page of proofs, newest first, with their actors and reasons: see `CodexProofOfSymbolEngine.list`, and those of
+    /// one `actor`. With an actor, a page may have fewer than `limit` although there are more: go on while there is a
+    /// `next`.
+    #[pyo3(signature = (
+        *, codex = None, clause = None, change = None, directive_prefix = None, status = None, since = None,
+        before = None, actor = None, after = None, limit = 100
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn log<'py>(
+        &self,
+        py: Python<'py>,
+        codex: Option<&Bound<'py, PyAny>>,
+        clause: Option<&Bound<'py, PyAny>>,
+        change: Option<&Bound<'py, PyAny>>,
+        directive_prefix: Option<&Bound<'py, PyAny>>,
+        status: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        actor: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let proofs: ProofFilter =
+            convert::request(py, arguments![codex, clause, change, directive_prefix, status, since, before])?;
+        let filter = core::CodexProofFilter { proofs, actor: convert::optional("actor", actor)? };
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.log(&filter, after, limit))
+    }
+
+    /// Codices by id: see `CodexProofOfSymbolEngine.codices`.
+    #[pyo3(signature = (*, after = None, limit = 100))]
+    fn codices<'py>(
+        &self,
+        py: Python<'py>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.codices(after, limit))
+    }
+
+    /// The graph of a codex's events from position `start`, with branches and merges. `start` goes on at the `next` of
+    /// the part before; `limit` is 1 to 1,000.
+    #[pyo3(signature = (codex, *, start = 0, limit = 100))]
+    fn lineage<'py>(
+        &self,
+        py: Python<'py>,
+        codex: &Bound<'py, PyAny>,
+        start: u64,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let codex: CodexId = convert::argument("codex", codex)?;
+        answer(py, || self.0.lineage(&codex, start, limit))
+    }
+
+    /// Everything that speaks for one event: see `CodexProofOfSymbolEngine.verify_event`.
+    fn event<'py>(
+        &self,
+        py: Python<'py>,
+        codex: &Bound<'py, PyAny>,
+        sequence: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let codex: CodexId = convert::argument("codex", codex)?;
+        answer(py, || self.0.event(&codex, sequence))
+    }
+
+    /// Verifies one codex: see `CodexProofOfSymbolEngine.verify`.
+    fn verify<'py>(&self, py: Python<'py>, codex: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let codex: CodexId = convert::argument("codex", codex)?;
+        answer(py, || self.0.verify(&codex))
+    }
+
+    /// Verifies the next codices: see `CodexProofOfSymbolEngine.verify_all`.
+    #[pyo3(signature = (*, after = None, limit = 100))]
+    fn verify_all<'py>(
+        &self,
+        py: Python<'py>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.verify_all(after, limit))
     }
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import threading
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -359,7 +361,7 @@ def test_what_a_signer_raises_is_typed_and_the_cause(raised: Exception, kind: ty
 def test_a_wrong_signature_is_refused() -> None:
     codices = support(mythos.Mythos.in_memory())
     mine = HostSigner(codices.origin("support"))
-    for answer in (bytes(64), b"x", b"x" * 65):
+    for answer in (bytes(64), b"x", b"x" * 65, b"", bytes(1 << 20)):
         mine.answer = answer
         with pytest.raises(mythos.Corrupt):
             codices.checkpoint("support", [mine])
@@ -419,6 +421,73 @@ def test_keys_are_checked_and_show_no_secret() -> None:
     for refused in (tlog.read_checkpoint, tlog.policy_of_log):
         with pytest.raises(mythos.Invalid):
             refused("nothing of the kind")
+
+
+def test_a_private_key_goes_out_and_comes_back_as_text() -> None:
+    kinds = tlog.Ed25519Signer, tlog.CosignatureSigner
+    signing, cosigning = (kind("example.com/log", SEED) for kind in kinds)
+    text = signing.private_text()
+    assert text.startswith("PRIVATE+KEY+example.com/log+")
+    again = tlog.Ed25519Signer.from_private_text(text)
+    assert (again.verifier_key, again.private_text()) == (signing.verifier_key, text)
+    assert again.sign("text\n") == signing.sign("text\n")
+    assert tlog.CosignatureSigner.from_private_text(cosigning.private_text()).verifier_key == cosigning.verifier_key
+    # Neither is the other's, and what is refused is not repeated.
+    secret = text.rpartition("+")[2]
+    for kind, wrong, error in (
+        (tlog.CosignatureSigner, text, mythos.Invalid),
+        (tlog.Ed25519Signer, cosigning.private_text(), mythos.Invalid),
+        (tlog.Ed25519Signer, text[:-1], mythos.Invalid),
+        (tlog.Ed25519Signer, text.replace("log", "lag"), mythos.Invalid),
+        (tlog.Ed25519Signer, secret + "\ud800", mythos.Invalid),
+        (tlog.Ed25519Signer, text.encode(), mythos.Invalid),
+        (tlog.Ed25519Signer, text * 100, mythos.Limit),
+    ):
+        with pytest.raises(error) as caught:
+            kind.from_private_text(wrong)  # type: ignore[arg-type]
+        assert caught.value.field == "text"
+        assert secret[4:12] not in "".join(traceback.format_exception(caught.value, limit=0))
+
+
+def test_a_log_proof_shows_an_event_offline_and_no_other(home: mythos.Mythos) -> None:
+    codices = support(home, 20)
+    log = signer(codices)
+    policy = tlog.policy_of_log(log.verifier_key)
+    checkpoint = codices.checkpoint("support", [log])
+    codices.mutate_all("support", texts(20, 9))
+    tree = codices.tree("support")
+    digests = [bytes.fromhex(entry["digest"]) for entry in codices.trail("support")["items"]]
+    for index in (0, 7, 19):
+        proof = tree.log_proof(index, checkpoint)
+        assert proof.startswith(f"c2sp.org/tlog-proof@v1\nindex {index}\n")
+        assert proof.endswith(checkpoint)
+        verdict = shaped(tlog.verify_log_proof(proof, bytearray(digests[index]), policy), tlog.Verdict)
+        assert verdict == tlog.evaluate_policy(policy, checkpoint)
+        with pytest.raises(mythos.Corrupt):
+            tlog.verify_log_proof(proof, digests[index + 1], policy)
+    proof = tree.log_proof(3, checkpoint, memoryview(b"event"))
+    assert f"\nextra {base64.b64encode(b'event').decode()}\n" in proof
+    tlog.verify_log_proof(proof, digests[3], policy)
+    with pytest.raises(mythos.Corrupt, match="not signed by a known key"):
+        tlog.verify_log_proof(proof, digests[3], tlog.policy_of_log(signer(codices, bytes(32)).verifier_key))
+
+    other = support(mythos.Mythos.in_memory(), 20)
+    foreign = other.checkpoint("support", [log])
+    calls: list[tuple[Callable[[], object], type[mythos.MythosError], str]] = [
+        (lambda: tree.log_proof(20, checkpoint), mythos.Invalid, "index"),
+        (lambda: tree.log_proof(0, foreign), mythos.Invalid, "checkpoint"),
+        (lambda: tree.log_proof(0, "no note"), mythos.Invalid, "checkpoint"),
+        (lambda: tree.log_proof(0, checkpoint, b""), mythos.Invalid, "extra"),
+        (lambda: tree.log_proof(0, checkpoint, bytes(1 << 17)), mythos.Limit, "extra"),
+        (lambda: tree.log_proof(0, checkpoint, "text"), mythos.Invalid, "extra"),  # type: ignore[arg-type]
+        (lambda: tlog.verify_log_proof("no proof", b"", policy), mythos.Invalid, "proof"),
+        (lambda: tlog.verify_log_proof(proof, "text", policy), mythos.Invalid, "leaf_data"),  # type: ignore[arg-type]
+        (lambda: tlog.verify_log_proof(proof, b"", "log nothing"), mythos.Invalid, "policy"),
+    ]
+    for call, kind, field in calls:
+        with pytest.raises(kind) as caught:
+            call()
+        assert caught.value.field == field
 
 
 def test_evidence_proves_a_clause_offline_and_nothing_else(home: mythos.Mythos) -> None:

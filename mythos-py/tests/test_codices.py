@@ -7,15 +7,20 @@ from typing import Any
 
 import mythos
 import pytest
+from mythos import tlog
 from mythos.records import (
     Clause,
     CodexClause,
     CodexHead,
+    CodexLineage,
+    CodexProofRow,
     CodexVerification,
+    EventVerification,
     Mutation,
     Page,
     SymbolProof,
     TrailPage,
+    VerifiedCodices,
 )
 
 from dict_store import DictStore
@@ -164,3 +169,105 @@ def test_tampering_is_a_finding() -> None:
     assert verification["proof_verification_status"] == "tampered"
     assert verification["finding"] is not None
     assert (verification["finding"]["sequence"], verification["finding"]["found"]) == (1, f'"{"00" * 32}"')
+
+
+def test_all_codices_are_verified_part_by_part(home: mythos.Mythos) -> None:
+    codices = home.codices()
+    assert codices.verify_all() == {"verified": [], "total": 0, "next": None}
+    create(home)
+    codices.create("sales", [], directive_path=["launch"], actor="ana")
+    codices.create("terms", [], directive_path=["launch"], actor="ana")
+    first = shaped(codices.verify_all(limit=2), VerifiedCodices)
+    assert [found["codex"] for found in first["verified"]] == ["sales", "support"]
+    assert first["total"] == 3
+    last = shaped(codices.verify_all(after=first["next"]), VerifiedCodices)
+    assert ([found["codex"] for found in last["verified"]], last["next"]) == (["terms"], None)
+    assert first["verified"][1] == codices.verify("support")
+    assert home.tenant("other").codices().verify_all()["total"] == 0
+    for limit in (0, 1_001):
+        with pytest.raises(mythos.Limit) as caught:
+            codices.verify_all(limit=limit)
+        assert caught.value.field == "limit"
+
+
+def test_one_event_is_verified_step_by_step(home: mythos.Mythos) -> None:
+    codices = home.codices()
+    create(home)
+    mutate(home, {"kind": "replace", "clause": "limit", "text": "50 EUR"})
+    mutate(home, {"kind": "replace", "clause": "limit", "text": "20 EUR"}, parent=0)
+    found = shaped(codices.verify_event("support", 1), EventVerification)
+    assert found["proof_verification_status"] == "verified"
+    assert [(step["name"], step["holds"], step["found"]) for step in found["steps"]] == [
+        (name, True, None) for name in ("event", "previous", "derivation", "openings", "inclusion")
+    ]
+    assert found["entry"] == codices.trail("support", start=1, limit=1)["items"][0]
+    assert found["inclusion"] is not None and found["entry"] is not None
+    leaf = tlog.leaf_hash(bytes.fromhex(found["entry"]["digest"]))
+    tlog.verify_inclusion(found["inclusion"], leaf, found["tree_root"])
+    assert (codices.verify_event("support", 0)["path"], codices.verify_event("support", 2)["path"]) == ([], [0])
+    codices.redact(
+        "support", codices.openings_of_actor("support", "ana"), directive_path=["privacy"], actor="officer", parent=1
+    )
+    erased = shaped(codices.verify_event("support", 0), EventVerification)
+    assert erased["proof_verification_status"] == "redacted"
+    assert erased["entry"] is not None and erased["entry"]["actor"] is None
+    for codex, sequence in (("support", 4), ("absent", 0)):
+        with pytest.raises(mythos.NotFound):
+            codices.verify_event(codex, sequence)
+
+
+def test_a_damaged_event_has_a_step_that_does_not_hold() -> None:
+    store = DictStore()
+    home = mythos.Mythos.with_store(store)
+    create(home)
+    mutate(home, {"kind": "remove", "clause": "tone"})
+    for cells in store._cells.values():
+        for name in [name for name in cells if name.startswith(b"e".hex())]:
+            cells[name] = cells[name][:-1] + bytes([cells[name][-1] ^ 1])
+    found = shaped(mythos.Mythos.with_store(store).codices().verify_event("support", 1), EventVerification)
+    assert found["proof_verification_status"] == "tampered"
+    broken = [step for step in found["steps"] if not step["holds"]]
+    assert broken and all(step["found"] for step in broken)
+
+
+def test_the_view_shows_what_the_engine_says(home: mythos.Mythos) -> None:
+    codices = home.codices()
+    create(home)
+    mutate(home, {"kind": "replace", "clause": "limit", "text": "50 EUR"})
+    mutate(home, {"kind": "replace", "clause": "tone", "text": "formal"}, parent=0)
+    take: Mutation = {
+        "kind": "merge",
+        "other": 2,
+        "take": [{"clause": "limit", "from": "ours"}, {"clause": "tone", "from": "theirs"}],
+    }
+    mutate(home, take, parent=1)
+    view = mythos.CodexProofView(codices)
+
+    log = shaped(view.log(), Page[CodexProofRow])
+    assert [row["proof"] for row in log["items"]] == codices.list()["items"]
+    assert [(row["actor"], row["reason"]) for row in log["items"]] == [*[("bob", None)] * 3, ("ana", "first rules")]
+    assert [row["proof"]["sequence"] for row in view.log(codex="support", actor="ana")["items"]] == [0]
+    assert view.log(actor="eve")["items"] == []
+    part = view.log(codex="support", change="replace", directive_prefix=("audit",), limit=1)
+    assert [row["proof"]["sequence"] for row in part["items"]] == [2]
+    following = view.log(codex="support", change="replace", after=part["next"])
+    assert [row["proof"]["sequence"] for row in following["items"]] == [1]
+    with pytest.raises(mythos.Invalid) as caught:
+        view.log(actor=3)  # type: ignore[arg-type]
+    assert caught.value.field == "actor"
+
+    assert view.codices(limit=1) == codices.codices(limit=1)
+    lineage = shaped(view.lineage("support", limit=3), CodexLineage)
+    assert lineage["head"] == codices.codex("support")
+    assert lineage["next"] == 3
+    nodes = lineage["nodes"] + view.lineage("support", start=3)["nodes"]
+    assert [(node["parents"], node["is_head"], node["clause"]) for node in nodes] == [
+        ([], False, None),
+        ([0], False, "limit"),
+        ([0], False, "tone"),
+        ([1, 2], True, None),
+    ]
+    assert view.event("support", 3) == codices.verify_event("support", 3)
+    assert view.verify("support") == codices.verify("support")
+    assert view.verify_all() == codices.verify_all()
+    assert mythos.CodexProofView(home.tenant("other").codices()).log()["items"] == []

@@ -57,6 +57,7 @@ def test_a_failed_assistant_comes_back_ready(home: mythos.Mythos) -> None:
     assert done["restored"] is not None and done["restored"]["payload"] == b"step 3"
     assert done["alignment"] is not None
     assert done["alignment"]["entry_root"] == done["alignment"]["proven_root"]
+    assert done["alignment"]["is_compatible"] and "changes" not in done["alignment"]
     assert done["next"] is not None
     probe = done["next"]
     assert probe["action"]["kind"] == "probe"
@@ -101,6 +102,42 @@ def test_an_operator_is_asked_about_another_codex(home: mythos.Mythos) -> None:
     assert question["action"]["escalation"]["kind"] == "misaligned"
     shaped(supervisor.deployment("ana"), Deployment)
     assert supervisor.answer(question["id"], {"kind": "approved"})["state"]["kind"] == "verifying"
+
+
+def test_an_assistant_resumes_under_a_codex_that_only_grew(home: mythos.Mythos) -> None:
+    supervisor = deployed(home, {"free_restarts": 100, "alignment": "compatible"})
+    codices = home.codices()
+    codices.mutate("rules", {"kind": "add", "clause": "z", "text": "new"}, directive_path=["audit"], actor="host")
+    done = shaped(supervisor.carry_out(fail(supervisor)), CarriedOut)
+    assert done["next"] is not None and done["next"]["action"]["kind"] == "probe"
+    alignment = done["alignment"]
+    assert alignment is not None and alignment["entry_root"] != alignment["proven_root"]
+    assert (alignment["is_compatible"], alignment["since"]) == (True, 0)
+    assert alignment["changes"] == [{"clause": "z", "kind": "added"}]
+    # The same stands in the deployment, and comes back as it was given.
+    state = shaped(supervisor.deployment("ana"), Deployment)["machine"]["state"]
+    assert state["kind"] == "verifying" and state["alignment"] == alignment
+    supervisor.answer(done["next"]["id"], {"kind": "ready"})
+
+    codices.mutate("rules", {"kind": "replace", "clause": "a", "text": "c"}, directive_path=["audit"], actor="host")
+    supervisor.carry_out(fail(supervisor))
+    deployment = shaped(supervisor.deployment("ana"), Deployment)
+    assert deployment["spec"]["policy"]["alignment"] == "compatible"
+    incident = deployment["machine"]["incident"]
+    assert incident is not None
+    assert [step["result"]["kind"] for step in incident["steps"]] == ["misaligned", "not_restored"]
+
+
+def test_an_operator_is_told_what_changed_of_the_codex(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    codices = home.codices()
+    codices.mutate("rules", {"kind": "replace", "clause": "a", "text": "c"}, directive_path=["audit"], actor="host")
+    done = shaped(supervisor.carry_out(fail(supervisor)), CarriedOut)
+    assert done["next"] is not None and done["next"]["action"]["kind"] == "escalate"
+    escalation = done["next"]["action"]["escalation"]
+    assert escalation["kind"] == "misaligned"
+    alignment = escalation["alignment"]
+    assert (alignment["changes"], alignment["is_compatible"]) == ([{"clause": "a", "kind": "replaced"}], False)
 
 
 def test_a_launch_that_fails_is_tried_again_until_the_window_is_full(home: mythos.Mythos) -> None:

@@ -168,6 +168,17 @@ def check_services(home: mythos.Mythos) -> None:
     tlog.verify_inclusion(tree.inclusion(0), tlog.leaf_hash(b""), tree.root(1))
     tlog.verify_consistency(tree.inclusion(0), "", "")  # type: ignore[arg-type]
     assert_type(tlog.evaluate_policy(policy, checkpoint)["witnesses"][0]["time"], int)
+    log_proof = tree.log_proof(0, checkpoint, memoryview(b"extra"))
+    assert_type(tlog.verify_log_proof(log_proof, b"", policy), tlog.Verdict)
+    assert_type(tlog.Ed25519Signer.from_private_text(signer.private_text()), tlog.Ed25519Signer)
+    if (part := codices.verify_all(limit=10))["next"] is not None:
+        codices.verify_all(after=part["next"])
+    for step in codices.verify_event("support", 0)["steps"]:
+        assert_type(step["name"], Literal["event", "previous", "derivation", "openings", "inclusion"])
+    proofs = mythos.CodexProofView(codices)
+    assert_type(proofs.log(actor="ana")["items"][0]["proof"]["sequence"], int)
+    assert_type(proofs.lineage("support", start=1)["nodes"][0]["recorded_at"], datetime)
+    mythos.CodexProofView(rituals)  # type: ignore[arg-type]
     codices.export("support", checkpoint, "log", had=tlog.read_checkpoint(checkpoint)["size"])
 
     supervisor = deployments.supervise("night watch")
@@ -182,3 +193,5 @@ def check_services(home: mythos.Mythos) -> None:
         else:
             supervisor.carry_out(effect)
     supervisor.deploy("ana", deployments.deployment("night watch", "ana")["spec"])
+    supervisor.deploy("ana", {"ritual": "refund", "policy": {"alignment": "compatible"}})
+    supervisor.deploy("ana", {"ritual": "refund", "policy": {"alignment": "any"}})  # type: ignore[typeddict-item]

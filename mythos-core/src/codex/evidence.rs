@@ -279,13 +279,8 @@ impl CodexProofOfSymbolEngine {
         disclosure: Disclosure,
     ) -> Result<EvidenceBundle> {
         let tree = self.tree(codex)?;
-        let told = checkpoint.checkpoint();
-        let size = told.size();
-        let is_of = told.origin() == self.origin(codex) && (1..=tree.head().length).contains(&size);
-        if !is_of || tree.root(size)? != told.root() {
-            let message = format!("the checkpoint of {size} events is not of codex {codex}");
-            return Err(Error::invalid("checkpoint", message));
-        }
+        tree.check_is_of(checkpoint)?;
+        let size = checkpoint.checkpoint().size();
         let (last, _, state) = self.past(tree.head(), Moment::Checkpoint(size))?;
         let Some(position) = state.position(clause) else {
             let message = format!("codex {codex} had no clause {clause} after {size} events");

@@ -2,7 +2,7 @@
 
 use super::read::for_each_event;
 use super::{CodexProofOfSymbolEngine, Event};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tlog::{EntryBundle, NodeReader, SignedCheckpoint, TILE_WIDTH, Tile};
 use crate::types::CodexId;
 
@@ -34,16 +34,8 @@ impl CodexProofOfSymbolEngine {
         mut write: impl FnMut(ExportedFile) -> Result<()>,
     ) -> Result<()> {
         let tree = self.tree(codex)?;
-        let (told, origin) = (checkpoint.checkpoint(), self.origin(codex));
-        let size = told.size();
-        if told.origin() != origin
-            || size == 0
-            || size > tree.head().length
-            || tree.root(size)? != told.root()
-        {
-            let message = format!("the checkpoint of {size} events is not of {origin:?}, or of another log");
-            return Err(Error::invalid("checkpoint", message));
-        }
+        tree.check_is_of(checkpoint)?;
+        let size = checkpoint.checkpoint().size();
         let had = had.min(size);
         for bundle in EntryBundle::new_between(had, size)? {
             let from = bundle.index() * u64::from(TILE_WIDTH);

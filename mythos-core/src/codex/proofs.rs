@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::tail::Tail;
 use super::{CodexHead, CodexProofOfSymbolEngine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::TreeReader;
 use crate::store::Owner;
-use crate::tlog::{self, ConsistencyProof, InclusionProof, TreeHash};
+use crate::tlog::{self, ConsistencyProof, InclusionProof, LogProof, SignedCheckpoint, TreeHash};
 use crate::types::CodexId;
 
 /// The Merkle tree over the events of a codex, as its head was when this was made: for many proofs at once.
@@ -59,6 +59,62 @@ impl CodexTree {
         tlog::root(size, self.reader())
     }
 
+    /// Proves that the event at position `index` is in the log that `checkpoint` speaks of, as one text that anyone can
+    /// verify offline: the way to the root, and the checkpoint itself. `extra` is data of the caller's for the reader, which
+    /// nobody vouches for.
+    ///
+    /// [`LogProof::verify`] takes the leaf's hash: [`leaf_hash`](crate::tlog::leaf_hash) of the event's digest.
+    ///
+    /// ```
+    /// use mythos_core::Mythos;
+    /// use mythos_core::codex::{CreateCodex, DirectivePath};
+    /// use mythos_core::seal::SecretKey;
+    /// use mythos_core::tlog::{Ed25519Signer, LogProof, NoteSigner, Policy, leaf_hash};
+    ///
+    /// let codices = Mythos::in_memory().codices();
+    /// let (codex, path) = ("support".parse()?, DirectivePath::new(["launch"])?);
+    /// let made = codices.create(&CreateCodex::new("support".parse()?, vec![], path, "ana"))?;
+    /// let signer = Ed25519Signer::from_seed(codices.origin(&codex), &SecretKey::from_bytes(&[7; 32]))?;
+    /// let checkpoint = codices.checkpoint(&codex, &[&signer])?;
+    /// let file = codices.tree(&codex)?.log_proof(made.sequence, &checkpoint, None)?.to_string();
+    ///
+    /// // Elsewhere, later, without the store:
+    /// let leaf = leaf_hash(made.event.as_bytes());
+    /// file.parse::<LogProof>()?.verify(&leaf, &Policy::of_log(signer.verifier_key().clone())?)?;
+    /// # Ok::<(), mythos_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `checkpoint`, if the checkpoint is not of this log, and
+    /// field `index` if it speaks of no such event; those of [`LogProof::with_extra`];
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a tile is missing.
+    pub fn log_proof(
+        &self,
+        index: u64,
+        checkpoint: &SignedCheckpoint,
+        extra: Option<Vec<u8>>,
+    ) -> Result<LogProof> {
+        self.check_is_of(checkpoint)?;
+        let proof = self.inclusion(index, Some(checkpoint.checkpoint().size()))?;
+        let proof = LogProof::new(proof, checkpoint.clone())?;
+        match extra {
+            Some(extra) => proof.with_extra(extra),
+            None => Ok(proof),
+        }
+    }
+
+    /// Checks that a checkpoint speaks of this log and of at least one event. Who signed it is another question.
+    pub(super) fn check_is_of(&self, checkpoint: &SignedCheckpoint) -> Result<()> {
+        let (told, origin) = (checkpoint.checkpoint(), self.engine.origin(&self.head.codex));
+        let size = told.size();
+        let is_of = told.origin() == origin && (1..=self.head.length).contains(&size);
+        if !is_of || self.root(size)? != told.root() {
+            let message = format!("the checkpoint of {size} events is not of {origin:?}, or of another log");
+            return Err(Error::invalid("checkpoint", message));
+        }
+        Ok(())
+    }
+
     pub(super) fn tail(&self) -> &Tail {
         &self.tail
     }
@@ -76,7 +132,7 @@ impl CodexTree {
         match size {
             Some(size) if size > length => {
                 let message = format!("codex {} has {length} events, not {size}", self.head.codex);
-                Err(crate::error::Error::invalid("size", message))
+                Err(Error::invalid("size", message))
             }
             size => Ok(size.unwrap_or(length)),
         }

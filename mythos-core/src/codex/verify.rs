@@ -91,6 +91,10 @@ pub(crate) fn verify_all(
     after: Option<Cursor>,
     limit: u32,
 ) -> Result<VerifiedCodices> {
+    if !(1..=MAX_VERIFIED).contains(&limit) {
+        let message = format!("1 to {MAX_VERIFIED} codices are verified at once, not {limit}");
+        return Err(Error::limit("limit", message));
+    }
     let access = &engine.access;
     let query = Query::new(CodexHead::TABLE).order_by("codex", Direction::Ascending);
     let page = access.raw_page(query.after(after).limit(limit))?;
@@ -127,6 +131,9 @@ pub(crate) fn verify_all(
     };
     Ok(VerifiedCodices { verified, total, next: page.next })
 }
+
+/// The most codices that are verified in one call.
+const MAX_VERIFIED: u32 = 1_000;
 
 /// The most codices that are counted.
 const MAX_COUNTED: u64 = 10_000_000;

@@ -63,7 +63,7 @@ impl Note {
     ///
     /// # Errors
     /// As [`new`](Self::new); [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a signer gives a signature
-    /// that its key does not verify; what a signer gives.
+    /// that its key does not verify, or nothing at all; what a signer gives.
     pub fn sign(text: impl Into<String>, signers: &[&dyn NoteSigner]) -> Result<Self> {
         let text = text.into();
         check_note_text(&text)?;
@@ -168,8 +168,9 @@ impl Note {
                 return Err(Error::invalid("keys", message));
             }
             if key.can_verify() {
-                let checked =
-                    key.check(&self.text, &signature.bytes).ok_or_else(|| bad_signature(signature))?;
+                let checked = key
+                    .check(&self.text, &signature.bytes)
+                    .ok_or_else(|| bad_signature(key.name(), key.id()))?;
                 verified.add(key, checked.time);
             }
         }
@@ -329,19 +330,18 @@ fn check_bounds(text: &str, signatures: &[NoteSignature]) -> Result<()> {
 }
 
 /// Signs, and does not believe the signer: a wrong signature would make everyone who knows the key refuse the
-/// note.
+/// note, and one that is empty or too long is wrong as well.
 fn sign_text(text: &str, signer: &dyn NoteSigner) -> Result<NoteSignature> {
     let key = signer.verifier_key();
-    let signature = signer.sign(text)?;
-    let signature = NoteSignature::new(key.name(), key.id(), signature)?;
-    if key.can_verify() && key.check(text, &signature.bytes).is_none() {
-        return Err(bad_signature(&signature));
+    let bytes = signer.sign(text)?;
+    if key.can_verify() && key.check(text, &bytes).is_none() {
+        return Err(bad_signature(key.name(), key.id()));
     }
-    Ok(signature)
+    NoteSignature::new(key.name(), key.id(), bytes)
+        .map_err(|error| bad_signature(key.name(), key.id()).with_source(error))
 }
 
-fn bad_signature(signature: &NoteSignature) -> Error {
-    let NoteSignature { name, key_id, .. } = signature;
+fn bad_signature(name: &str, key_id: u32) -> Error {
     Error::corrupt(format!(
         "the signature of the key {name:?} {key_id:08x} is not its signature of this note"
     ))

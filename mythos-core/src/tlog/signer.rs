@@ -21,7 +21,7 @@ const MAX_PRIVATE_TEXT_BYTES: usize = 4096;
 ///
 /// - **One key.** [`verifier_key`](Self::verifier_key) always gives the same key.
 /// - **Its signatures verify.** What [`sign`](Self::sign) gives verifies under that key, strictly; this is
-///   checked before a signature is used.
+///   checked before a signature is used, and [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it does not.
 /// - **Any thread calls**, several at the same time.
 /// - **Errors are passed through** with their kind: [`Error::unavailable`](crate::Error::unavailable) if the
 ///   key cannot be reached.

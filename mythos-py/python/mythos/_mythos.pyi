@@ -21,9 +21,12 @@ from .records import (
     CodexAt,
     CodexClause,
     CodexHead,
+    CodexLineage,
+    CodexProofRow,
     CodexVerification,
     CompactionReport,
     CompressedRitual,
+    ConsistencyProof,
     CopyReport,
     Decision,
     DeletionReport,
@@ -33,7 +36,9 @@ from .records import (
     DirectedMutation,
     Effect,
     ErasedOpening,
+    EventVerification,
     FailureKind,
+    InclusionProof,
     Listing,
     Moment,
     Mutation,
@@ -67,11 +72,12 @@ from .records import (
     TrailPage,
     TrainingReport,
     VerifiableRitual,
+    VerifiedCodices,
 )
 from .seal import KeyProvider
 from .store import Answer, Cursor, Json, Maintained, Schema, Store
 from .testing import ConformanceCase
-from .tlog import Checkpoint, ConsistencyProof, InclusionProof, NoteSigner, ProvenClause, Verdict
+from .tlog import Checkpoint, NoteSigner, ProvenClause, Verdict
 
 _S = TypeVar("_S", bound=Store | BuiltInStore)
 
@@ -445,6 +451,52 @@ class RitualCompressionView:
     def overview(self, assistant: str, ritual: str, *, max_points: int = 100) -> RitualOverview:
         """How one ritual grows, in at most `max_points` points, 2 to 1,000, and whether it stalls by default."""
 
+@final
+class CodexProofView:
+    """What a page at `/codex/proof` shows. Every answer is bounded. Every method may be called from any thread."""
+
+    def __new__(cls, codices: CodexProofOfSymbolEngine) -> CodexProofView:
+        """The view of an engine, for its tenant."""
+
+    def log(
+        self,
+        *,
+        codex: str | None = None,
+        clause: str | None = None,
+        change: ChangeKind | None = None,
+        directive_prefix: Sequence[str] | None = None,
+        status: ProofVerificationStatus | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        actor: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CodexProofRow]:
+        """One page of proofs, newest first, with their actors and reasons: see `CodexProofOfSymbolEngine.list`.
+
+        With an `actor`, only those that it made. Proofs name nobody, so what the other filters let through is opened and
+        compared, about 10,000 events for a page, which may have fewer than `limit` although there are more: go on while
+        there is a `next`.
+        """
+
+    def codices(self, *, after: Cursor | None = None, limit: int = 100) -> Page[CodexHead]:
+        """Codices by id: see `CodexProofOfSymbolEngine.codices`."""
+
+    def lineage(self, codex: str, *, start: int = 0, limit: int = 100) -> CodexLineage:
+        """The graph of a codex's events from position `start`, with branches and merges.
+
+        The next part starts at the `next` of this one; `limit` is 1 to 1,000.
+        """
+
+    def event(self, codex: str, sequence: int) -> EventVerification:
+        """Everything that speaks for one event: see `CodexProofOfSymbolEngine.verify_event`."""
+
+    def verify(self, codex: str) -> CodexVerification:
+        """Verifies one codex: see `CodexProofOfSymbolEngine.verify`."""
+
+    def verify_all(self, *, after: Cursor | None = None, limit: int = 100) -> VerifiedCodices:
+        """Verifies the next codices: see `CodexProofOfSymbolEngine.verify_all`."""
+
 def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
     """`totals`, and those that the next call gave, together; `next` is that of the latter."""
 
@@ -653,6 +705,21 @@ class CodexProofOfSymbolEngine:
         the whole file back, cannot be seen from inside: see `verify_against`.
         """
 
+    def verify_all(self, *, after: Cursor | None = None, limit: int = 100) -> VerifiedCodices:
+        """Verifies the next codices whole, by id; at most `limit`, 1 to 1,000.
+
+        `after` is the `next` of the part before; the `total` tells how far it is. Damage is not an error but a finding,
+        also of a head that cannot be read.
+        """
+
+    def verify_event(self, codex: str, sequence: int) -> EventVerification:
+        """Verifies one event with everything that speaks for it, step by step.
+
+        Its bytes, the event that it names as the one before it, the derivation of its state, what is open of its texts,
+        and its place in the Merkle tree. That the states it is derived from are what the events before derive is what
+        `verify` tells. Damage is not an error but a step that does not hold. `NotFound` if there is no such event.
+        """
+
     def verify_against(self, codex: str, policy: str, *, pinned: Sequence[str] | None = None) -> AnchoredVerification:
         """Verifies a codex whole, and compares it with signed checkpoints.
 
@@ -734,6 +801,14 @@ class CodexTree:
     def root(self, size: int) -> str:
         """The root of the tree over the first `size` events, in base64."""
 
+    def log_proof(self, index: int, checkpoint: str, extra: Buffer | None = None) -> str:
+        """Proves that the event at position `index` is in the log that `checkpoint` speaks of, as one text.
+
+        Anyone can verify it offline, with `mythos.tlog.verify_log_proof` or another implementation of C2SP tlog-proof.
+        `extra` is data for the reader, 1 to 65,536 bytes, which nobody vouches for. `Invalid` with the field `checkpoint` if
+        that is not of this log, and with the field `index` if it speaks of no such event.
+        """
+
 @final
 class Ed25519Signer:
     """Signs checkpoints with Ed25519, with a key in memory.
@@ -743,6 +818,13 @@ class Ed25519Signer:
 
     def __new__(cls, name: str, seed: Buffer) -> Ed25519Signer:
         """The key pair that belongs to 32 secret bytes (RFC 8032). `name` is the origin of the log that it signs."""
+
+    @staticmethod
+    def from_private_text(text: str) -> Ed25519Signer:
+        """The signer whose `private_text` this is, `PRIVATE+KEY+NAME+ID+BASE64`. No error repeats any of it."""
+
+    def private_text(self) -> str:
+        """The private key as text: whoever has it can sign. Python overwrites no copy of it."""
 
     @property
     def verifier_key(self) -> str:
@@ -763,6 +845,13 @@ class CosignatureSigner:
 
     def __new__(cls, name: str, seed: Buffer) -> CosignatureSigner:
         """The key pair that belongs to 32 secret bytes (RFC 8032), which no other cosigner has."""
+
+    @staticmethod
+    def from_private_text(text: str) -> CosignatureSigner:
+        """The signer whose `private_text` this is, `PRIVATE+KEY+NAME+ID+BASE64`. No error repeats any of it."""
+
+    def private_text(self) -> str:
+        """The private key as text: whoever has it can cosign. Python overwrites no copy of it."""
 
     @property
     def verifier_key(self) -> str:
@@ -797,6 +886,14 @@ def evaluate_policy(policy: str, checkpoint: str) -> Verdict:
     """Verifies the signatures of a checkpoint by the policy's logs and witnesses, and says whether they are enough.
 
     `Corrupt` if a signature of a key of the policy is not the key's. That too few signed is no error, but the verdict.
+    """
+
+def verify_log_proof(proof: str, leaf_data: Buffer, policy: str) -> Verdict:
+    """Verifies that a log which `policy` believes holds an entry with the data `leaf_data`, where `proof` says.
+
+    Gives what the policy says of the checkpoint. The data of an event's entry are the 32 bytes of its digest. `Corrupt` if
+    the proof does not lead from them to the checkpoint, or that is not signed as the policy asks. Nothing else is needed: no
+    store, no network.
     """
 
 def verify_evidence(bundle: str, policy: str) -> ProvenClause:

@@ -7,7 +7,9 @@ signed note, a *verifier key* is `NAME+ID+BASE64`, and a *policy* is a policy fi
     witness one witness.example+81b3ccdd+BHR...
     quorum one
 
-`policy_of_log` makes the one that believes a log without witnesses. Hashes of trees are in base64.
+`policy_of_log` makes the one that believes a log without witnesses. Hashes of trees are in base64. A *log proof*, which
+`mythos.CodexTree.log_proof` makes, is one text with a checkpoint and the proof that its tree holds an entry; files of it
+end in `.tlog-proof`.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from ._mythos import (
     verify_equivocation,
     verify_evidence,
     verify_inclusion,
+    verify_log_proof,
 )
-from .records import ChangeKind
+from .records import ChangeKind, ConsistencyProof, InclusionProof
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -53,6 +56,7 @@ __all__ = [
     "verify_equivocation",
     "verify_evidence",
     "verify_inclusion",
+    "verify_log_proof",
 ]
 
 
@@ -62,7 +66,7 @@ class NoteSigner(Protocol):
     - `verifier_key` is the public half, as C2SP signed notes write it, with the origin of the log as its name. It is
       read once for each checkpoint, and always the same.
     - `sign` gives the signature of a text without the key's id: 64 bytes for Ed25519. It is verified before it is used;
-      `mythos.Corrupt` if it is not the key's.
+      `mythos.Corrupt` if it is not the key's, or empty.
     - It is called from any thread, also several at a time.
     - A `MythosError` that it raises keeps its kind: `mythos.Unavailable` if it cannot sign now. Anything else is
       `Internal`, with what was raised as its cause. Its text must not hold a secret.
@@ -83,22 +87,6 @@ class Checkpoint(TypedDict):
     size: int
     root: str
     extensions: list[str]
-
-
-class InclusionProof(TypedDict):
-    """What shows that a leaf is in a tree: the hashes beside the way to the root, the lowest first."""
-
-    index: int
-    size: int
-    hashes: list[str]
-
-
-class ConsistencyProof(TypedDict):
-    """What shows that one tree is how another began."""
-
-    old_size: int
-    new_size: int
-    hashes: list[str]
 
 
 class WitnessSignature(TypedDict):

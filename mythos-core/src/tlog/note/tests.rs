@@ -172,17 +172,33 @@ fn a_newer_signature_of_the_same_key_takes_the_place_of_the_older() {
 #[test]
 fn a_signer_that_signs_something_else_is_not_believed() {
     #[derive(Debug)]
-    struct Confused(Ed25519Signer);
+    struct Confused(VerifierKey, Vec<u8>);
     impl NoteSigner for Confused {
         fn verifier_key(&self) -> &VerifierKey {
-            self.0.verifier_key()
+            &self.0
         }
         fn sign(&self, _: &str) -> Result<Vec<u8>> {
-            self.0.sign("something else\n")
+            Ok(self.1.clone())
         }
     }
-    let error = Note::sign("text\n", &[&Confused(signer("one", 1))]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let one = signer("one", 1);
+    let else_signed = one.sign("something else\n").unwrap();
+    // The last key is of a type that is not verified here; nothing and too much is no signature of it either.
+    let unknown: VerifierKey = "other+235c80b2+mXB1YmxpYw==".parse().unwrap();
+    for (key, wrong) in [
+        (key(&one), else_signed),
+        (key(&one), Vec::new()),
+        (key(&one), vec![0; MAX_NOTE_BYTES]),
+        (unknown.clone(), Vec::new()),
+        (unknown, vec![0; MAX_NOTE_BYTES]),
+    ] {
+        let confused = Confused(key, wrong);
+        let error = Note::sign("text\n", &[&confused]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let mut note = Note::sign("text\n", &[&signer("two", 2)]).unwrap();
+        assert_eq!(note.add_signature_of(&confused).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(note.signatures().len(), 1);
+    }
 }
 
 proptest! {

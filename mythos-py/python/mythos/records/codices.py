@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
+from ..store import Cursor
+
 __all__ = [
     "AddChange",
     "AddClause",
@@ -20,6 +22,7 @@ __all__ = [
     "ChangeKind",
     "CheckpointMoment",
     "Clause",
+    "ClauseChange",
     "ClauseDelta",
     "ClauseDifference",
     "CodexAt",
@@ -28,12 +31,15 @@ __all__ = [
     "CodexHeadState",
     "CodexVerification",
     "CommittedClause",
+    "ConsistencyProof",
     "CreateChange",
     "DifferenceKind",
     "DirectedMutation",
     "ErasedOpening",
     "Event",
+    "EventVerification",
     "Finding",
+    "InclusionProof",
     "Listing",
     "MergeChange",
     "MergeHeads",
@@ -57,6 +63,9 @@ __all__ = [
     "TimeMoment",
     "TrailEntry",
     "TrailPage",
+    "VerificationStep",
+    "VerificationStepName",
+    "VerifiedCodices",
 ]
 
 
@@ -303,6 +312,13 @@ DifferenceKind: TypeAlias = Literal["added", "removed", "replaced", "annotated",
 """In what way a clause differs. A clause that was replaced may have got notes or moved, too."""
 
 
+class ClauseChange(TypedDict):
+    """How a clause changed, without what it says."""
+
+    clause: str
+    kind: DifferenceKind
+
+
 class ClauseDifference(TypedDict):
     """How a clause differs between two moments; `None` where it was not there."""
 
@@ -503,6 +519,66 @@ class CodexVerification(TypedDict):
     tree_root: str
     heads: list[CodexHeadState]
     finding: Finding | None
+
+
+class VerifiedCodices(TypedDict):
+    """What the verification of some codices found, by id.
+
+    `total` is how many codices there are. `next` is where the next part begins, `None` when this was the last.
+    """
+
+    verified: list[CodexVerification]
+    total: int
+    next: Cursor | None
+
+
+class InclusionProof(TypedDict):
+    """What shows that a leaf is in a tree: the hashes beside the way to the root, the lowest first."""
+
+    index: int
+    size: int
+    hashes: list[str]
+
+
+class ConsistencyProof(TypedDict):
+    """What shows that one tree is how another began."""
+
+    old_size: int
+    new_size: int
+    hashes: list[str]
+
+
+VerificationStepName: TypeAlias = Literal["event", "previous", "derivation", "openings", "inclusion"]
+"""What was checked of an event.
+
+`event`: it is spelled as events are. `previous`: it names the event before it. `derivation`: its state follows from its
+parents'. `openings`: what is open of its texts is what was committed to. `inclusion`: it is in the tree.
+"""
+
+
+class VerificationStep(TypedDict):
+    """One thing that was checked, whether it holds, and what was found if it does not."""
+
+    name: VerificationStepName
+    holds: bool
+    found: str | None
+
+
+class EventVerification(TypedDict):
+    """One event, verified step by step.
+
+    The verdict over it is `verified`, `redacted` or `tampered`. `entry` is the event with its texts, `None` if it cannot be
+    read. After a step that does not hold, those that rest on it are left out. `inclusion` proves to anyone that the event is
+    in the log with the root `tree_root`, `None` if it cannot be made: see `mythos.tlog.verify_inclusion`. `path` has the
+    positions of the events that led to this one, by the first parents, newest first, at most 1,000.
+    """
+
+    proof_verification_status: ProofVerificationStatus
+    entry: TrailEntry | None
+    steps: list[VerificationStep]
+    inclusion: InclusionProof | None
+    tree_root: str
+    path: list[int]
 
 
 class AnchoredVerification(TypedDict):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
+from .codices import ClauseChange
 from .policies import DeploymentSpec, FallbackStep
 
 __all__ = [
@@ -77,11 +78,20 @@ class RestoredEntry(TypedDict):
 
 
 class Alignment(TypedDict):
-    """How a restored entry compares with the codex in force: the same if the two roots are."""
+    """How a restored entry compares with the codex in force: the same if the two roots are.
+
+    `since` is the position of the last event of the codex's log that left the entry's root, and `changes` are the clauses
+    that differ since, at most 100, with `more_changes` besides; without any, the keys are not there. `is_compatible` says
+    whether the log leads from the entry's root to the proven one, and no clause was replaced or removed.
+    """
 
     codex: str
     proven_root: str
     entry_root: str | None
+    since: NotRequired[int]
+    changes: NotRequired[list[ClauseChange]]
+    more_changes: NotRequired[int]
+    is_compatible: bool
 
 
 class MisalignedQuestion(TypedDict):

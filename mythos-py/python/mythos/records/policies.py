@@ -76,8 +76,13 @@ class EscalateStep(TypedDict):
 FallbackStep: TypeAlias = LatestStep | OlderEntryStep | NamedRitualStep | EscalateStep
 """One way to bring an assistant back."""
 
-AlignmentPolicy: TypeAlias = Literal["same_root", "adopt_current", "ask_operator"]
-"""What to do when an entry ran under another codex root than the one in force."""
+AlignmentPolicy: TypeAlias = Literal["same_root", "compatible", "adopt_current", "ask_operator"]
+"""What to do when an entry ran under another codex root than the one in force.
+
+`same_root`: the step fails. `compatible`: the assistant resumes if the codex's own log leads there from the entry's root, and
+clauses were only added, annotated or moved since; otherwise the step fails. `adopt_current`: it resumes.
+`ask_operator`: an operator decides. A codex whose trail does not verify aligns with nothing.
+"""
 
 
 class RestartPolicy(TypedDict):
