@@ -6,6 +6,7 @@
 
 mod append;
 mod hashing;
+mod many;
 mod prove;
 mod subject;
 
@@ -24,4 +25,5 @@ fn main() {
     );
     append::run(directory.path());
     prove::run(directory.path(), events);
+    many::run(directory.path(), (events / 100).clamp(10, 10_000));
 }
