@@ -11,9 +11,11 @@ const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
     ("RitualCompressionCache", "ritual"),
     ("RitualCompressionView", "view"),
+    ("CodexProofView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
+    ("AnchorLog", "anchor"),
     ("SqliteStore", "store/sqlite"),
 ];
 
@@ -25,6 +27,7 @@ const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("RitualCompressionCache", "latest_shared", "what `latest` is"),
     ("RitualCompressionCache", "save_shared", "what `save` is"),
     ("RitualCompressionView", "new", "the constructor"),
+    ("CodexProofView", "new", "the constructor"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];
 
