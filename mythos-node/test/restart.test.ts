@@ -293,7 +293,7 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(done.alignment, expected);
       assert.ok(done.next?.action.kind === 'probe');
       assert.deepEqual(done.next.action.entry, entry);
-      assert.equal((await supervisor.deployment('ana')).spec.policy.alignment, 'compatible');
+      assert.equal((await supervisor.deployment('ana')).spec.policy?.alignment, 'compatible');
       await supervisor.answer(done.next.id, { kind: 'ready' });
 
       await mutate({ kind: 'replace', clause: 'limit', text: 'Refund nothing.' });
@@ -301,7 +301,7 @@ for (const [name, make] of PLACES) {
       const { next } = await restart(supervisor);
       assert.ok(next === null || next.action.kind !== 'probe', 'an entry under a replaced clause is passed over');
       const { machine } = await supervisor.deployment('ana');
-      assert.equal(machine.incident?.steps[0]?.result.kind, 'not_aligned');
+      assert.equal(machine.incident?.steps[0]?.result.kind, 'misaligned');
     });
 
     test('without anything to restore a deployment is given up, and told so', async () => {
