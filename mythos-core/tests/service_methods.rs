@@ -15,6 +15,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("CodexProofOfSymbolEngine", "codex"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
+    ("AnchorLog", "anchor"),
     ("SqliteStore", "store/sqlite"),
 ];
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use mythos_core::codex::{CodexProofOfSymbolEngine, CodexTree, EvidenceBundle, ExportedFile};
 use mythos_core::store::StoreError;
 use mythos_core::tlog::{NoteSigner, Policy, SignedCheckpoint};
+use mythos_core::view::CodexProofView;
 use napi::bindgen_prelude::{AsyncBlock, AsyncBlockBuilder, Env};
 use napi_derive::napi;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use crate::errors::{Failure, Outcome};
 use crate::page::{DEFAULT_LIMIT, PageRequest, TrailRequest};
 use crate::signers::NativeSigners;
 use crate::value::to_value;
+use crate::view::NativeProofView;
 
 /// `CodexProofOfSymbolEngine` of the core.
 #[napi]
@@ -98,6 +100,25 @@ impl NativeCodices {
     pub async fn verify(&self, codex: Argument) -> Outcome {
         let engine = self.engine.clone();
         run(self.lane, move || Ok(engine.verify(&codex.parse("codex")?)?)).await
+    }
+
+    /// Verifies the next codices.
+    #[napi]
+    pub async fn verify_all(&self, page: Argument) -> Outcome {
+        let engine = self.engine.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(engine.verify_all(after, limit)?)
+        })
+        .await
+    }
+
+    /// Verifies one event with everything that speaks for it.
+    #[napi]
+    pub async fn verify_event(&self, codex: Argument, sequence: Argument) -> Outcome {
+        let engine = self.engine.clone();
+        run(self.lane, move || Ok(engine.verify_event(&codex.parse("codex")?, sequence.parse("sequence")?)?))
+            .await
     }
 
     /// Appends many mutations in one commit.
@@ -273,6 +294,12 @@ impl NativeCodices {
             Ok(engine.evidence(&codex, &clause, &checkpoint, disclosure)?.to_json()?)
         })
         .await
+    }
+
+    /// The read model of the same codices.
+    #[napi]
+    pub fn proof_view(&self) -> NativeProofView {
+        NativeProofView::new(CodexProofView::new(self.engine.clone()), self.lane)
     }
 }
 

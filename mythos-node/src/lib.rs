@@ -12,7 +12,7 @@
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
-//! - `mythos`, `ritual`, `codex` and `restart`: the services,
+//! - `mythos`, `ritual`, `codex`, `restart` and `anchor`: the services,
 //! - `view`: the read models,
 //! - `page`: which part of a listing,
 //! - `testing`: the conformance cases for stores.
@@ -20,6 +20,7 @@
 // What napi exports has to be `pub`, though nothing in Rust can use it; its types stay private.
 #![allow(private_interfaces, unreachable_pub)]
 
+mod anchor;
 mod callback;
 mod calls;
 mod codex;

@@ -7,6 +7,7 @@ use mythos_core::{Mythos, TABLES};
 use napi_derive::napi;
 use serde::Deserialize;
 
+use crate::anchor::NativeAnchors;
 use crate::calls::{Lane, open, run};
 use crate::codex::NativeCodices;
 use crate::convert::Argument;
@@ -136,6 +137,12 @@ impl NativeMythos {
     #[napi]
     pub fn deployments(&self) -> NativeDeployments {
         NativeDeployments::new(self.mythos.deployments(), self.lane)
+    }
+
+    /// The log over everything that the tenant stores.
+    #[napi]
+    pub fn anchors(&self) -> NativeAnchors {
+        NativeAnchors::new(self.mythos.anchors(), self.lane)
     }
 
     /// The SQLite store that `open` opened.

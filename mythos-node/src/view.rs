@@ -1,13 +1,13 @@
 //! The read models.
 
 use mythos_core::ritual::RitualTotals;
-use mythos_core::view::{RitualCompressionView, RitualVerb};
+use mythos_core::view::{CodexProofView, RitualCompressionView, RitualVerb};
 use napi_derive::napi;
 
 use crate::calls::{Lane, run};
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
-use crate::page::PageRequest;
+use crate::page::{PageRequest, TrailRequest};
 use crate::value::to_value;
 
 /// What a user of the page of `RitualCompressionView` may do.
@@ -89,6 +89,81 @@ impl NativeCompressionView {
         run(self.lane, move || {
             let (assistant, ritual) = (assistant.parse("assistant")?, ritual.parse("ritual")?);
             Ok(view.overview(&assistant, &ritual, max_points.parse("max_points")?)?)
+        })
+        .await
+    }
+}
+
+/// `CodexProofView` of the core.
+#[napi]
+#[derive(Debug)]
+pub struct NativeProofView {
+    view: CodexProofView,
+    lane: Lane,
+}
+
+impl NativeProofView {
+    pub(crate) const fn new(view: CodexProofView, lane: Lane) -> Self {
+        Self { view, lane }
+    }
+}
+
+#[napi]
+impl NativeProofView {
+    /// Lists proofs with their actors and reasons.
+    #[napi]
+    pub async fn log(&self, filter: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.log(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Lists codices.
+    #[napi]
+    pub async fn codices(&self, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.codices(after, limit)?)
+        })
+        .await
+    }
+
+    /// A part of the graph of a codex's events.
+    #[napi]
+    pub async fn lineage(&self, codex: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let TrailRequest { from, limit } = page.parse("page")?;
+            Ok(view.lineage(&codex.parse("codex")?, from, limit)?)
+        })
+        .await
+    }
+
+    /// Verifies one event with everything that speaks for it.
+    #[napi]
+    pub async fn event(&self, codex: Argument, sequence: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || Ok(view.event(&codex.parse("codex")?, sequence.parse("sequence")?)?)).await
+    }
+
+    /// Verifies a codex whole.
+    #[napi]
+    pub async fn verify(&self, codex: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || Ok(view.verify(&codex.parse("codex")?)?)).await
+    }
+
+    /// Verifies the next codices.
+    #[napi]
+    pub async fn verify_all(&self, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.verify_all(after, limit)?)
         })
         .await
     }

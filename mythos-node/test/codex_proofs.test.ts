@@ -11,9 +11,11 @@ import {
   CosignatureSigner,
   type DirectedMutation,
   Ed25519Signer,
+  type EventVerification,
   Mythos,
   MythosError,
   type NoteSigner,
+  type VerifiedCodices,
   verifyEvidence,
 } from 'mythos';
 
@@ -193,6 +195,45 @@ for (const [name, make] of PLACES) {
       await assert.rejects(tree.inclusion(4), { code: 'Invalid', field: 'index' });
       await assert.rejects(tree.root(5), { code: 'Invalid', field: 'size' });
       await assert.rejects(codices.tree('sales'), { code: 'NotFound' });
+    });
+
+    test('all codices are verified in parts, with progress', async () => {
+      await codices.create({ ...CREATE, codex: 'sales' });
+      const first: VerifiedCodices = await codices.verifyAll({ limit: 1 });
+      const support = await codices.verify('support');
+      const sales = await codices.verify('sales');
+      const expected: VerifiedCodices = { verified: [sales], total: 2, next: first.next };
+      assert.deepEqual(first, expected);
+      const second = await codices.verifyAll({ after: first.next });
+      assert.deepEqual(second, { verified: [support], total: 2, next: null });
+      assert.deepEqual((await codices.verifyAll()).verified, [sales, support]);
+      await assert.rejects(codices.verifyAll({ limit: 0 }), { code: 'Limit', field: 'limit' });
+      await assert.rejects(codices.verifyAll({ size: 1 } as object), { code: 'Invalid', field: 'page.size' });
+    });
+
+    test('one event is verified step by step', async () => {
+      await codices.mutateAll({ codex: 'support', mutations: ['one', 'two'].map(replace) });
+      const [, , entry] = (await codices.trail('support')).items;
+      const expected: EventVerification = {
+        proof_verification_status: 'verified',
+        entry: entry ?? null,
+        steps: (['event', 'previous', 'derivation', 'openings', 'inclusion'] as const).map((name) => ({
+          name,
+          holds: true,
+          found: null,
+        })),
+        inclusion: await (await codices.tree('support')).inclusion(2),
+        tree_root: (await codices.codex('support')).tree_root,
+        path: [1, 0],
+      };
+      assert.deepEqual(await codices.verifyEvent('support', 2), expected);
+      const erase = (await codices.openingsOfActor('support', 'bob')).slice(1);
+      await codices.redact({ codex: 'support', erase, directive_path: ['privacy'], actor: 'officer' });
+      assert.equal((await codices.verifyEvent('support', 2)).proof_verification_status, 'redacted');
+      assert.equal((await codices.verifyEvent('support', 1)).proof_verification_status, 'verified');
+      await assert.rejects(codices.verifyEvent('support', 4), { code: 'NotFound', field: 'sequence' });
+      await assert.rejects(codices.verifyEvent('none', 0), { code: 'NotFound', field: 'codex' });
+      await assert.rejects(codices.verifyEvent('support', -1), { code: 'Invalid', field: 'sequence' });
     });
 
     test('an export is a directory of static files', async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
 import type {
+  Alignment,
   CarriedOut,
   CompressedRitual,
   Decision,
@@ -11,6 +12,7 @@ import type {
   Deployment,
   DeploymentRestart,
   Effect,
+  Mutation,
   Mythos,
   RestartPolicy,
   RestoredEntry,
@@ -77,7 +79,7 @@ for (const [name, make] of PLACES) {
     test('a failure leads to a verified, aligned, ready state, and all that is told of it has its type', async () => {
       const root = await createCodex();
       const saved = await save('step 3', root);
-      const alignment = { codex: 'rules', proven_root: root, entry_root: root };
+      const alignment: Alignment = { codex: 'rules', proven_root: root, entry_root: root, is_compatible: true };
 
       assert.equal((await supervisor.deploy(deployment(SOON, 'rules'))).state.kind, 'running');
       const operation = randomUUID();
@@ -264,10 +266,42 @@ for (const [name, make] of PLACES) {
         codex: 'rules',
         proven_root,
         entry_root: 'ab'.repeat(32),
+        is_compatible: false,
       });
       await assert.rejects(supervisor.carryOut(next), { code: 'Invalid', field: 'effect' });
       await assert.rejects(supervisor.answer(next.id, { kind: 'ready' }), { code: 'Invalid', field: 'outcome' });
       assert.equal((await supervisor.answer(next.id, { kind: 'approved' })).state.kind, 'verifying');
+    });
+
+    test('what changed in the codex is told, and compatible changes stop nothing if the policy says so', async () => {
+      const entry_root = await createCodex();
+      const entry = entryOf(await save('step 1', entry_root));
+      const codices = mythos.codices();
+      const mutate = (mutation: Mutation) => codices.mutate({ codex: 'rules', mutation, directive_path: ['d'], actor: 'ana' });
+      await mutate({ kind: 'add', clause: 'tone', text: 'Be kind.' });
+      await supervisor.deploy(deployment({ ...AT_ONCE, alignment: 'compatible' }, 'rules'));
+      await supervisor.reportFailure({ ...CRASH, run: 1 });
+      const done = await restart(supervisor);
+      const expected: Alignment = {
+        codex: 'rules',
+        proven_root: await rootOfCodex(),
+        entry_root,
+        since: 0,
+        changes: [{ clause: 'tone', kind: 'added' }],
+        is_compatible: true,
+      };
+      assert.deepEqual(done.alignment, expected);
+      assert.ok(done.next?.action.kind === 'probe');
+      assert.deepEqual(done.next.action.entry, entry);
+      assert.equal((await supervisor.deployment('ana')).spec.policy?.alignment, 'compatible');
+      await supervisor.answer(done.next.id, { kind: 'ready' });
+
+      await mutate({ kind: 'replace', clause: 'limit', text: 'Refund nothing.' });
+      await supervisor.reportFailure({ ...CRASH, run: 2 });
+      const { next } = await restart(supervisor);
+      assert.ok(next === null || next.action.kind !== 'probe', 'an entry under a replaced clause is passed over');
+      const { machine } = await supervisor.deployment('ana');
+      assert.equal(machine.incident?.steps[0]?.result.kind, 'misaligned');
     });
 
     test('without anything to restore a deployment is given up, and told so', async () => {

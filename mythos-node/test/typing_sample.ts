@@ -2,9 +2,11 @@
 import {
   type Action,
   addTotals,
+  type AnchorFinding,
   type Answer,
   type AnyStore,
   type Batch,
+  CodexProofView,
   type CompressedRitual,
   CosignatureSigner,
   Ed25519Signer,
@@ -212,4 +214,28 @@ export async function evidence(): Promise<void> {
   const { hashes } = await (await codices.tree('c')).inclusion(0);
   const erased: number = await codices.export('c', checkpoint, hashes[0] ?? '.', { had: 0 });
   void erased;
+}
+
+export async function anchored(): Promise<void> {
+  const mythos = Mythos.inMemory();
+  const anchors = mythos.anchors().withMacKey(new Uint8Array(32));
+  let { next } = await anchors.anchor({ full: true });
+  while (next !== null) ({ next } = await anchors.anchorOn(next, 10));
+  const { findings, next: part } = await anchors.verifyPart({ limit: 1 });
+  await anchors.verifyPart({ after: part });
+  const finding: AnchorFinding | undefined = findings[0];
+  // @ts-expect-error: there is no such finding.
+  if (finding?.kind === 'odd') return;
+  if (finding?.name?.kind === 'ritual') void finding.name.assistant.length;
+  // @ts-expect-error: a ritual is of an assistant.
+  await anchors.retire({ kind: 'ritual', ritual: 'r' });
+  // @ts-expect-error: nothing may have been anchored.
+  (await anchors.head()).length;
+  const { verification } = await anchors.verifyAgainst('quorum none\n', await anchors.checkpoints());
+  const view = new CodexProofView(mythos.codices());
+  const { items } = await view.log({ actor: 'a', proofs: { codex: 'c' } });
+  // @ts-expect-error: what is found by proofs stands there.
+  await view.log({ codex: 'c' });
+  const { is_head } = (await view.lineage('c')).nodes[0] ?? {};
+  void [verification.status, items[0]?.proof.event, is_head];
 }

@@ -1,4 +1,9 @@
-import { type NativeCodexTree, type NativeCodices, verifyEvidence as nativeVerify } from '../native/index.js';
+import {
+  type NativeCodexTree,
+  type NativeCodices,
+  type NativeProofView,
+  verifyEvidence as nativeVerify,
+} from '../native/index.js';
 import type {
   AnchoredVerification,
   Blame,
@@ -7,11 +12,14 @@ import type {
   CodexVerification,
   ConsistencyProof,
   Disclosure,
+  EventVerification,
   ExportOptions,
   InclusionProof,
   Moment,
   ProvenClause,
+  VerifiedCodices,
 } from './codex_proofs.js';
+import { MythosError } from './errors.js';
 import { bindMethods, call, unwrap } from './native.js';
 import type { Page, PageRequest } from './page.js';
 import type { Base64, Hex } from './protocol.js';
@@ -368,6 +376,9 @@ export interface ProofFilter {
   readonly before?: string | null | undefined;
 }
 
+/** The native half of a view; assigned by {@link CodexProofOfSymbolEngine} alone, so that no host can reach it. */
+let viewOf: (codices: CodexProofOfSymbolEngine) => NativeProofView;
+
 /**
  * The tamper-evident log of every change to the rules.
  *
@@ -381,6 +392,10 @@ export interface ProofFilter {
  */
 export class CodexProofOfSymbolEngine {
   readonly #native: NativeCodices;
+
+  static {
+    viewOf = (codices) => codices.#native.proofView();
+  }
 
   private constructor(native: NativeCodices) {
     this.#native = native;
@@ -445,6 +460,26 @@ export class CodexProofOfSymbolEngine {
    */
   verify(codex: string): Promise<CodexVerification> {
     return call(() => this.#native.verify(codex));
+  }
+
+  /**
+   * Verifies the next codices, each whole, by id: at most `limit`, 1 to 1,000, by default 100. `total` and what was
+   * verified so far tell how far it is. Damage is a finding, also of a head that cannot be read.
+   */
+  verifyAll(page: PageRequest = {}): Promise<VerifiedCodices> {
+    return call(() => this.#native.verifyAll(page));
+  }
+
+  /**
+   * Verifies one event with everything that speaks for it: its bytes, the event that it names as the one before it, the
+   * derivation of its state, what is open of its texts, and its place in the Merkle tree. Damage is a step that does not
+   * hold; `NotFound` if there is no such codex or event.
+   *
+   * The states that it is derived from come from the log before it; that those are what the events before derive is what
+   * {@link verify} tells.
+   */
+  verifyEvent(codex: string, sequence: number): Promise<EventVerification> {
+    return call(() => this.#native.verifyEvent(codex, sequence));
   }
 
   /** Appends many mutations in one commit: all of them, or none. It fails as {@link mutate} does. */
@@ -598,6 +633,12 @@ export class CodexTree {
   root(size: number): Promise<Base64> {
     return call(() => this.#native.root(size));
   }
+}
+
+/** What the native half reads for a view. @internal */
+export function nativeProofView(codices: CodexProofOfSymbolEngine): NativeProofView {
+  if (codices instanceof CodexProofOfSymbolEngine) return viewOf(codices);
+  throw new MythosError('Invalid', 'the codices are no CodexProofOfSymbolEngine', { field: 'codices' });
 }
 
 /**

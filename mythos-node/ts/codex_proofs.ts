@@ -1,5 +1,5 @@
-import type { ChangeKind, CodexClause, CodexHeadState, ProofVerificationStatus } from './codex.js';
-import type { Base64, Hex } from './protocol.js';
+import type { ChangeKind, CodexClause, CodexHeadState, ProofVerificationStatus, TrailEntry } from './codex.js';
+import type { Base64, Cursor, Hex } from './protocol.js';
 
 /** What the verification of a codex found. */
 export interface CodexVerification {
@@ -31,6 +31,47 @@ export interface Finding {
   readonly expected: string;
   /** What is stored. */
   readonly found: string;
+}
+
+/** What the verification of some codices found. */
+export interface VerifiedCodices {
+  /** What was found of each, by id. */
+  readonly verified: readonly CodexVerification[];
+  /** How many codices there are. */
+  readonly total: number;
+  /** Where the next part begins; null when this was the last. */
+  readonly next: Cursor | null;
+}
+
+/** One event, verified step by step. */
+export interface EventVerification {
+  /** The verdict over this event: `verified`, `redacted` or `tampered`. */
+  readonly proof_verification_status: ProofVerificationStatus;
+  /** The event with its texts; null if it cannot be read. */
+  readonly entry: TrailEntry | null;
+  /** What was checked, in order. After a step that does not hold, those that rest on it are left out. */
+  readonly steps: readonly VerificationStep[];
+  /** The proof that the event is in the log, which anyone can verify against the root; null if it cannot be made. */
+  readonly inclusion: InclusionProof | null;
+  /** The root that the proof leads to. */
+  readonly tree_root: Base64;
+  /** The positions of the events that led to this one, by the first parents, newest first; at most 1,000. */
+  readonly path: readonly number[];
+}
+
+/** One thing that was checked of an event. */
+export interface VerificationStep {
+  /**
+   * - `event`: it is spelled as events are.
+   * - `previous`: it names the event before it.
+   * - `derivation`: its state follows from its parents'.
+   * - `openings`: what is open of its texts is what was committed to.
+   * - `inclusion`: it is in the Merkle tree.
+   */
+  readonly name: 'event' | 'previous' | 'derivation' | 'openings' | 'inclusion';
+  readonly holds: boolean;
+  /** What was found, if it does not hold. */
+  readonly found: string | null;
 }
 
 /** What `verifyAgainst` found. */
@@ -72,6 +113,13 @@ export interface CodexAt {
   readonly symbolic_checksum: Hex;
   /** The clauses, in order, with their texts. */
   readonly clauses: readonly CodexClause[];
+}
+
+/** How a clause changed, without what it says. */
+export interface ClauseChange {
+  readonly clause: string;
+  /** In what way. */
+  readonly kind: ClauseDifference['kind'];
 }
 
 /** How a clause differs between two moments. */

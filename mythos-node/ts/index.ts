@@ -8,6 +8,8 @@
  * @module
  */
 
+export { AnchorLog, AnchorTree } from './anchor.js';
+export type * from './anchor_types.js';
 export type * from './codex.js';
 export { CodexProofOfSymbolEngine, CodexTree, verifyEvidence } from './codex.js';
 export type * from './codex_proofs.js';
@@ -15,6 +17,13 @@ export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './erro
 export { PayloadFormats, type Upcast } from './formats.js';
 export { type CodexOptions, Mythos, type OpenOptions, type RitualOptions } from './mythos.js';
 export type * from './page.js';
+export {
+  type CodexLineage,
+  type CodexProofFilter,
+  type CodexProofRow,
+  CodexProofView,
+  type LineageNode,
+} from './proof_view.js';
 export type * from './protocol.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_types.js';

@@ -1,4 +1,5 @@
 import { NativeMythos } from '../native/index.js';
+import { AnchorLog } from './anchor.js';
 import { CodexProofOfSymbolEngine } from './codex.js';
 import { nativeFormats, type PayloadFormats } from './formats.js';
 import { bindMethods, call, unwrap } from './native.js';
@@ -112,6 +113,11 @@ export class Mythos {
   /** The deployments of assistants, and their restarts. */
   deployments(): AssistantDeploymentAutoRestarter {
     return AssistantDeploymentAutoRestarter.over(this.#native.deployments());
+  }
+
+  /** The log over everything that this tenant stores: what finds that something is gone, or older than it was. */
+  anchors(): AnchorLog {
+    return AnchorLog.over(this.#native.anchors());
   }
 
   /** The SQLite store that {@link open} opened, for backups and statistics; null on a store of the host's. */

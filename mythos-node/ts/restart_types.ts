@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ClauseChange } from './codex_proofs.js';
 import type { Hex } from './protocol.js';
 import type { RestoredRitual } from './ritual_types.js';
 
@@ -35,16 +36,24 @@ export interface RestartPolicy {
   readonly launches_per_entry?: number | undefined;
   /** What to try, in order, when the newest entry cannot be brought back; by default `older_entry`. */
   readonly symbolic_fallback_path?: readonly FallbackStep[] | undefined;
-  /**
-   * What to do when an entry ran under another codex root than the one in force: the step fails, the assistant resumes
-   * under the codex in force, or an operator is asked; by default `adopt_current`.
-   */
-  readonly alignment?: 'same_root' | 'adopt_current' | 'ask_operator' | undefined;
+  /** What to do when an entry ran under another codex root than the one in force; by default `adopt_current`. */
+  readonly alignment?: AlignmentPolicy | undefined;
   /** How long a launched assistant has to pass its readiness probe; by default 30 s. */
   readonly probe_deadline_ms?: number | undefined;
   /** The seed of the jitter, by default 0. Deployments differ also under the same seed. */
   readonly seed?: number | undefined;
 }
+
+/**
+ * What to do when an entry ran under another codex root than the one in force:
+ *
+ * - `same_root`: the step fails.
+ * - `compatible`: the assistant resumes under the codex in force if the codex's own log leads there from the entry's root,
+ *   and since then clauses were only added, annotated or moved; the difference is reported. Otherwise the step fails.
+ * - `adopt_current`: the assistant resumes under the codex in force, and the difference is reported.
+ * - `ask_operator`: an operator is asked: approved, it resumes under the codex in force; declined, the step fails.
+ */
+export type AlignmentPolicy = 'same_root' | 'compatible' | 'adopt_current' | 'ask_operator';
 
 /** How long a deployment waits before its n-th restart in a row. */
 export type Backoff =
@@ -140,6 +149,14 @@ export interface Alignment {
   readonly proven_root: Hex;
   /** The root of the same codex that the entry ran under; null if it ran under another codex or none. */
   readonly entry_root: Hex | null;
+  /** The position of the last event of the codex's log that left that root; absent if none did, or the roots are equal. */
+  readonly since?: number;
+  /** The clauses that differ since, at most 100 of them; absent if none does. */
+  readonly changes?: readonly ClauseChange[];
+  /** How many more differ; absent if none does. */
+  readonly more_changes?: number;
+  /** Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed. */
+  readonly is_compatible: boolean;
 }
 
 /** Where a deployment stands. */
