@@ -358,6 +358,19 @@ impl NativeCodexTree {
             .await
     }
 
+    /// The proof of an event as one file.
+    #[napi]
+    pub async fn log_proof(&self, index: Argument, checkpoint: Argument, extra: Argument) -> Outcome {
+        let tree = self.tree.clone();
+        run(self.lane, move || {
+            let (index, checkpoint) = (index.parse("index")?, checkpoint.parse("checkpoint")?);
+            let extra: Option<serde_bytes::ByteBuf> = extra.parse("extra")?;
+            let proof = tree.log_proof(index, &checkpoint, extra.map(serde_bytes::ByteBuf::into_vec))?;
+            Ok(proof.to_string())
+        })
+        .await
+    }
+
     /// The root over the first events.
     #[napi]
     pub async fn root(&self, size: Argument) -> Outcome {

@@ -193,6 +193,18 @@ for (const [name, make] of PLACES) {
       const grown = await tree.consistency(3);
       assert.deepEqual([grown.old_size, grown.new_size, grown.hashes.length], [3, 4, 3]);
       await assert.rejects(tree.inclusion(4), { code: 'Invalid', field: 'index' });
+      const signer = Ed25519Signer.fromSeed(codices.origin('support'), Buffer.alloc(32, 7));
+      const checkpoint = await codices.checkpoint('support', [signer]);
+      const file = await tree.logProof(2, checkpoint, Buffer.from('beside it'));
+      const lines = file.split('\n');
+      assert.deepEqual(lines.slice(0, 5), [
+        'c2sp.org/tlog-proof@v1',
+        `extra ${Buffer.from('beside it').toString('base64')}`,
+        'index 2',
+        ...hashes,
+      ]);
+      assert.ok(file.endsWith(`\n\n${checkpoint}`));
+      await assert.rejects(tree.logProof(4, checkpoint), { code: 'Invalid', field: 'index' });
       await assert.rejects(tree.root(5), { code: 'Invalid', field: 'size' });
       await assert.rejects(codices.tree('sales'), { code: 'NotFound' });
     });

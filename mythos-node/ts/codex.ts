@@ -629,6 +629,14 @@ export class CodexTree {
     return call(() => this.#native.consistency(oldSize, newSize));
   }
 
+  /**
+   * The proof that the event at `index` is in the log of a checkpoint, as one file (C2SP tlog-proof), with at most 64 KiB of
+   * bytes of the caller's beside it. `Invalid`, field `checkpoint`, if the checkpoint is not of this log.
+   */
+  logProof(index: number, checkpoint: string, extra?: Uint8Array): Promise<string> {
+    return call(() => this.#native.logProof(index, checkpoint, extra));
+  }
+
   /** The root of the tree over the first `size` events. */
   root(size: number): Promise<Base64> {
     return call(() => this.#native.root(size));
