@@ -9,19 +9,19 @@ use std::num::NonZeroUsize;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use damage::{cells, in_memory, overwrite_cell, owner, records};
+use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
 use mythos_core::codex::{
     Clause, CodexHead, CodexProofOfSymbolEngine, CreateCodex, DifferenceKind, DirectedMutation,
     DirectivePath, Disclosure, ErasedOpening, EvidenceBundle, Listing, Moment, MutateCodex, Mutation,
-    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex, verify_chain,
+    MutationBatch, ProofFilter, ProofVerificationStatus, RedactCodex, SymbolProof, verify_chain,
 };
 use mythos_core::seal::SecretKey;
-use mythos_core::store::{Cell, MemoryStore, Model, copy};
+use mythos_core::store::{Batch, Cell, CellName, MemoryStore, Model, Names, RecordOp, Store, copy};
 use mythos_core::tlog::{
     Checkpoint, CosignatureSigner, Ed25519Signer, EntryBundle, LogProof, NoteSigner, Policy,
     SignedCheckpoint, Tile, TileReader, TreeHash, inclusion_proof, leaf_hash,
 };
-use mythos_core::types::{ClauseId, CodexId, OperationId, Runtime};
+use mythos_core::types::{ClauseId, CodexId, OperationId, RecordId, Runtime};
 use mythos_core::{ErrorKind, Mythos, TABLES};
 
 fn support() -> CodexId {
@@ -575,4 +575,203 @@ fn a_redaction_leaves_evidence_valid_without_the_text() {
     let bundle = codices.evidence(&support(), &id("limit"), &signed, Disclosure::default()).unwrap();
     let proven = bundle.verify(&Policy::of_log(log.verifier_key().clone()).unwrap()).unwrap();
     assert_eq!(proven.text, None);
+}
+
+/// Puts everything that another store has in place of what is there.
+fn replace_everything(store: &MemoryStore, by: &MemoryStore) {
+    for table in TABLES {
+        for record in records(store, *table) {
+            let mut batch = Batch::new();
+            if table.schema().owns_cells {
+                let names = Names::Range { from: None, until: None, limit: u32::MAX, reverse: false };
+                batch.delete_cells(owner(*table, &record), names);
+            }
+            batch.delete(*table, record.id, record.version);
+            store.commit(&batch).unwrap();
+        }
+    }
+    copy(by, store, TABLES).unwrap();
+}
+
+#[test]
+fn what_is_in_memory_of_a_log_says_nothing_of_another_in_its_place() {
+    let (store, mythos) = long(600);
+    let codices = mythos.codices();
+    let log = signer(&codices, 7);
+    let policy = Policy::of_log(log.verifier_key().clone()).unwrap();
+    let (tree, head) = (codices.tree(&support()).unwrap(), codices.codex(&support()).unwrap());
+    let old = Checkpoint::new(codices.origin(&support()), 100, tree.root(100).unwrap()).unwrap();
+    let pinned = SignedCheckpoint::sign(old, &[&log]).unwrap();
+    assert_eq!(codices.verify_against(&support(), &policy, from_ref(&pinned)).unwrap().anchored, Some(100));
+    let (forged, _) = long(700);
+    replace_everything(&store, &forged);
+    assert_ne!(codices.codex(&support()).unwrap(), head);
+    let found = codices.verify_against(&support(), &policy, from_ref(&pinned)).unwrap();
+    assert_eq!(found.verification.proof_verification_status, ProofVerificationStatus::Forked);
+    assert_eq!(codices.add_checkpoint(&support(), &pinned).unwrap_err().kind(), ErrorKind::Conflict);
+    let tree = codices.tree(&support()).unwrap();
+    let entry = codices.trail(&support(), 3, 1).unwrap().items.remove(0);
+    let proof = tree.inclusion(3, None).unwrap();
+    proof.verify(&leaf_hash(entry.digest.as_bytes()), &tree.head().tree_root).unwrap();
+}
+
+#[test]
+fn only_what_the_log_leads_to_is_signed() {
+    let (store, mythos) = long(10);
+    let codices = mythos.codices();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let other = serde_json::to_value(leaf_hash(b"another")).unwrap();
+    tamper(&*store, CodexHead::TABLE, &head, |body| drop(body.insert("tree_root".into(), other)));
+    let error = codices.checkpoint(&support(), &[&signer(&codices, 7)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let change = Mutation::Remove { clause: id("tone") };
+    let error = codices.mutate(&MutateCodex::new(support(), change, path("x"), "eve")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn long_logs_with_many_snapshots_and_checkpoints_verify() {
+    let (_, mythos) = long(3_600);
+    let codices = mythos.codices();
+    let log = signer(&codices, 7);
+    let tree = codices.tree(&support()).unwrap();
+    for size in 1..=300 {
+        let told = Checkpoint::new(codices.origin(&support()), size, tree.root(size).unwrap()).unwrap();
+        codices.add_checkpoint(&support(), &SignedCheckpoint::sign(told, &[&log]).unwrap()).unwrap();
+    }
+    assert_eq!(codices.verify(&support()).unwrap().finding, None);
+}
+
+#[test]
+fn checkpoints_of_other_logs_and_of_nothing_anchor_nothing() {
+    let (store, mythos) = long(10);
+    let codices = mythos.codices();
+    let (log, other) = (
+        signer(&codices, 7),
+        Ed25519Signer::from_seed("example.com/other", &SecretKey::from_bytes(&[8; 32])).unwrap(),
+    );
+    let policy: Policy =
+        format!("log {}\nlog {}\nquorum none\n", log.verifier_key(), other.verifier_key()).parse().unwrap();
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    let root = codices.codex(&support()).unwrap().tree_root;
+    let status = |pinned: &[SignedCheckpoint]| {
+        let found = codices.verify_against(&support(), &policy, pinned).unwrap();
+        (found.verification.proof_verification_status, found.anchored)
+    };
+    // As somebody with access to the store would put it there, under the name of one that is known.
+    codices.checkpoint(&support(), &[&log]).unwrap();
+    assert_eq!(status(&[]), (ProofVerificationStatus::Verified, Some(10)));
+    let cell = cells(&*store, &owner).into_iter().find(|cell| cell.name.as_bytes()[0] == b'c').unwrap();
+    let of_other = Checkpoint::new("example.com/other", 10, root).unwrap();
+    let bytes = SignedCheckpoint::sign(of_other, &[&other]).unwrap().to_string().into_bytes();
+    overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
+    assert_eq!(status(&[]), (ProofVerificationStatus::Unanchored, None));
+    let nothing = Checkpoint::new(codices.origin(&support()), 0, mythos_core::tlog::EMPTY_ROOT).unwrap();
+    let nothing = SignedCheckpoint::sign(nothing, &[&log]).unwrap();
+    assert_eq!(status(&[nothing]), (ProofVerificationStatus::Unanchored, None));
+    // A signature that is not the key's is told.
+    let mut bytes = cell.bytes.clone();
+    let at = bytes.len() - 10;
+    bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    overwrite_cell(&*store, &owner, &Cell { name: cell.name, bytes });
+    assert_eq!(status(&[]), (ProofVerificationStatus::Tampered, None));
+}
+
+#[test]
+fn a_log_speaks_only_for_its_codex() {
+    let (_, mythos) = long(5);
+    let codices = mythos.codices();
+    let mallory = "mythos.invalid/default/mallory";
+    let key = Ed25519Signer::from_seed(mallory, &SecretKey::from_bytes(&[9; 32])).unwrap();
+    let signed = codices.checkpoint(&support(), &[&signer(&codices, 7)]).unwrap();
+    let mut bundle = codices.evidence(&support(), &id("limit"), &signed, Disclosure::default()).unwrap();
+    let told = signed.checkpoint();
+    let theirs = Checkpoint::new(mallory, told.size(), told.root()).unwrap();
+    bundle.checkpoint = SignedCheckpoint::sign(theirs, &[&key]).unwrap().to_string();
+    let error = bundle.verify(&Policy::of_log(key.verifier_key().clone()).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("does not speak for codex"), "{error}");
+    let other = Mutation::Authorize { key: key.verifier_key().to_string() };
+    let error = codices.mutate(&MutateCodex::new(support(), other, path("keys"), "ops")).unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("key")));
+}
+
+#[test]
+fn an_operation_is_recognised_only_whole() {
+    let (_, mythos) = long(1);
+    let codices = mythos.codices();
+    let two = MutationBatch { operation: Some(OperationId::from_name("two")), ..batch(1, 2, Listing::Now) };
+    codices.mutate_all(&two).unwrap();
+    for count in [1, 3] {
+        let other = MutationBatch { operation: two.operation, ..batch(1, count, Listing::Now) };
+        let error = codices.mutate_all(&other).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("operation")), "{count}");
+    }
+    codices.mutate_all(&two).unwrap();
+}
+
+#[test]
+fn rows_that_were_added_are_found_wherever_they_lie() {
+    let (store, mythos) = long(4_096);
+    let head = records(&*store, CodexHead::TABLE).remove(0);
+    let owner = owner(CodexHead::TABLE, &head);
+    // Behind the last event of a read, and with a name that no event has.
+    let name = CellName::new(&[b"e", &4_095_u64.to_be_bytes()[..], &[0]].concat()).unwrap();
+    let cell = Cell { name, bytes: b"x".to_vec() };
+    overwrite_cell(&*store, &owner, &cell);
+    assert_eq!(status(&mythos), ProofVerificationStatus::Tampered);
+    delete_cell(&*store, &owner, &cell);
+    assert_eq!(status(&mythos), ProofVerificationStatus::Verified);
+    // A second proof of the last event of a page, and one of none.
+    let table = <SymbolProof as Model>::TABLE;
+    let proof = records(&*store, table).into_iter().find(|record| record.body["sequence"] == 499).unwrap();
+    let id = RecordId::new(b"second").unwrap();
+    for sequence in [499, -1] {
+        let mut body = proof.body.clone();
+        body["sequence"] = sequence.into();
+        let mut batch = Batch::new();
+        batch.records.push(RecordOp::Import { table, id, version: proof.version, body });
+        store.commit(&batch).unwrap();
+        assert_eq!(status(&mythos), ProofVerificationStatus::Tampered, "{sequence}");
+        let mut batch = Batch::new();
+        batch.delete(table, id, proof.version);
+        store.commit(&batch).unwrap();
+    }
+    // A member that no record has.
+    for (table, record) in [(table, &proof), (CodexHead::TABLE, &head)] {
+        tamper(&*store, table, record, |body| drop(body.insert("more".into(), 1.into())));
+        assert_eq!(status(&mythos), ProofVerificationStatus::Tampered, "{}", table.name());
+        tamper(&*store, table, record, |_| {});
+    }
+    assert_eq!(status(&mythos), ProofVerificationStatus::Verified);
+}
+
+#[test]
+fn what_is_written_meanwhile_is_no_damage() {
+    let (_, mythos) = long(300);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (codices, done_of_writer) = (mythos.codices(), &done);
+        scope.spawn(move || {
+            let log = signer(&codices, 7);
+            for sequence in 1..60 {
+                let erase = vec![ErasedOpening { sequence, opening: 2 }];
+                let (directive_path, actor) = (path("privacy"), "officer".to_owned());
+                let (parent, reason, operation) = (None, None, None);
+                let redact =
+                    RedactCodex { codex: support(), erase, parent, directive_path, actor, reason, operation };
+                codices.redact(&redact).unwrap();
+                codices.checkpoint(&support(), &[&log]).unwrap();
+            }
+            done_of_writer.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            match mythos.codices().verify(&support()) {
+                Ok(found) => assert_eq!(found.finding, None),
+                // The writer was always faster.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict),
+            }
+        }
+    });
+    assert_eq!(status(&mythos), ProofVerificationStatus::Redacted);
 }

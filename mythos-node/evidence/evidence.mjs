@@ -1,6 +1,5 @@
 // Verifies evidence bundles of MythOS offline, in browsers and in Node: what `EvidenceBundle::verify` of the core does.
 // Everything that is read is foreign: whatever is not spelled in the one way that the core writes is refused.
-
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { bytesToNumberBE, bytesToNumberLE, equalBytes, numberToBytesLE } from '@noble/curves/utils.js';
 import { blake3 } from '@noble/hashes/blake3.js';
@@ -17,10 +16,8 @@ const [MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURES, MAX_KEY_BYTES] = [64 <<
 const [MAX_NAME, MAX_DIRECTIVES, MAX_U32, MAX_I64] = [150, 32, 2n ** 32n - 1n, 2n ** 63n - 1n];
 // 0001-01-01T00:00:00Z and 9999-12-30T22:00:00.999999Z in microseconds: the range of the core's `Timestamp`.
 const [MIN_TIME, MAX_TIME] = [-62_135_596_800_000_000n, 253_402_207_200_999_999n];
-// What keys sign, and how (C2SP signed-note, "Signature types").
-const [ED25519, COSIGNATURE] = [1, 4];
-// The numbers of openings in their event; texts and notes are numbered from the last on.
-const [ACTOR, REASON, FIRST_TEXT] = [0, 1, 2];
+const [ED25519, COSIGNATURE] = [1, 4]; // What keys sign, and how (C2SP signed-note, "Signature types").
+const [ACTOR, REASON, FIRST_TEXT] = [0, 1, 2]; // Openings in their event; texts and notes from the last on.
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -52,6 +49,9 @@ function verify(bundle, policy) {
   check(events.every((it, at) => at === 0 || events[at - 1].sequence < it.sequence), 'its events are not in order');
   const { tenant, codex } = last;
   check(events.every((it) => it.tenant === tenant && it.codex === codex), 'its events are of several codices');
+  const hex = (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`;
+  const own = [tenant, codex].map((name) => `/${encodeURIComponent(name).replace(/[!'()*]/g, hex)}`).join('');
+  check(origin.endsWith(own), `the log ${origin} does not speak for codex ${codex}`);
   const sources = events.flatMap((event) => {
     const number = event.texts.findIndex((text) => text.clause === clause);
     return number < 0 ? [] : [{ event, ...event.texts[number], value: event.disclosed(FIRST_TEXT + number) }];

@@ -111,7 +111,20 @@ impl AnchorLog {
         };
         let all: Vec<&SignedCheckpoint> = pinned.iter().chain(&stored).collect();
         let log = log.as_ref().map(|log| log as &dyn checkpoints::Compare);
-        let compared = checkpoints::compare(&all, policy, log)?;
+        let compared = checkpoints::compare(&all, &self.origin(), policy, log)?;
+        if let Some((size, error)) = compared.unsound {
+            let expected = "signatures of the keys that are named";
+            let finding = AnchorFinding::of_log(
+                Some(size.saturating_sub(1)),
+                "checkpoint",
+                expected.to_owned(),
+                error.to_string(),
+            );
+            verification.findings.push(finding);
+            if verification.status == ProofVerificationStatus::Verified {
+                verification.status = ProofVerificationStatus::Tampered;
+            }
+        }
         if compared.fork.is_some() || compared.equivocation.is_some() {
             verification.status = ProofVerificationStatus::Forked;
         } else if verification.status == ProofVerificationStatus::Verified && compared.anchored.is_none() {

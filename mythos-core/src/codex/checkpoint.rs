@@ -122,12 +122,18 @@ impl CodexProofOfSymbolEngine {
         let all: Vec<&SignedCheckpoint> = pinned.iter().chain(&stored).collect();
         let log = tree.as_ref().map(|tree| Log { engine: self, tree });
         let log = log.as_ref().map(|log| log as &dyn checkpoints::Compare);
-        let compared = checkpoints::compare(&all, policy, log)?;
+        let compared = checkpoints::compare(&all, &self.origin(codex), policy, log)?;
         (found.anchored, found.equivocation) = (compared.anchored, compared.equivocation);
         let fork = compared
             .fork
             .map(|fork| *Finding::new(fork.size.saturating_sub(1), "tree_root", fork.expected, fork.found));
         let status = &mut found.verification.proof_verification_status;
+        if let Some((size, error)) = compared.unsound.filter(|_| sound.contains(status)) {
+            *status = ProofVerificationStatus::Tampered;
+            let expected = "signatures of the keys that are named";
+            found.verification.finding =
+                Some(*Finding::new(size.saturating_sub(1), "checkpoint", expected, error));
+        }
         if fork.is_some() || found.equivocation.is_some() {
             *status = ProofVerificationStatus::Forked;
             found.verification.finding = fork.or_else(|| found.verification.finding.take());

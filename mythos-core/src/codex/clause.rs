@@ -9,6 +9,8 @@ use crate::types::{ClauseId, check_label};
 pub const MAX_CLAUSE_BYTES: usize = 1 << 20;
 /// The most clauses of a codex.
 pub const MAX_CLAUSES: usize = 10_000;
+/// The most notes of a clause.
+pub const MAX_NOTES: usize = 1_000;
 /// The longest texts of a new codex together: 64 MiB.
 pub const MAX_CODEX_BYTES: usize = 64 << 20;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::{Change, ClauseDelta, MergeSide};
 use super::opening::FIRST_TEXT_OPENING;
 use super::state::{ClauseState, CodexState, CommittedText};
-use super::{MAX_CLAUSES, TakenClause};
+use super::{MAX_CLAUSES, MAX_NOTES, TakenClause};
 use crate::error::{Error, Result};
 use crate::types::{ClauseId, Commitment, Digest};
 
@@ -59,8 +59,11 @@ pub(crate) fn apply(
         }
         (Change::Reorder { order }, Some(before), None) => (reorder(&before, order)?, Vec::new()),
         (Change::Annotate { clause, note }, Some(mut state), None) => {
-            let note = text(note, FIRST_TEXT_OPENING);
-            let (before, after) = state.change(find(&state, clause)?, |clause| clause.notes.push(note));
+            let (note, position) = (text(note, FIRST_TEXT_OPENING), find(&state, clause)?);
+            if state.clauses()[position].notes.len() >= MAX_NOTES {
+                return Err(Error::limit("note", format!("a clause has at most {MAX_NOTES} notes")));
+            }
+            let (before, after) = state.change(position, |clause| clause.notes.push(note));
             (state, vec![delta(clause, Some(before), Some(after))])
         }
         (Change::Merge { take }, Some(ours), Some(theirs)) => {

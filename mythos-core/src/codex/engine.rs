@@ -186,7 +186,8 @@ impl CodexProofOfSymbolEngine {
     /// Verifies a codex whole: replays every event, and compares every state, digest, text, tile, checkpoint and listed
     /// proof with what the replay derives. Events that are appended meanwhile are left for the next time.
     ///
-    /// A writer of the database who replaces the whole log with another that is consistent in itself, or rolls the whole
+    /// Snapshots and checkpoints other than the newest may be missing: they are there for speed, and for those who signed
+    /// them. A writer of the database who replaces the whole log with another that is consistent in itself, or rolls the whole
     /// file back, cannot be seen from inside: see [`verify_against`](Self::verify_against).
     ///
     /// # Errors
@@ -195,7 +196,7 @@ impl CodexProofOfSymbolEngine {
         verify::verify(self, codex)
     }
 
-    /// Verifies the next codices, each [whole](Self::verify): at most `limit` (1 to 1,000) of them, by id. `after` is the
+    /// Verifies the next codices, each [whole](Self::verify) before the next is begun: at most `limit` (1 to 1,000) of them, by id. `after` is the
     /// `next` of the part before; `total` and what was verified so far tell how far it is.
     ///
     /// # Errors
@@ -208,8 +209,13 @@ impl CodexProofOfSymbolEngine {
     /// The end of the log that a head record tells of.
     pub(super) fn tail(&self, head: &CodexHead) -> Result<Arc<Tail>> {
         let id = CodexHead::owner(&head.tenant, &head.codex).id;
-        let is_of =
-            |tail: &Tail| tail.last() == Some(head.mutation_trail_hash) && tail.length() == head.length;
+        // Whatever the head says of the log is compared, also with a tail from memory.
+        let is_of = |tail: &Tail| {
+            tail.last() == Some(head.mutation_trail_hash)
+                && tail.length() == head.length
+                && tail.edge().root() == head.tree_root
+                && tail.heads() == head.heads
+        };
         let known = self.shared.tails.get(&id);
         if let Some(tail) = known.clone().filter(|tail| is_of(tail)) {
             return Ok(tail);
@@ -225,7 +231,7 @@ impl CodexProofOfSymbolEngine {
             Some(tail) => tail,
             None => tail_of_length(&self.access, &head.codex, head.length)?,
         };
-        if !is_of(&tail) || tail.edge().root() != head.tree_root || tail.heads() != head.heads {
+        if !is_of(&tail) {
             let message = format!("the log of codex {} does not lead to its head", head.codex);
             return Err(Error::corrupt(message));
         }

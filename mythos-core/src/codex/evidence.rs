@@ -11,6 +11,7 @@ use super::state::{clause_digest, codex_root};
 use super::tree;
 use super::{ChangeKind, CodexHead, CodexProofOfSymbolEngine, DirectivePath, Moment};
 use crate::error::{Error, Result};
+use crate::log::checkpoints;
 use crate::store::{MAX_CELL_BYTES, Names};
 use crate::tlog::{InclusionProof, Policy, SignedCheckpoint, TreeHash, Verdict};
 use crate::types::{ClauseId, CodexId, Commitment, Digest, TenantId, Timestamp};
@@ -167,6 +168,11 @@ impl EvidenceBundle {
         }
         if events.iter().any(|(event, _)| (&event.tenant, &event.codex) != (&last.tenant, &last.codex)) {
             return Err(refused("its events are of several codices".to_owned()));
+        }
+        let names = [last.tenant.as_str(), last.codex.as_str()];
+        if !told.origin().ends_with(&checkpoints::origin("", &names)) {
+            let (origin, codex) = (told.origin(), &last.codex);
+            return Err(refused(format!("the log {origin:?} does not speak for codex {codex}")));
         }
         let sources: Vec<Source<'_>> =
             events.iter().filter_map(|(event, openings)| source(event, openings, &self.clause)).collect();

@@ -37,7 +37,7 @@ mod write;
 
 pub use chain::verify_chain;
 pub use checkpoint::AnchoredVerification;
-pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES};
+pub use clause::{Clause, DirectivePath, MAX_CLAUSE_BYTES, MAX_CLAUSES, MAX_CODEX_BYTES, MAX_NOTES};
 pub use engine::{AppendedMutations, CodexClause, CodexProofOfSymbolEngine};
 pub use event::{
     Change, ChangeKind, ClauseDelta, CommittedClause, ErasedOpening, Event, MergeSide, TakenClause,

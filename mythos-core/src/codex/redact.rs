@@ -26,7 +26,10 @@ impl CodexProofOfSymbolEngine {
     pub fn redact(&self, redact: &RedactCodex) -> Result<SymbolProof> {
         let head = self.codex(&redact.codex)?;
         let mut known: Option<(u64, Event)> = None;
-        for erased in &redact.erase {
+        // In order, each event is read once.
+        let mut erase = redact.erase.clone();
+        erase.sort_unstable();
+        for erased in &erase {
             let missing = || {
                 let message = format!("event {} has no text {}", erased.sequence, erased.opening);
                 Error::not_found(message).with_field("erase")

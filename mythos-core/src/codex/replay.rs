@@ -28,6 +28,12 @@ impl Replay {
         Self { tail, branches: HashMap::new(), kept: HashMap::new() }
     }
 
+    /// Whether every state that will be needed is a head now, or comes later.
+    fn knows_its_parents(&self) -> bool {
+        let from = self.tail.length();
+        self.branches.keys().all(|parent| *parent >= from || self.tail.state(*parent).is_some())
+    }
+
     /// Notes what an event that will be followed needs.
     pub(crate) fn expect(&mut self, bytes: &[u8]) -> Result<Event> {
         let event = Event::from_bytes(bytes)?;
@@ -86,14 +92,29 @@ pub(crate) fn follow_all(
     length: u64,
     mut visit: impl FnMut(&Event, Digest, &Tail) -> Result<()>,
 ) -> Result<Tail> {
-    let from = tail.length();
+    let (from, snapshot) = (tail.length(), tail.snapshot());
     let mut replay = Replay::new(tail);
-    for_each_event(access, codex, from, length, |bytes| replay.expect(bytes).map(drop))?;
-    let mut older = |sequence: u64| Ok(state_at(access, codex, sequence)?.1);
-    for_each_event(access, codex, from, length, |bytes| {
+    let mut begin = from;
+    loop {
+        for_each_event(access, codex, begin, length, |bytes| replay.expect(bytes).map(drop))?;
+        if replay.knows_its_parents() {
+            break;
+        }
+        // Something branches from before the snapshot: to look for that from snapshot to snapshot has no bound.
+        replay = Replay::new(Tail::new(access.tenant().clone(), codex.clone()));
+        begin = 0;
+    }
+    let mut older = |sequence: u64| Err(Error::corrupt(format!("event {sequence} was not expected")));
+    for_each_event(access, codex, begin, length, |bytes| {
         let followed = replay.follow(bytes, &mut Vec::new(), &mut older);
         let (event, digest) = followed.map_err(|stop| stop.into_error(codex))?;
-        visit(&event, digest, &replay.tail)
+        if event.sequence >= from {
+            return visit(&event, digest, &replay.tail);
+        }
+        if replay.tail.length() == snapshot.0 {
+            replay.tail.note_snapshot(snapshot.1);
+        }
+        Ok(())
     })?;
     Ok(replay.tail)
 }

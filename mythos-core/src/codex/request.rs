@@ -301,6 +301,18 @@ impl Request<'_> {
         Ok(())
     }
 
+    /// Checks that keys that are to sign for the codex have its origin as their name.
+    pub(crate) fn validate_keys(&self, origin: &str) -> Result<()> {
+        for item in &self.items {
+            if let Content::Mutate(Mutation::Authorize { key }, _) = item.content
+                && key.parse::<VerifierKey>()?.name() != origin
+            {
+                return Err(Error::invalid("key", format!("a key of this codex has the name {origin:?}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether this request made `entries`; an erased text counts as equal.
     pub(crate) fn made(&self, entries: &[TrailEntry]) -> bool {
         self.items.len() == entries.len()

@@ -59,6 +59,8 @@ impl Tail {
     /// A snapshot is worth taking when the events since the last are so long, and so many times as long as it is.
     const MIN_SINCE_SNAPSHOT: u64 = 64 << 10;
     const SINCE_OVER_SNAPSHOT: u64 = 4;
+    /// What a cell holds.
+    const MAX_SNAPSHOT_BYTES: usize = 64 << 20;
 
     /// The end of a log without events.
     pub(crate) fn new(tenant: TenantId, codex: CodexId) -> Self {
@@ -99,6 +101,11 @@ impl Tail {
     /// The log's length at the last snapshot; 0 if there is none.
     pub(crate) const fn snapshot_length(&self) -> u64 {
         self.snapshot.0
+    }
+
+    /// The log's length at the last snapshot, and how long that is.
+    pub(crate) const fn snapshot(&self) -> (u64, u64) {
+        self.snapshot
     }
 
     /// The keys that may sign checkpoints, each with the position of the event that allowed it.
@@ -206,6 +213,11 @@ impl Tail {
         if let Some(parent) = event.parents.iter().find(|parent| **parent >= sequence) {
             found("parents", &"an event before this one", parent)?;
         }
+        if let [one, two] = event.parents[..]
+            && one == two
+        {
+            found("parents", &"two different events", &format!("{one} twice"))?;
+        }
         let states = self.take(&event.parents, older)?;
         let before = states.first().map(CodexState::root);
         let derived = derive::apply(&event.change, sequence, states);
@@ -242,14 +254,18 @@ impl Tail {
             return Ok(None);
         }
         let snapshot = self.to_snapshot()?;
-        self.snapshot = (self.length(), snapshot.len() as u64);
-        self.since_snapshot = 0;
+        if snapshot.len() > Self::MAX_SNAPSHOT_BYTES {
+            // Replay from the one before takes longer, and that is all.
+            self.since_snapshot = 0;
+            return Ok(None);
+        }
+        self.note_snapshot(snapshot.len() as u64);
         Ok(Some(snapshot))
     }
 
     /// Counts a snapshot of the present length as taken, as [`Self::snapshot_if_due`] did when the log was written.
-    pub(crate) fn note_snapshot(&mut self, bytes: usize) {
-        (self.snapshot, self.since_snapshot) = ((self.length(), bytes as u64), 0);
+    pub(crate) fn note_snapshot(&mut self, bytes: u64) {
+        (self.snapshot, self.since_snapshot) = ((self.length(), bytes), 0);
     }
 
     /// All of it but what is known otherwise.

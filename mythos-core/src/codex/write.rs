@@ -37,6 +37,7 @@ struct Committed {
 impl CodexProofOfSymbolEngine {
     pub(super) fn write(&self, request: &Request<'_>) -> Result<Written> {
         request.validate()?;
+        request.validate_keys(&self.origin(request.codex))?;
         let operation = self.access.operation(request.operation)?;
         let now = self.access.now();
         let codex = request.codex;
@@ -146,10 +147,13 @@ impl CodexProofOfSymbolEngine {
     /// Whether a write that finds its proof present is a repetition of the one that made it.
     fn recognise(&self, request: &Request<'_>, proof: SymbolProof) -> Result<Written> {
         if proof.tenant == *self.access.tenant() && proof.codex == *request.codex {
-            let entries = self.trail_entries(&proof.codex, proof.sequence, request.items.len() as u64)?;
-            let is_one = entries.iter().all(|entry| entry.event.operation == proof.operation);
-            if is_one && request.made(&entries) {
-                let head = self.codex(request.codex)?;
+            // One more than were asked for: an operation that appended more is another.
+            let head = self.codex(request.codex)?;
+            let count = (request.items.len() as u64 + 1).min(head.length.saturating_sub(proof.sequence));
+            let mut entries = self.trail_entries(&proof.codex, proof.sequence, count)?;
+            let own = entries.iter().take_while(|entry| entry.event.operation == proof.operation).count();
+            entries.truncate(own);
+            if request.made(&entries) {
                 let events = entries.iter().map(|entry| entry.digest).collect();
                 return Ok(Written { head, events, proofs: vec![proof] });
             }

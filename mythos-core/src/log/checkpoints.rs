@@ -215,6 +215,8 @@ pub(crate) struct Compared {
     pub(crate) equivocation: Option<EquivocationEvidence>,
     /// The first that the log signed and that is of another.
     pub(crate) fork: Option<Fork>,
+    /// The size of the first with a signature that is not that of the key it names, and what is wrong with it.
+    pub(crate) unsound: Option<(u64, Error)>,
 }
 
 /// A checkpoint that does not agree with its log.
@@ -235,27 +237,42 @@ pub(crate) trait Compare {
     fn may_sign(&self, key: &VerifierKey, size: u64) -> Result<bool>;
 }
 
-/// Compares checkpoints with a log, if that can be read, and with each other.
+/// Compares the checkpoints that are of the log of this origin with the log, if that can be read, and with each other.
 pub(crate) fn compare(
     all: &[&SignedCheckpoint],
+    origin: &str,
     policy: &Policy,
     log: Option<&dyn Compare>,
 ) -> Result<Compared> {
+    let all: Vec<_> = all.iter().filter(|checkpoint| checkpoint.checkpoint().origin() == origin).collect();
     let mut found = Compared::default();
     let log_keys: Vec<VerifierKey> = policy.logs().cloned().collect();
+    let contradicts = |one: &SignedCheckpoint, two: &SignedCheckpoint| {
+        let (one, two) = (one.checkpoint(), two.checkpoint());
+        one.size() == two.size() && one.root() != two.root()
+    };
     found.equivocation = all.iter().enumerate().find_map(|(at, one)| {
-        all[at + 1..].iter().find_map(|two| EquivocationEvidence::from_checkpoints(one, two, &log_keys))
+        let mut others = all[at + 1..].iter().filter(|two| contradicts(one, two));
+        others.find_map(|two| EquivocationEvidence::from_checkpoints(one, two, &log_keys))
     });
     let Some(log) = log else { return Ok(found) };
     for checkpoint in all {
         let told = checkpoint.checkpoint();
-        let Ok(verdict) = policy.evaluate(checkpoint) else { continue };
+        let verdict = match policy.evaluate(checkpoint) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                found.unsound.get_or_insert((told.size(), error));
+                continue;
+            }
+        };
         let Some(signed) = &verdict.log else { continue };
         let root = (told.size() <= log.length()).then(|| log.root(told.size())).transpose();
         match root {
             Ok(Some(root)) if root == told.root() => {
-                if log.may_sign(&signed.key, told.size())? && verdict.is_met() {
-                    found.anchored = found.anchored.max(Some(told.size()));
+                // An empty log vouches for nothing.
+                let size = Some(told.size()).filter(|size| *size > 0);
+                if verdict.is_met() && size > found.anchored && log.may_sign(&signed.key, told.size())? {
+                    found.anchored = size;
                 }
             }
             Ok(root) => {

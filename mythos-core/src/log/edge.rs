@@ -114,3 +114,12 @@ impl PartialTile {
         bytes
     }
 }
+
+/// The node above the nodes of a full tile, if they follow from its lowest.
+pub(super) fn node_above(tile: &[u8]) -> Option<TreeHash> {
+    let (mut made, mut top) = (PartialTile::default(), None);
+    for node in tile.chunks_exact(TreeHash::BYTES).take(TILE_WIDTH) {
+        top = made.push(TreeHash::from_bytes(*node.first_chunk()?));
+    }
+    top.filter(|_| made.take() == tile)
+}
