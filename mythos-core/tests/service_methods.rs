@@ -13,6 +13,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("RitualCompressionView", "view"),
     ("CodexProofView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),
+    ("AnchorLog", "anchor"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
     ("AnchorLog", "anchor"),
@@ -28,6 +29,7 @@ const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("RitualCompressionCache", "save_shared", "what `save` is"),
     ("RitualCompressionView", "new", "the constructor"),
     ("CodexProofView", "new", "the constructor"),
+    ("AnchorLog", "with_mac_key", "in Python an argument of `anchors`, in Node a method"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];
 

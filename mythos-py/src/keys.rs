@@ -79,13 +79,13 @@ impl KeyRing {
     /// A ring of one key of 32 bytes, under which new payloads are sealed.
     #[staticmethod]
     fn with_active(id: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(Arc::new(core::KeyRing::with_active(convert::argument("id", id)?, secret(key)?))))
+        Ok(Self(Arc::new(core::KeyRing::with_active(convert::argument("id", id)?, secret("key", key)?))))
     }
 
     /// Adds a key of 32 bytes, which opens what was sealed under it; `activate` lets it seal. `Invalid` if the id stands
     /// for another key.
     fn insert(&self, py: Python<'_>, id: &Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (id, key): (KeyId, _) = (convert::argument("id", id)?, secret(key)?);
+        let (id, key): (KeyId, _) = (convert::argument("id", id)?, secret("key", key)?);
         call(py, || self.0.insert(id, key))
     }
 
@@ -113,8 +113,9 @@ impl KeyRing {
     }
 }
 
-/// The secret that the argument `key` holds.
-fn secret(key: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
-    let bytes = convert::bytes("key", key)?;
-    SecretKey::from_slice(bytes.as_bytes()).map_err(|error| errors::from_core(key.py(), &error))
+/// The secret that the argument `name` holds, 32 bytes.
+pub(crate) fn secret(name: &str, value: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
+    let bytes = convert::bytes(name, value)?;
+    SecretKey::from_slice(bytes.as_bytes())
+        .map_err(|error| errors::new(value.py(), error.kind(), &error.to_string(), Some(name)))
 }

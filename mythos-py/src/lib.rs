@@ -23,6 +23,8 @@
     reason = "an extension module has no public Rust items; its readers are its authors"
 )]
 
+mod anchor_tree;
+mod anchors;
 mod call;
 mod codex_tree;
 mod codices;
@@ -50,6 +52,10 @@ mod views;
 mod _mythos {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::anchor_tree::AnchorTree;
+    #[pymodule_export]
+    use super::anchors::AnchorLog;
     #[pymodule_export]
     use super::codex_tree::CodexTree;
     #[pymodule_export]

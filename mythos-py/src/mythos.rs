@@ -9,6 +9,7 @@ use mythos_core::store::Budget;
 use mythos_core::types::{Runtime, TenantId};
 use pyo3::prelude::*;
 
+use crate::anchors::AnchorLog;
 use crate::call::{answer, call};
 use crate::codices::CodexProofOfSymbolEngine;
 use crate::deployments::AssistantDeploymentAutoRestarter;
@@ -114,6 +115,19 @@ impl Mythos {
     /// The deployments of assistants, and their restarts.
     fn deployments(&self) -> AssistantDeploymentAutoRestarter {
         AssistantDeploymentAutoRestarter(self.0.deployments())
+    }
+
+    /// The log over everything that this tenant stores: what finds that something is gone, or older than it was.
+    ///
+    /// With `mac_key`, 32 bytes, its head is written and read with a code that only who knows the key can make, for stores
+    /// that others can write. A log is begun with it, and used by all with the same.
+    #[pyo3(signature = (*, mac_key = None))]
+    fn anchors(&self, mac_key: Option<&Bound<'_, PyAny>>) -> PyResult<AnchorLog> {
+        let anchors = self.0.anchors();
+        Ok(AnchorLog(match mac_key {
+            Some(key) => anchors.with_mac_key(&keys::secret("mac_key", key)?),
+            None => anchors,
+        }))
     }
 
     /// The store that `open` opened, for backups and statistics; `None` on a store of the host's.

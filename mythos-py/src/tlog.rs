@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use mythos_core::codex::{EvidenceBundle, verify_chain as verify_chain_of};
-use mythos_core::seal::SecretKey;
 use mythos_core::tlog::{
     self as core, ConsistencyProof, EquivocationEvidence, InclusionProof, LogProof, NoteSigner, Policy,
     SignedCheckpoint, TreeHash, VerifierKey,
@@ -17,6 +16,7 @@ use pyo3::types::{PyBytes, PyString};
 use serde::Serialize;
 
 use crate::call::{answer, call};
+use crate::keys::secret;
 use crate::{convert, errors, host, interpreter};
 
 /// The signers that a caller hands over: each an `Ed25519Signer`, or any object with a `verifier_key` and a `sign`.
@@ -80,7 +80,7 @@ impl Ed25519Signer {
     /// The key pair that belongs to 32 secret bytes (RFC 8032). `name` is the origin of the log that it signs.
     #[new]
     fn new(py: Python<'_>, name: &Bound<'_, PyAny>, seed: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (name, seed): (String, _) = (convert::argument("name", name)?, secret(seed)?);
+        let (name, seed): (String, _) = (convert::argument("name", name)?, secret("seed", seed)?);
         call(py, || core::Ed25519Signer::from_seed(name, &seed)).map(|signer| Self(Arc::new(signer)))
     }
 
@@ -124,7 +124,7 @@ impl CosignatureSigner {
     /// The key pair that belongs to 32 secret bytes (RFC 8032), which no other cosigner has.
     #[new]
     fn new(py: Python<'_>, name: &Bound<'_, PyAny>, seed: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (name, seed): (String, _) = (convert::argument("name", name)?, secret(seed)?);
+        let (name, seed): (String, _) = (convert::argument("name", name)?, secret("seed", seed)?);
         call(py, || core::CosignatureSigner::from_seed(name, &seed)).map(Self)
     }
 
@@ -154,13 +154,6 @@ impl CosignatureSigner {
             Ok::<_, Error>(checkpoint.to_string())
         })
     }
-}
-
-/// The secret that the argument `seed` holds.
-fn secret(seed: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
-    let bytes = convert::bytes("seed", seed)?;
-    SecretKey::from_slice(bytes.as_bytes())
-        .map_err(|error| errors::new(seed.py(), error.kind(), &error.to_string(), Some("seed")))
 }
 
 /// The signer that the argument `text` is the private text of. It is read as Python holds it, so that no copy is left behind,

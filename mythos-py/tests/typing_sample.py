@@ -181,6 +181,25 @@ def check_services(home: mythos.Mythos) -> None:
     mythos.CodexProofView(rituals)  # type: ignore[arg-type]
     codices.export("support", checkpoint, "log", had=tlog.read_checkpoint(checkpoint)["size"])
 
+    anchors = home.anchors(mac_key=bytes(32))
+    report = anchors.anchor(full=True)
+    if (cursor := report["next"]) is not None:
+        anchors.anchor_on(cursor, limit=1)
+    if (statement := anchors.last_statement({"kind": "ritual", "assistant": "ana", "ritual": "refund"})) is not None:
+        if statement["name"]["kind"] == "deployment":
+            assert_type(statement["name"]["supervisor"], str)
+        assert_type(anchors.retire(statement["name"])["recorded_at"], datetime)
+    anchors.retire({"kind": "book", "codex": "support"})  # type: ignore[typeddict-item]
+    if (head := anchors.head()) is not None:
+        assert_type(head["watermarks"]["codices"], datetime | None)
+    if (anchor_part := anchors.verify_part(limit=10))["next"] is not None:
+        anchors.verify_part(after=anchor_part["next"])
+    for finding_of_log in anchors.verify()["findings"]:
+        assert_type(finding_of_log["kind"], Literal["missing", "rolled_back", "differs", "damaged"])
+    assert_type(anchors.verify_against(policy, pinned=(anchors.checkpoint([signer]),))["anchored"], int | None)
+    assert_type(anchors.tree(), mythos.AnchorTree)
+    tlog.verify_inclusion(anchors.tree().inclusion(0), "", anchors.tree().root(1))
+
     supervisor = deployments.supervise("night watch")
     assert_type(supervisor.id, str)
     decision = supervisor.deploy("ana", {"ritual": "refund", "policy": {"jitter": "none"}})

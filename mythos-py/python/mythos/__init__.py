@@ -21,6 +21,8 @@ from ._errors import (
     Unknown,
 )
 from ._mythos import (
+    AnchorLog,
+    AnchorTree,
     AssistantDeploymentAutoRestarter,
     BuiltInStore,
     CodexProofOfSymbolEngine,
@@ -46,6 +48,8 @@ from .seal import KeyProvider
 from .store import Store
 
 __all__ = [
+    "AnchorLog",
+    "AnchorTree",
     "AssistantDeploymentAutoRestarter",
     "BuiltInStore",
     "CellConflict",

@@ -10,6 +10,14 @@ from typing import ClassVar, Literal, TypeVar, final
 from typing_extensions import Buffer, disjoint_base
 
 from .records import (
+    AnchorCursor,
+    AnchorHead,
+    AnchorPage,
+    AnchorReport,
+    AnchorStatement,
+    AnchorVerification,
+    AnchorVerificationCursor,
+    AnchoredName,
     AnchoredVerification,
     AppendedMutations,
     BackupProgress,
@@ -45,6 +53,7 @@ from .records import (
     Outcome,
     Page,
     ParentExpectation,
+    PinnedAnchorVerification,
     ProofVerificationStatus,
     PruneReport,
     PruneWhat,
@@ -154,6 +163,16 @@ class Mythos:
 
     def deployments(self) -> AssistantDeploymentAutoRestarter:
         """The deployments of assistants, and their restarts."""
+
+    def anchors(self, *, mac_key: Buffer | None = None) -> AnchorLog:
+        """The log over everything that this tenant stores: what finds that something is gone, or older than it was.
+
+        With `mac_key`, 32 bytes, its head is written and read with a code that only who knows the key can make, for stores
+        that others can write: without the key, nobody can make statements up or take them away, other than by putting back
+        an older state of the whole log, which `verify_against` finds. A log is begun with the key, and used by all with the
+        same: a head without a code, or with another's, is `Corrupt` with the field `mac`, and who has no key cannot write
+        on.
+        """
 
     def sqlite(self) -> SqliteStore | None:
         """The store that `open` opened, for backups and statistics; `None` on a store of the host's."""
@@ -808,6 +827,128 @@ class CodexTree:
         `extra` is data for the reader, 1 to 65,536 bytes, which nobody vouches for. `Invalid` with the field `checkpoint` if
         that is not of this log, and with the field `index` if it speaks of no such event.
         """
+
+@final
+class AnchorLog:
+    """The super-log of a tenant: what finds that something is gone, or older than it was.
+
+    A log proves its own past, but not that it is there. `anchor` states from time to time how long each head is and what it
+    says, and `verify` compares every head with what was last stated of it. What happened to a head between two runs is not
+    seen: a run as often as one could bear to lose what is newer. Every method may be called from any thread.
+    """
+
+    def anchor(self, *, limit: int = 100_000, full: bool = False) -> AnchorReport:
+        """States every head that changed since the last run. If nothing changed, nothing is written.
+
+        At most `limit` heads are looked at, 1 to 100,000. `full` looks at all, and not only at those that say they were
+        changed: also at copies of rituals, what was retired, and what a writer changed whose clock was ten minutes late.
+        Heads that are damaged or contradict the log are findings, and not stated. Runs may be concurrent, and may be ended
+        at any time: what was committed counts.
+        """
+
+    def anchor_on(self, cursor: AnchorCursor, *, limit: int = 100_000) -> AnchorReport:
+        """Goes on with a run that its limit ended: `cursor` is the `next` of its report."""
+
+    def head(self) -> AnchorHead | None:
+        """The head of the log; `None` if nothing was ever anchored.
+
+        `Corrupt` if it is damaged, or gone while the rest of the log is there; with the field `mac` if it was not written
+        with the `mac_key`.
+        """
+
+    def statements(self, *, start: int = 0, limit: int = 100) -> AnchorPage:
+        """The statements from position `start`, oldest first; `limit` is 1 to 4,096.
+
+        `start` goes on at the `next` of the page before.
+        """
+
+    def last_statement(self, name: AnchoredName) -> AnchorStatement | None:
+        """The last statement about `name`, with its position; `None` if there is none."""
+
+    def tree(self) -> AnchorTree:
+        """The Merkle tree over the statements, as the head is now. `NotFound` if nothing was ever anchored."""
+
+    def retire(self, name: AnchoredName) -> AnchorStatement:
+        """States that what `name` names was deleted, or written anew, on purpose: what was stated of it counts no more.
+
+        The next run states what is there, if anything; a full one, if that did not change lately. Returns the statement;
+        that of before, if it was stated already. `NotFound` if nothing was ever stated of it.
+        """
+
+    def authorize(self, key: str) -> AnchorStatement:
+        """Lets a verifier key sign checkpoints of this log from this statement on.
+
+        As soon as the log names keys, only they may. Returns the statement; that of before, if it was stated already.
+        """
+
+    def revoke(self, key: str) -> AnchorStatement:
+        """Takes `authorize` back. `NotFound` if nothing was ever stated of the key."""
+
+    def origin(self) -> str:
+        """The origin of the log's checkpoints, which is also the name of the keys that sign them.
+
+        It is the `origin` of the codices, the tenant, and `@anchors`, joined by `/`.
+        """
+
+    def checkpoint(self, signers: Sequence[NoteSigner]) -> str:
+        """Signs a checkpoint of all statements, stores it, and returns it: a signed note.
+
+        One of the `signers` is called as the log's `origin`. Kept elsewhere, it vouches for the whole store. `Invalid` with
+        the field `signers` if none has that name, or if the log names keys and this is none of them.
+        """
+
+    def add_checkpoint(self, checkpoint: str) -> StoredCheckpoint:
+        """Stores a checkpoint that came from elsewhere, such as one with cosignatures, if it is of this log.
+
+        Its signatures are verified when it is used. `Conflict` if it speaks of other statements: keep it, it is evidence.
+        """
+
+    def checkpoints(self, *, limit: int = 100) -> list[str]:
+        """The stored checkpoints, the newest first; at most `limit`, 1 to 1,000."""
+
+    def verify(self) -> AnchorVerification:
+        """Verifies the log, and compares every head with what is stated of it. Damage is not an error but a finding.
+
+        That heads agree with the log says nothing of what lies under them: each service verifies that. Who puts an older
+        state of everything back, also of this log, cannot be seen from inside: see `verify_against`.
+        """
+
+    def verify_part(
+        self, *, after: AnchorVerificationCursor | None = None, limit: int = 100_000
+    ) -> AnchorVerification:
+        """As `verify`, in parts: the first verifies the log; each looks at no more than `limit` heads, 1 to 100,000.
+
+        `after` is the `next` of the part before. Counts and findings are the part's own.
+        """
+
+    def verify_against(self, policy: str, *, pinned: Sequence[str] | None = None) -> PinnedAnchorVerification:
+        """Verifies the log and all heads, and compares the log with signed checkpoints.
+
+        Those are the stored ones, and those that the caller `pinned` elsewhere, out of reach of who can write the store.
+        `policy` says whose signatures count: see `mythos.tlog`. `Invalid` with the field `pinned` if one of these is of
+        another origin, or not signed as the policy asks.
+        """
+
+@final
+class AnchorTree:
+    """The Merkle tree over the statements of a super-log, as its head was when this was made: for many proofs at once.
+
+    The leaf of a statement is `mythos.tlog.leaf_hash` of its digest's 32 bytes, which are the `previous` of the statement
+    behind it, and of the last one the `last` of the head. Every method may be called from any thread.
+    """
+
+    @property
+    def head(self) -> AnchorHead:
+        """The head that it is of."""
+
+    def inclusion(self, index: int, *, size: int | None = None) -> InclusionProof:
+        """Proves that the statement at position `index` is in the log of the first `size`, by default of all."""
+
+    def consistency(self, old: int, *, new: int | None = None) -> ConsistencyProof:
+        """Proves that the log of the first `old` statements is how that of the first `new` began, by default of all."""
+
+    def root(self, size: int) -> str:
+        """The root of the tree over the first `size` statements, in base64."""
 
 @final
 class Ed25519Signer:

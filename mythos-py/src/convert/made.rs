@@ -15,8 +15,10 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
-/// The declared fields beside `*_at` that hold timestamps, or lists of them.
-const MOMENTS: [&str; 5] = ["at", "since", "until", "deadline", "history"];
+/// The declared fields beside `*_at` that hold timestamps, or lists of them. The last three are the watermarks of the
+/// super-log; elsewhere they are counts, which stay what they are.
+const MOMENTS: [&str; 8] =
+    ["at", "since", "until", "deadline", "history", "codices", "rituals", "deployments"];
 
 /// The length of every timestamp's text.
 const TIMESTAMP_LENGTH: usize = 27;

@@ -5,6 +5,7 @@ Timestamps are aware `datetime`s in UTC. A key that is `NotRequired` may be left
 default; in what you get, every key is there.
 """
 
+from .anchors import *
 from .codices import *
 from .deployments import *
 from .effects import *
