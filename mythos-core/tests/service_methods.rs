@@ -13,7 +13,6 @@ const SERVICES: &[(&str, &str)] = &[
     ("RitualCompressionView", "view"),
     ("CodexProofView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),
-    ("AnchorLog", "anchor"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
     ("AnchorLog", "anchor"),

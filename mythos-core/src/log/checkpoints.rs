@@ -261,7 +261,7 @@ pub(crate) fn compare(
         let verdict = match policy.evaluate(checkpoint) {
             Ok(verdict) => verdict,
             Err(error) => {
-                found.unsound.get_or_insert((told.size(), error));
+                found.unsound.get_or_insert_with(|| (told.size(), error));
                 continue;
             }
         };
