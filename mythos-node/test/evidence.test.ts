@@ -220,6 +220,7 @@ describe('the verifier without native code', () => {
     const clauses = Array.from({ length: 5 }, (_, at) => ({ clause: `c${at}`, text: `Rule ${at}.` }));
     await codices.create({ ...path, clauses, reason: 'launch' });
     const log = Ed25519Signer.fromSeed(codices.origin('support'), Buffer.alloc(32, 7));
+    const other = Ed25519Signer.fromSeed(codices.origin('support'), Buffer.alloc(32, 9));
     const policy = `log ${log.verifierKey}\nquorum none\n`;
     const mutations: MutateCodex['mutation'][] = [
       { kind: 'replace', clause: 'c0', text: '\ufeffWith a mark 🙂' },
@@ -228,8 +229,8 @@ describe('the verifier without native code', () => {
       { kind: 'remove', clause: 'c4' },
       { kind: 'reorder', order: ['c3', 'ü', 'c2', 'c1', 'c0'] },
       { kind: 'authorize', key: log.verifierKey },
-      { kind: 'authorize', key: Ed25519Signer.fromSeed('other', Buffer.alloc(32, 9)).verifierKey },
-      { kind: 'revoke', key: Ed25519Signer.fromSeed('other', Buffer.alloc(32, 9)).verifierKey },
+      { kind: 'authorize', key: other.verifierKey },
+      { kind: 'revoke', key: other.verifierKey },
       { kind: 'annotate', clause: 'c0', note: 'two' },
     ];
     const seen = new Set<ChangeKind>();

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ pub struct Clause {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct DirectivePath(Vec<String>);
+pub struct DirectivePath(Arc<[String]>);
 
 impl DirectivePath {
     /// The most directives of a path.
@@ -58,7 +59,7 @@ impl DirectivePath {
             return Err(Error::limit("directive_path", message));
         }
         directives.iter().try_for_each(|directive| check_label("directive_path", directive))?;
-        Ok(Self(directives))
+        Ok(Self(directives.into()))
     }
 
     /// What the separator of the directives in a [key](Self::key) is: U+001F, which no directive contains.
@@ -92,6 +93,6 @@ impl TryFrom<Vec<String>> for DirectivePath {
 
 impl From<DirectivePath> for Vec<String> {
     fn from(path: DirectivePath) -> Self {
-        path.0
+        path.0.to_vec()
     }
 }

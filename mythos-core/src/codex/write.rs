@@ -97,6 +97,7 @@ impl CodexProofOfSymbolEngine {
         let commitments = request.items.iter().map(Item::commitments).sum();
         let mut salts = self.access.runtime().salts(commitments)?;
         let (mut batch, mut full) = (Batch::new(), Vec::new());
+        batch.cells.reserve(commitments + request.items.len());
         let (mut events, mut proofs) = (Vec::with_capacity(request.items.len()), Vec::new());
         for (item, number) in request.items.iter().zip(0..) {
             let parents = parents(&tail, head.map(|head| &head.model), item.content)?;
