@@ -173,7 +173,8 @@ impl AnchorLog {
         from: CellName,
         limit: u32,
     ) -> Result<(u32, Option<Stage>)> {
-        let cells = self.some_cells(Some(from), Some(AnchorCell::all_last().1), limit)?;
+        let cells =
+            self.access.some_cells(&self.owner(), Some(from), Some(AnchorCell::all_last().1), limit)?;
         for cell in &cells {
             match self.compare_one(found, cell.clone()) {
                 Ok(()) => {}

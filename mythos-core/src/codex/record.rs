@@ -243,7 +243,7 @@ impl CodexHead {
             mutation_trail_hash: last,
             tree_root: tail.edge().root(),
             heads,
-            snapshot: tail.snapshot_length(),
+            snapshot: tail.snapshot().0,
             listed: before.map_or(0, |before| before.listed),
             checkpoint: before.and_then(|before| before.checkpoint),
             created_at,

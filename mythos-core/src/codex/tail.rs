@@ -98,12 +98,7 @@ impl Tail {
         self.recorded_at
     }
 
-    /// The log's length at the last snapshot; 0 if there is none.
-    pub(crate) const fn snapshot_length(&self) -> u64 {
-        self.snapshot.0
-    }
-
-    /// The log's length at the last snapshot, and how long that is.
+    /// The log's length at the last snapshot, 0 if there is none, and how long that is.
     pub(crate) const fn snapshot(&self) -> (u64, u64) {
         self.snapshot
     }

@@ -23,8 +23,7 @@ use crate::log::checkpoints;
 use crate::log::{FullTile, TILE_BYTES, Tiles, TreeReader, full_tiles, tile_name};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
 use crate::store::{
-    Answer, Cell, CellName, Cursor, Direction, Filter, MAX_CELL_BYTES, Model, Names, Owner, Query, Read,
-    Record, Scalar,
+    Answer, Cell, CellName, Cursor, Direction, Filter, Model, Names, Owner, Query, Read, Record, Scalar,
 };
 use crate::tlog::{self, TreeHash};
 use crate::types::{CodexId, Digest, RecordId};
@@ -306,28 +305,21 @@ impl<'a> Verifier<'a> {
 
     /// Compares what stored checkpoints say of the log; who signed them is another question.
     fn compare_checkpoints(&self, head: &CodexHead) -> Result<(), Stop> {
-        let mut from = CodexCell::Checkpoint(1, 0).name();
+        let from = CodexCell::Checkpoint(1, 0).name();
         let until = CodexCell::Checkpoint(head.length.saturating_add(1), 0).name();
         let mut newest = None;
-        loop {
-            let names = Names::Range { from: Some(from), until: Some(until), limit: 256, reverse: false };
-            let (cells, _) = self.access.cells(self.owner.clone(), names, MAX_CELL_BYTES as u64)?;
-            for cell in &cells {
-                let (stored, checkpoint) = checkpoints::read(cell).map_err(|error| {
-                    Finding::new(head.length - 1, "checkpoint", "a readable checkpoint", error)
-                })?;
-                let size = checkpoint.checkpoint().size();
-                let (expected, found) = (self.root(head, size)?, checkpoint.checkpoint().root());
-                if expected != found {
-                    return Err(Finding::new(size - 1, "checkpoint", expected, found).into());
-                }
-                newest = Some(stored);
+        self.access.for_each_cell(&self.owner, Some(from), Some(until), |cell| {
+            let (stored, checkpoint) = checkpoints::read(cell).map_err(|error| {
+                Finding::new(head.length - 1, "checkpoint", "a readable checkpoint", error)
+            })?;
+            let size = checkpoint.checkpoint().size();
+            let (expected, found) = (self.root(head, size)?, checkpoint.checkpoint().root());
+            if expected != found {
+                return Err(Stop::from(Finding::new(size - 1, "checkpoint", expected, found)));
             }
-            match cells.last().and_then(|last| last.name.successor()) {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
+            newest = Some(stored);
+            Ok(())
+        })?;
         if newest == head.checkpoint {
             return Ok(());
         }
@@ -394,24 +386,16 @@ struct Snapshots(BTreeMap<u64, Digest>);
 impl Snapshots {
     fn read(access: &Access, owner: &Owner, head: &CodexHead) -> Result<Self, Stop> {
         let mut snapshots = BTreeMap::new();
-        let mut from = CodexCell::Snapshot(0).name();
-        let until = CodexCell::Snapshot(u64::MAX).name();
-        loop {
-            let names = Names::Range { from: Some(from), until: Some(until), limit: 16, reverse: false };
-            let (cells, _) = access.cells(owner.clone(), names, MAX_CELL_BYTES as u64)?;
-            for Cell { name, bytes } in &cells {
-                match CodexCell::of(name) {
-                    Some(CodexCell::Snapshot(length)) if (1..=head.length).contains(&length) => {
-                        snapshots.insert(length, Digest::of(bytes));
-                    }
-                    _ => return Err(Finding::new(head.length, "snapshot", "none of this name", name).into()),
+        let (from, until) = (CodexCell::Snapshot(0).name(), CodexCell::Snapshot(u64::MAX).name());
+        access.for_each_cell(owner, Some(from), Some(until), |Cell { name, bytes }| {
+            match CodexCell::of(name) {
+                Some(CodexCell::Snapshot(length)) if (1..=head.length).contains(&length) => {
+                    snapshots.insert(length, Digest::of(bytes));
+                    Ok(())
                 }
+                _ => Err(Stop::from(Finding::new(head.length, "snapshot", "none of this name", name))),
             }
-            match cells.last().and_then(|last| last.name.successor()) {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
+        })?;
         if head.snapshot > 0 && !snapshots.contains_key(&head.snapshot) {
             return Err(
                 Finding::new(head.snapshot - 1, "snapshot", "the one that the head names", "none").into()

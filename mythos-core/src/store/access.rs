@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::contention::{Contention, Turn};
 
 use super::{
-    Answer, Batch, Cell, Cursor, Emulated, Filter, Model, Names, Owner, Query, Read, Record, Store,
-    StoreError,
+    Answer, Batch, Cell, CellName, Cursor, Emulated, Filter, MAX_CELL_BYTES, Model, Names, Owner, Query,
+    Read, Record, Store, StoreError,
 };
 use crate::error::{Error, Result};
 use crate::types::{OperationId, RecordId, Runtime, TenantId, Timestamp, Version};
@@ -16,6 +16,12 @@ use crate::types::{OperationId, RecordId, Runtime, TenantId, Timestamp, Version}
 /// How often a service reloads and retries when another writer was faster. Each failure means that someone else made
 /// progress, so a fair store needs few; a caller who still loses learns it as a `Conflict`.
 pub(crate) const MAX_ATTEMPTS: usize = 64;
+
+/// How many bytes of cells one read of many brings, unless one cell alone is larger.
+const READ_BYTES: u64 = 4 << 20;
+
+/// How many cells one read of many brings.
+const READ_CELLS: u32 = 4_096;
 
 /// What every service holds.
 #[derive(Debug, Clone)]
@@ -110,6 +116,41 @@ impl Access {
     pub(crate) fn cells(&self, owner: Owner, names: Names, max_bytes: u64) -> Result<(Vec<Cell>, bool)> {
         let [answer] = self.read([Read::Cells { owner, names, max_bytes }])?;
         cells(answer)
+    }
+
+    /// The first cells of a range of an owner's names, at most `limit`: none only if it has none.
+    pub(crate) fn some_cells(
+        &self,
+        owner: &Owner,
+        from: Option<CellName>,
+        until: Option<CellName>,
+        limit: u32,
+    ) -> Result<Vec<Cell>> {
+        let names = |limit| Names::Range { from, until, limit, reverse: false };
+        let (cells, more) = self.cells(owner.clone(), names(limit), READ_BYTES)?;
+        if cells.is_empty() && more {
+            return Ok(self.cells(owner.clone(), names(1), MAX_CELL_BYTES as u64)?.0);
+        }
+        Ok(cells)
+    }
+
+    /// Calls `visit` with each cell of an owner from `from` on, before `until` if that is given, in the order of the names.
+    pub(crate) fn for_each_cell<E: From<Error>>(
+        &self,
+        owner: &Owner,
+        mut from: Option<CellName>,
+        until: Option<CellName>,
+        mut visit: impl FnMut(&Cell) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let cells = self.some_cells(owner, from, until, READ_CELLS)?;
+            cells.iter().try_for_each(&mut visit)?;
+            // A read that is ended by its limit does not say that there is more: only an empty one is the last.
+            match cells.last().and_then(|last| last.name.successor()) {
+                Some(next) => from = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// One page of this tenant's records.
