@@ -184,7 +184,7 @@ impl AnchorLog {
             let expect = state.head.as_ref().map_or(Expect::Absent, |head| Expect::At(head.version));
             let head = head.sealed(self.key.as_ref())?;
             batch.put(owner.id, expect, &head)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Ok(()) => return Ok(Appended { head, statements, findings }),
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     turn.get_or_insert_with(|| self.access.turn(&owner.id));

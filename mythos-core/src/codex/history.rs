@@ -198,7 +198,7 @@ impl CodexProofOfSymbolEngine {
             self.stage_proofs(&mut batch, codex, head.listed, until)?;
             let next = CodexHead { listed: until, ..head };
             batch.put(owner.id, Expect::At(stored.version), &next)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Ok(()) => return Ok(next.length - until),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.while_doing(format!("list proofs of codex {codex}"))),

@@ -10,7 +10,7 @@ use super::request::{Content, Item, Request};
 use super::tail::{NewEvent, Tail};
 use super::{CodexHead, CodexProofOfSymbolEngine, Listing, Mutation, SymbolProof};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::tile_name;
+use crate::log::{MAX_LEVELS, TILE_WIDTH, tile_name};
 use crate::store::access::{self, MAX_ATTEMPTS, Stored};
 use crate::store::{Batch, Expect, Model, Names, Read};
 use crate::types::{CodexId, Commitment, Digest, OperationId, Salt, Timestamp};
@@ -30,8 +30,6 @@ struct Committed {
     change: Change,
     actor: Commitment,
     reason: Option<Commitment>,
-    /// What opens them, by number.
-    openings: Vec<(u32, Vec<u8>)>,
 }
 
 impl CodexProofOfSymbolEngine {
@@ -65,7 +63,7 @@ impl CodexProofOfSymbolEngine {
                 (None, false) => return Err(no_codex(codex)),
             };
             let (batch, written, tail) = self.stage(request, operation, now, head.as_ref(), tail)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     turn.get_or_insert_with(|| self.access.turn(&owner.id));
                 }
@@ -94,10 +92,12 @@ impl CodexProofOfSymbolEngine {
         let (tenant, codex) = (self.access.tenant(), request.codex);
         let owner = CodexHead::owner(tenant, codex);
         let first = tail.length();
-        let commitments = request.items.iter().map(Item::commitments).sum();
-        let mut salts = self.access.runtime().salts(commitments)?;
+        let commitments: usize = request.items.iter().map(Item::commitments).sum();
+        let mut salt = self.access.runtime().salts()?;
         let (mut batch, mut full) = (Batch::new(), Vec::new());
-        batch.cells.reserve(commitments + request.items.len());
+        // Beside these there may be a full tile of every level for so many events, and a snapshot.
+        let others = request.items.len() / (TILE_WIDTH / 2) + MAX_LEVELS + 1;
+        batch.cells.reserve(commitments + request.items.len() + others);
         let (mut events, mut proofs) = (Vec::with_capacity(request.items.len()), Vec::new());
         for (item, number) in request.items.iter().zip(0..) {
             let parents = parents(&tail, head.map(|head| &head.model), item.content)?;
@@ -107,7 +107,11 @@ impl CodexProofOfSymbolEngine {
                 Some((parent, None)) => Ok(older(*parent)?.clauses().len() as u32),
                 None => Ok(0),
             };
-            let Committed { change, actor, reason, openings } = commit(item, &mut salts, end)?;
+            let length = tail.length();
+            let mut open = |number, opening| {
+                batch.put_cell(owner.clone(), CodexCell::Opening(length, number).name(), opening);
+            };
+            let Committed { change, actor, reason } = commit(item, &mut salt, &mut open, end)?;
             let (directive_path, evidence) = (item.directive_path, item.evidence);
             let new = NewEvent { parents, directive_path, change, actor, reason, evidence, operation, now };
             let appended = tail.append(new, &mut full, &mut older)?;
@@ -126,9 +130,6 @@ impl CodexProofOfSymbolEngine {
             }
             events.push(appended.digest);
             batch.put_cell(owner.clone(), CodexCell::Event(sequence).name(), appended.bytes);
-            for (number, opening) in openings {
-                batch.put_cell(owner.clone(), CodexCell::Opening(sequence, number).name(), opening);
-            }
         }
         for tile in full {
             batch.put_cell(owner.clone(), tile_name(tile.level, tile.index), tile.bytes);
@@ -202,28 +203,28 @@ fn parents(tail: &Tail, head: Option<&CodexHead>, content: Content<'_>) -> Resul
     }
 }
 
-/// Commits to the texts of a change. `end` gives the place behind all clauses of the parent.
+/// Commits to the texts of a change. `open` takes the number and the bytes of what opens each; `end` gives the place
+/// behind all clauses of the parent.
 fn commit(
     item: &Item<'_>,
-    salts: &mut impl Iterator<Item = Salt>,
+    salt: &mut impl FnMut() -> Salt,
+    open: &mut impl FnMut(u32, Vec<u8>),
     end: impl FnOnce() -> Result<u32>,
 ) -> Result<Committed> {
-    let mut openings = Vec::new();
     let mut commit = |purpose: &'static str, number: u32, text: &str| {
-        let salt = salts.next().ok_or_else(|| Error::internal("too few salts were drawn"))?;
-        let (commitment, opening) = Opening::commit(purpose, salt, text);
-        openings.push((number, opening));
-        Ok::<_, Error>(commitment)
+        let (commitment, opening) = Opening::commit(purpose, salt(), text);
+        open(number, opening);
+        commitment
     };
-    let actor = commit(ACTOR, ACTOR_OPENING, item.actor)?;
-    let reason = item.reason.map(|reason| commit(REASON, REASON_OPENING, reason)).transpose()?;
+    let actor = commit(ACTOR, ACTOR_OPENING, item.actor);
+    let reason = item.reason.map(|reason| commit(REASON, REASON_OPENING, reason));
     let change = match item.content {
         Content::Create(clauses) => {
             let clauses = clauses.iter().zip(FIRST_TEXT_OPENING..).map(|(clause, number)| {
-                let text = commit(TEXT, number, &clause.text)?;
-                Ok(CommittedClause { clause: clause.clause.clone(), text })
+                let text = commit(TEXT, number, &clause.text);
+                CommittedClause { clause: clause.clause.clone(), text }
             });
-            Change::Create { clauses: clauses.collect::<Result<_>>()? }
+            Change::Create { clauses: clauses.collect() }
         }
         Content::Redact(erase, _) => {
             let mut erased = erase.to_vec();
@@ -235,15 +236,15 @@ fn commit(
             match mutation {
                 Mutation::Add { clause, text, position } => {
                     let position = position.map_or_else(end, Ok)?;
-                    Change::Add { clause: clause.clone(), text: commit(TEXT, text)?, position }
+                    Change::Add { clause: clause.clone(), text: commit(TEXT, text), position }
                 }
                 Mutation::Replace { clause, text } => {
-                    Change::Replace { clause: clause.clone(), text: commit(TEXT, text)? }
+                    Change::Replace { clause: clause.clone(), text: commit(TEXT, text) }
                 }
                 Mutation::Remove { clause } => Change::Remove { clause: clause.clone() },
                 Mutation::Reorder { order } => Change::Reorder { order: order.clone() },
                 Mutation::Annotate { clause, note } => {
-                    Change::Annotate { clause: clause.clone(), note: commit(NOTE, note)? }
+                    Change::Annotate { clause: clause.clone(), note: commit(NOTE, note) }
                 }
                 Mutation::Merge { take, .. } => Change::Merge { take: take.clone() },
                 Mutation::Authorize { key } => Change::Authorize { key: key.clone() },
@@ -251,5 +252,5 @@ fn commit(
             }
         }
     };
-    Ok(Committed { change, actor, reason, openings })
+    Ok(Committed { change, actor, reason })
 }

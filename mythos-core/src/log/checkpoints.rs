@@ -183,7 +183,7 @@ pub(crate) fn store<M: Model>(
         let mut batch = Batch::new();
         batch.put(owner.id, Expect::At(before.version), &with(before.model, this)?)?;
         batch.put_cell(owner.clone(), this.name(), bytes.clone());
-        match access.commit(&batch) {
+        match access.commit(batch) {
             Ok(()) => return Ok(this),
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error.while_doing(format!("store a checkpoint of {what}"))),

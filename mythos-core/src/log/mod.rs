@@ -32,7 +32,7 @@ const TILE_NODES: usize = 2 * TILE_WIDTH - 2;
 pub(crate) const TILE_BYTES: usize = TILE_NODES * TreeHash::BYTES;
 
 /// The most levels of tiles: a log has less than 2^64 leaves.
-const MAX_LEVELS: usize = u64::BITS as usize / TILE_HEIGHT;
+pub(crate) const MAX_LEVELS: usize = u64::BITS as usize / TILE_HEIGHT;
 
 /// A full tile that was just completed.
 #[derive(Debug, Clone, PartialEq, Eq)]

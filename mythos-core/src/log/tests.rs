@@ -61,7 +61,7 @@ fn every_node_of_a_log_is_found_wherever_it_lies() -> Result<()> {
     for tile in &full {
         batch.put_cell(owner.clone(), tile_name(tile.level, tile.index), tile.bytes.clone());
     }
-    access.commit(&batch)?;
+    access.commit(batch)?;
 
     let rows: Vec<Vec<TreeHash>> = edge.rows().map(<[TreeHash]>::to_vec).collect();
     assert_eq!(Edge::from_rows(SIZE, &rows)?, edge);

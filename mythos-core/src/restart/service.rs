@@ -114,7 +114,7 @@ impl AssistantDeploymentAutoRestarter {
             };
             let mut batch = Batch::new();
             batch.put(id, expect, &record)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => {
                     return Err(error.while_doing(format_args!("take over supervisor {supervisor}")));

@@ -599,7 +599,7 @@ impl Supervisor {
         let expect = before.map_or(Expect::Absent, |before| Expect::At(before.version));
         if !decision.changed {
             batch.check(Deployment::TABLE, id, expect);
-            return self.commit_batch(&batch);
+            return self.commit_batch(batch);
         }
         let old = before.and_then(|before| before.incident.as_ref());
         if let Some(incident) = deployment.machine.incident().filter(|incident| old != Some(*incident)) {
@@ -612,7 +612,7 @@ impl Supervisor {
             deployment.incident_version = expect.next_version()?.get();
         }
         batch.put(id, expect, &deployment)?;
-        self.commit_batch(&batch)
+        self.commit_batch(batch)
     }
 
     /// A batch that only the holder of the supervision can commit.
@@ -625,7 +625,7 @@ impl Supervisor {
         Ok(batch)
     }
 
-    fn commit_batch(&self, batch: &Batch) -> Result<bool> {
+    fn commit_batch(&self, batch: Batch) -> Result<bool> {
         match self.access.commit(batch) {
             Ok(()) => Ok(true),
             // Whether the epoch or the deployment conflicts shows when it is loaded again.

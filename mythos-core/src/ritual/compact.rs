@@ -295,7 +295,7 @@ impl RitualCompressionCache {
                 for block in packed(&head, &read.cards) {
                     self.put_block(&mut batch, &head, block, revision)?;
                 }
-                match self.access.commit(&batch) {
+                match self.access.commit(batch) {
                     Ok(()) => {
                         report.entries += read.cards.len() as u64;
                         report.saved_bytes += before as i64 - after as i64;
@@ -451,7 +451,7 @@ impl RitualCompressionCache {
         }
         head.compacted = Some(reached.clone());
         batch.put(owner.id, snapshot.expect, &head)?;
-        match self.access.commit(&batch) {
+        match self.access.commit(batch) {
             // A writer was faster: the next compaction comes by again.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             result => result,

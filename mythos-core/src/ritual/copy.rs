@@ -262,7 +262,7 @@ impl RitualCompressionCache {
         }
         self.put_block(&mut batch, &target, &copied.cards, revision)?;
         batch.put(owner.id, expect, &target)?;
-        self.access.commit(&batch)?;
+        self.access.commit(batch)?;
         report.entries += entries;
         report.raw_bytes = report.raw_bytes.saturating_add(raw_bytes);
         report.skipped.append(&mut copied.skipped);
@@ -338,7 +338,7 @@ impl RitualCompressionCache {
         }
         target.entries = target.copying.take().map_or(0, |copying| copying.entries);
         batch.put(owner.id, expect, &target)?;
-        self.access.commit(&batch)
+        self.access.commit(batch)
     }
 
     /// Stores the entry at `index` whole beside its patch, so that it is one of the newest.

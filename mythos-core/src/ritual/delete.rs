@@ -117,7 +117,7 @@ impl RitualCompressionCache {
                 Expect::Absent => batch.check(owner.table, owner.id, Expect::Absent),
             };
             batch.delete_cells(owner.clone(), Names::all());
-            if !self.committed(&batch)? {
+            if !self.committed(batch)? {
                 continue;
             }
             self.shared.cool(owner);
@@ -157,7 +157,7 @@ impl RitualCompressionCache {
         if let Some((version, _)) = access::decoded::<RitualRetention>(answer)? {
             let mut batch = Batch::new();
             batch.delete(RitualRetention::TABLE, id, version);
-            if !self.committed(&batch)? {
+            if !self.committed(batch)? {
                 return Ok(false);
             }
         }

@@ -204,7 +204,7 @@ impl RitualCompressionCache {
             });
             (record.highest, record.active, record.updated_at) = (number, Some(number), now);
             batch.put(owner.id, expect, &record)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Ok(()) => {
                     report.trained = Some(number);
                     return Ok(report);
@@ -432,7 +432,7 @@ impl RitualCompressionCache {
             (record.active, record.updated_at) = (None, self.access.now());
             let mut batch = Batch::new();
             batch.put(owner.id, Expect::At(version), &record)?;
-            if !self.committed(&batch)? {
+            if !self.committed(batch)? {
                 return Ok((0, false));
             }
             version = version.next()?;
@@ -443,13 +443,13 @@ impl RitualCompressionCache {
         let mut batch = Batch::new();
         batch.delete(owner.table, owner.id, version);
         batch.delete_cells(owner.clone(), Names::all());
-        let is_gone = self.committed(&batch)?;
+        let is_gone = self.committed(batch)?;
         self.shared.dictionaries.retain(|(known, _), _| *known != owner);
         Ok((if is_gone { count } else { 0 }, is_gone))
     }
 
     /// Commits, and says whether no other writer was faster.
-    pub(super) fn committed(&self, batch: &Batch) -> Result<bool> {
+    pub(super) fn committed(&self, batch: Batch) -> Result<bool> {
         match self.access.commit(batch) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
@@ -501,6 +501,6 @@ impl RitualCompressionCache {
             batch.delete_cells(owner.clone(), Names::These { names: names(number) });
         }
         // If a training was faster, the next compaction comes by again.
-        Ok(if self.committed(&batch)? { idle.len() as u64 } else { 0 })
+        Ok(if self.committed(batch)? { idle.len() as u64 } else { 0 })
     }
 }

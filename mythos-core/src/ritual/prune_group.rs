@@ -226,7 +226,7 @@ impl RitualCompressionCache {
         head.stored_bytes = head.stored_bytes.saturating_sub(before).saturating_add(after);
         self.count(&mut head, owner, part, &cards)?;
         batch.put(owner.id, part.expect, &head)?;
-        self.access.commit(&batch)?;
+        self.access.commit(batch)?;
         if head.newest.first() != part.head.newest.first() {
             self.shared.cool(owner);
         }

@@ -157,7 +157,7 @@ impl RitualCompressionCache {
                     batch.put(id, expect, &self.new_retention(assistant, policy.clone()))?;
                 }
             }
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error.while_doing(format_args!("set the retention of {assistant}"))),
                 Ok(()) => return Ok(()),
@@ -290,7 +290,7 @@ impl RitualCompressionCache {
             record.updated_at = now;
             let mut batch = Batch::new();
             batch.put(id, Expect::At(stored.version), &record)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 result => return result,
             }

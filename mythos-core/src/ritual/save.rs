@@ -176,7 +176,7 @@ impl RitualCompressionCache {
             let mut batch = Batch::new();
             let new = NewEntry { save, operation, origin, now, payload };
             let staged = self.stage(&mut batch, place, &new, key.as_ref(), ready)?;
-            match self.access.commit(&batch) {
+            match self.access.commit_kept(&batch) {
                 Ok(()) => return Ok(self.remember(&batch, staged, payload.len(), share)),
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     encoded = if key.is_none() { take_back(batch, staged) } else { None };

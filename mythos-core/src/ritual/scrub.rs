@@ -245,7 +245,7 @@ impl RitualCompressionCache {
             head.scrubbed = Some(scrubbed);
             let mut batch = Batch::new();
             batch.put(owner.id, snapshot.expect, &head)?;
-            match self.access.commit(&batch) {
+            match self.access.commit(batch) {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 result => return result.map_err(|error| error.while_doing("note what a scrub found")),
             }

@@ -98,14 +98,13 @@ impl Access {
     ///
     /// Services change cells only together with their head, so a cell that is in the way was written behind the head's
     /// back, or the head was rolled back behind the cell's: damage, and no race that a retry could win.
-    pub(crate) fn commit(&self, batch: &Batch) -> Result<()> {
-        self.store.commit(batch).map_err(|error| match error {
-            StoreError::CellConflict { .. } => {
-                let message = format!("{error}, but its head knows nothing of it");
-                Error::corrupt(message).with_source(error)
-            }
-            error => error.into(),
-        })
+    pub(crate) fn commit(&self, batch: Batch) -> Result<()> {
+        self.store.commit_owned(batch).map_err(not_committed)
+    }
+
+    /// Commits a batch that is needed afterwards.
+    pub(crate) fn commit_kept(&self, batch: &Batch) -> Result<()> {
+        self.store.commit(batch).map_err(not_committed)
     }
 
     pub(crate) fn record<M: Model>(&self, id: RecordId) -> Result<Option<Stored<M>>> {
@@ -167,6 +166,16 @@ impl Access {
         let Answer::Page { records } = answer else { return Err(wrong_answer()) };
         let next = if records.len() < limit { None } else { records.last().map(|last| query.cursor(last)) };
         Ok(Page { items: records, next })
+    }
+}
+
+fn not_committed(error: StoreError) -> Error {
+    match error {
+        StoreError::CellConflict { .. } => {
+            let message = format!("{error}, but its head knows nothing of it");
+            Error::corrupt(message).with_source(error)
+        }
+        error => error.into(),
     }
 }
 

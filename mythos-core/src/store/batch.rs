@@ -92,6 +92,15 @@ impl RecordOp {
         }
     }
 
+    /// As [`Self::written`], with the content itself.
+    pub(super) fn into_written(self) -> Result<Option<(Version, Map<String, Value>)>> {
+        match self {
+            Self::Put { expect, body, .. } => Ok(Some((expect.next_version()?, body))),
+            Self::Import { version, body, .. } => Ok(Some((version, body))),
+            Self::Delete { .. } => Ok(None),
+        }
+    }
+
     /// The version and the content that the record has afterwards; `None` if it is deleted.
     ///
     /// # Errors

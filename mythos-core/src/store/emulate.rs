@@ -232,6 +232,11 @@ impl Store for Emulated {
         self.0.commit(batch)
     }
 
+    fn commit_owned(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.validate()?;
+        self.0.commit_owned(batch)
+    }
+
     fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
         self.0.maintain(budget)
     }

@@ -97,11 +97,15 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.commit_owned(batch.clone())
+    }
+
+    fn commit_owned(&self, batch: Batch) -> Result<(), StoreError> {
         let mut state = self.state_mut()?;
-        state.check(batch)?;
+        state.check(&batch)?;
         // From here on only a cell can conflict, so the cells come first, and are undone if one does.
-        state.write_cells(&batch.cells)?;
-        for op in &batch.records {
+        state.write_cells(batch.cells)?;
+        for op in batch.records {
             state.write_record(op)?;
         }
         Ok(())
@@ -224,66 +228,70 @@ impl State {
         Ok(())
     }
 
-    fn write_record(&mut self, op: &RecordOp) -> Result<(), StoreError> {
+    fn write_record(&mut self, op: RecordOp) -> Result<(), StoreError> {
         let (table, id, _) = op.target();
         let records = self.tables.entry(table).or_default();
-        match op.written()? {
-            Some((version, body)) => drop(records.insert(id, Record { id, version, body: body.clone() })),
+        match op.into_written()? {
+            Some((version, body)) => drop(records.insert(id, Record { id, version, body })),
             None => drop(records.remove(&id)),
         }
         Ok(())
     }
 
     /// Makes all cell writes, or none of them.
-    fn write_cells(&mut self, ops: &[CellOp]) -> Result<(), StoreError> {
+    fn write_cells(&mut self, mut ops: Vec<CellOp>) -> Result<(), StoreError> {
         let mut removed = Vec::new();
-        let mut added = Vec::new();
-        for op in ops {
+        for op in &ops {
             let CellOp::Delete { owner, names } = op else { continue };
             let Some(cells) = self.cells.get_mut(owner) else { continue };
             for name in selected(cells, names) {
-                removed.extend(cells.remove(&name).map(|bytes| (owner, name, bytes)));
+                removed.extend(cells.remove(&name).map(|bytes| (owner.clone(), name, bytes)));
             }
         }
-        let mut conflict = None;
+        let (mut added, mut conflict) = (Vec::with_capacity(ops.len()), None);
+        let mut first = 0;
         // Most batches have cells of one owner: its cells are looked up once.
-        for ops in ops.chunk_by(|a, b| a.owner() == b.owner()) {
-            let is_put = |op: &&CellOp| matches!(op, CellOp::Put { .. });
-            let Some(owner) = ops.iter().find(is_put).map(CellOp::owner) else { continue };
-            let cells = self.cells.entry(owner.clone()).or_default();
-            for op in ops {
-                let CellOp::Put { name, bytes, .. } = op else { continue };
+        for ops in ops.chunk_by_mut(|a, b| a.owner() == b.owner()) {
+            let owner = ops.iter().find_map(put).map(|(owner, _)| owner.clone());
+            let mut cells = owner.map(|owner| self.cells.entry(owner).or_default());
+            for (op, at) in ops.iter_mut().zip(first..) {
+                let (CellOp::Put { name, bytes, .. }, Some(cells)) = (op, &mut cells) else { continue };
                 match cells.entry(*name) {
                     Entry::Vacant(vacant) => {
-                        vacant.insert(bytes.clone());
-                        added.push((owner, name));
+                        vacant.insert(std::mem::take(bytes));
+                        added.push(at);
                     }
                     Entry::Occupied(present) if present.get() == bytes => {}
                     Entry::Occupied(_) => {
-                        conflict.get_or_insert((owner, name));
+                        conflict.get_or_insert(at);
                     }
                 }
             }
+            first += ops.len();
         }
-        if let Some((owner, name)) = conflict {
-            self.undo_cells(removed, &added);
-            return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name: *name });
+        if let Some((owner, name)) = conflict.and_then(|at: usize| put(&ops[at])) {
+            for (owner, name) in added.into_iter().filter_map(|at: usize| put(&ops[at])) {
+                self.cells.get_mut(owner).and_then(|cells| cells.remove(&name));
+            }
+            for (owner, name, bytes) in removed {
+                self.cells.entry(owner).or_default().insert(name, bytes);
+            }
+            return Err(StoreError::CellConflict { owner: Box::new(owner.clone()), name });
         }
         for (owner, ..) in &removed {
-            if self.cells.get(*owner).is_some_and(BTreeMap::is_empty) {
-                self.cells.remove(*owner);
+            if self.cells.get(owner).is_some_and(BTreeMap::is_empty) {
+                self.cells.remove(owner);
             }
         }
         Ok(())
     }
+}
 
-    fn undo_cells(&mut self, removed: Vec<(&Owner, CellName, Vec<u8>)>, added: &[(&Owner, &CellName)]) {
-        for (owner, name) in added {
-            self.cells.get_mut(*owner).and_then(|cells| cells.remove(*name));
-        }
-        for (owner, name, bytes) in removed {
-            self.cells.entry(owner.clone()).or_default().insert(name, bytes);
-        }
+/// What a write of a cell puts, if it does.
+const fn put(op: &CellOp) -> Option<(&Owner, CellName)> {
+    match op {
+        CellOp::Put { owner, name, .. } => Some((owner, *name)),
+        CellOp::Delete { .. } => None,
     }
 }
 

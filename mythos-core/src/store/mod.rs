@@ -83,6 +83,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Any [`StoreError`]; nothing is changed, except that for [`StoreError::Unknown`] all of it may be.
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
+    /// [`commit`](Store::commit) of a batch that nobody needs any more, which is how the core calls: a store that keeps
+    /// records and cells as they come can take them instead of copying them. Unless it is written anew it borrows the batch.
+    ///
+    /// # Errors
+    /// Those of `commit`.
+    fn commit_owned(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit(&batch)
+    }
+
     /// Does housekeeping within `budget`: gives freed space back, and the like. May do nothing.
     ///
     /// # Errors
@@ -101,6 +110,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         (**self).commit(batch)
+    }
+
+    fn commit_owned(&self, batch: Batch) -> Result<(), StoreError> {
+        (**self).commit_owned(batch)
     }
 
     fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {

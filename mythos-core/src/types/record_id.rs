@@ -53,6 +53,11 @@ impl RecordId {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
+
+    /// The first bytes as a number that orders as they do.
+    fn beginning(&self) -> u128 {
+        self.bytes.first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
+    }
 }
 
 impl From<Digest> for RecordId {
@@ -75,7 +80,10 @@ impl PartialOrd for RecordId {
 
 impl Ord for RecordId {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        // Most differ where they begin, and numbers compare at once. Behind an id stand zeros: what begins alike may still
+        // be a prefix of the other.
+        let beginnings = self.beginning().cmp(&other.beginning());
+        beginnings.then_with(|| self.as_bytes().cmp(other.as_bytes()))
     }
 }
 
@@ -128,7 +136,23 @@ pub(crate) fn decode_hex(field: &'static str, text: &str, max_bytes: usize) -> R
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_the_bytes(
+            beginning in vec(0..2_u8, 0..20),
+            one in vec(0..2_u8, 1..20),
+            other in vec(0..2_u8, 1..20),
+        ) {
+            let (one, other) = ([&beginning[..], &one].concat(), [&beginning[..], &other].concat());
+            let (one_id, other_id) = (RecordId::new(&one).unwrap(), RecordId::new(&other).unwrap());
+            prop_assert_eq!(one_id.cmp(&other_id), one.cmp(&other));
+        }
+    }
 
     #[test]
     fn length_is_bounded_and_order_is_bytewise() {

@@ -128,15 +128,19 @@ impl Runtime {
         Ok(Salt::from_bytes(bytes))
     }
 
-    /// So many new salts, drawn at once.
+    /// As many new salts as are asked for: ChaCha12 under 256 random bits, which are drawn for this call alone.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if there are no random bytes.
-    pub(crate) fn salts(&self, count: usize) -> Result<std::vec::IntoIter<Salt>> {
-        let mut bytes = vec![0; count * Salt::BYTES];
-        self.entropy.fill(&mut bytes)?;
-        let (salts, _) = bytes.as_chunks();
-        Ok(salts.iter().copied().map(Salt::from_bytes).collect::<Vec<_>>().into_iter())
+    pub(crate) fn salts(&self) -> Result<impl FnMut() -> Salt + use<>> {
+        let mut seed = [0; 32];
+        self.entropy.fill(&mut seed)?;
+        let mut random = ChaCha12Rng::from_seed(seed);
+        Ok(move || {
+            let mut bytes = [0; Salt::BYTES];
+            random.fill_bytes(&mut bytes);
+            Salt::from_bytes(bytes)
+        })
     }
 
     /// A new nonce for XChaCha20-Poly1305: 192 random bits, of which no two are ever the same in practice, however many
