@@ -22,7 +22,7 @@ impl Event {
     /// The bytes that are stored and hashed.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         /// Room for an event about one clause.
-        const USUAL: usize = 512;
+        const USUAL: usize = 384;
         let mut e = Encoder::new(Vec::with_capacity(USUAL));
         write_event(&mut e, self)
             .map_err(|error| Error::internal(format!("an event has no bytes: {error}")))?;

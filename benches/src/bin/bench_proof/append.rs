@@ -15,7 +15,7 @@ use crate::subject;
 const EVENTS: [(u64, u64); 3] = [(1, 300), (256, 256 * 40), (4_096, 4_096 * 8)];
 
 /// How often appends in memory and their hashes are measured.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 30;
 
 pub(crate) fn run(directory: &Path) {
     let hashed = Hashed { event: event_bytes(), commitments: [54, 100], clause: 75, path: 6 };
