@@ -431,7 +431,7 @@ fn listings_are_by_tenant_supervisor_assistant_and_state() {
 fn many_threads_report_and_carry_out_and_each_effect_happens_once() {
     let (_, mythos) = in_memory();
     save(&mythos, "step 1");
-    let window = RestartWindow { max_restarts: 1_000, period_ms: 3_600_000 };
+    let window = RestartWindow::sliding(1_000, 3_600_000);
     let supervisor = Arc::new(deployed(
         &mythos,
         spec(RestartPolicyOptions { window, launches_per_entry: 1_000, ..at_once() }),

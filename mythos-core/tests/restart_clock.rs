@@ -39,7 +39,7 @@ fn options() -> RestartPolicyOptions {
     RestartPolicyOptions {
         jitter: Jitter::None,
         backoff: Backoff::Constant { delay_ms: 1_000 },
-        window: RestartWindow { max_restarts: 1, period_ms: 60_000 },
+        window: RestartWindow::sliding(1, 60_000),
         quiet_period_ms: 3_600_000,
         ..RestartPolicyOptions::default()
     }
@@ -173,7 +173,7 @@ fn restarts_and_uptimes_of_the_future_do_not_count_for_ever() {
     assert_eq!(world.fail(), StateName::GivenUp);
 
     // An uptime that began in the future is taken as quiet: even a window that lasts for ever begins anew.
-    let window = RestartWindow { max_restarts: 1, period_ms: (1 << 53) - 1 };
+    let window = RestartWindow::sliding(1, (1 << 53) - 1);
     let world = World::new(present(), RestartPolicyOptions { window, ..options() });
     world.fail();
     world.clock.set(far_future());

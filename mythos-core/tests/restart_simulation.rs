@@ -18,9 +18,9 @@ use damage::{WHOLE, cell_at, cells, overwrite_cell, owner, records};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
     Action, AlignmentPolicy, Backoff, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
-    DeploymentSpec, EffectId, Escalation, FailureKind, FallbackStep, Jitter, Outcome, ReportFailure,
-    RestartAssistant, RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, StateName,
-    StopAssistant, Supervisor,
+    DeploymentSpec, EffectId, Escalation, Exit, ExitKind, FailureKind, FallbackStep, Jitter, Outcome,
+    QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartClass, RestartFilter, RestartPolicy,
+    RestartPolicyOptions, RestartWindow, StateName, StopAssistant, Supervisor, WindowKind,
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Record, RecordOp, Store};
@@ -42,6 +42,7 @@ type Planned = (u64, Fault);
 enum Happening {
     Deploy(DeploymentSpec),
     Fail,
+    Exit(Exit),
     Stop,
     RestartNow,
 }
@@ -286,6 +287,10 @@ impl World {
                         operation,
                     })?;
                 }
+                Happening::Exit(exit) => {
+                    let exit = exit.clone();
+                    supervisor.report_exit(&ReportExit { assistant, run: None, exit, operation })?;
+                }
                 Happening::Stop => {
                     supervisor.stop(&StopAssistant { assistant, operation })?;
                 }
@@ -377,7 +382,13 @@ impl Outcomes {
             |deployment: &Deployment| deployment.machine.incident().map_or(0, |incident| incident.number);
         let incidents: u64 = self.deployments.iter().map(count).sum();
         assert_eq!(self.history.len() as u64, incidents, "one record for each incident");
-        let at_rest = [StateName::Running, StateName::MythpathReady, StateName::GivenUp, StateName::Stopped];
+        let at_rest = [
+            StateName::Running,
+            StateName::MythpathReady,
+            StateName::GivenUp,
+            StateName::Completed,
+            StateName::Stopped,
+        ];
         for deployment in &self.deployments {
             assert!(at_rest.contains(&deployment.state), "stuck: {deployment:?}");
             assert_eq!((deployment.timer_at, deployment.effect_at), (None, None));
@@ -392,7 +403,7 @@ impl Outcomes {
 
 fn policy() -> RestartPolicyOptions {
     RestartPolicyOptions {
-        window: RestartWindow { max_restarts: 3, period_ms: 60_000 },
+        window: RestartWindow::sliding(3, 60_000),
         backoff: Backoff::Exponential { initial_ms: 100, factor: 2.0, cap_ms: 1_000 },
         jitter: Jitter::Full,
         symbolic_fallback_path: vec![
@@ -500,6 +511,17 @@ fn random(seed: u64) -> Scenario {
         options.window.period_ms = 1 + pick("period", 20_000);
         options.free_restarts = u32::try_from(pick("free", 2)).unwrap();
         options.quiet_period_ms = pick("quiet", 20_000);
+        options.quiet_since = [QuietSince::Up, QuietSince::LastFailure][pick("quiet since", 2) as usize];
+        options.window.kind = [WindowKind::Sliding, WindowKind::Tumbling][pick("window", 2) as usize];
+        if options.window.kind == WindowKind::Tumbling {
+            options.window.max_restarts += 1;
+        }
+        options.jitter =
+            [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated][pick("jitter", 4) as usize];
+        options.max_retries = (pick("limited", 3) == 0).then(|| pick("retries", 4) as u32);
+        options.deadline_ms = (pick("has deadline", 3) == 0).then(|| 1 + pick("deadline", 20_000));
+        options.exits.restart = [RestartClass::Permanent, RestartClass::Transient, RestartClass::Temporary]
+            [pick("class", 3) as usize];
         options.launches_per_entry = 1 + u32::try_from(pick("launches", 3)).unwrap();
         options.alignment = match pick("alignment", 3) {
             0 => AlignmentPolicy::SameRoot,
@@ -522,6 +544,8 @@ fn random(seed: u64) -> Scenario {
                 0 => Happening::Stop,
                 1 => Happening::RestartNow,
                 2 => Happening::Deploy(spec.clone()),
+                3 => Happening::Exit(Exit::new(ExitKind::Completed, "done".try_into().unwrap())),
+                4 => Happening::Exit(Exit::new(ExitKind::Killed, "killed".try_into().unwrap()).status(137)),
                 _ => Happening::Fail,
             };
             let at_ms = pick(&format!("when {number}"), 60_000);

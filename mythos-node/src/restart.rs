@@ -106,6 +106,13 @@ impl NativeSupervisor {
         run(self.lane, move || Ok(supervisor.report_failure(&request.parse("request")?)?)).await
     }
 
+    /// Reports that a run of an assistant ended.
+    #[napi]
+    pub async fn report_exit(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.report_exit(&request.parse("request")?)?)).await
+    }
+
     /// Lets a deployment rest.
     #[napi]
     pub async fn stop(&self, request: Argument) -> Outcome {

@@ -12,6 +12,7 @@ import type {
   Deployment,
   DeploymentRestart,
   Effect,
+  ExitRules,
   Mutation,
   Mythos,
   RestartPolicy,
@@ -186,11 +187,15 @@ for (const [name, make] of PLACES) {
           codex: 'rules',
           policy: {
             strategy: 'one_for_one',
-            window: { max_restarts: 10, period_ms: 600_000 },
+            exits: { restart: 'permanent', prevent: [], force: [], is_one_shot: false },
+            window: { max_restarts: 10, period_ms: 600_000, kind: 'sliding' },
             backoff: { kind: 'constant', delay_ms: DELAY_MS },
             jitter: 'none',
+            max_retries: null,
+            deadline_ms: null,
             free_restarts: 0,
             quiet_period_ms: 600_000,
+            quiet_since: 'up',
             launches_per_entry: 5,
             symbolic_fallback_path: [{ kind: 'older_entry' }],
             alignment: 'adopt_current',
@@ -223,6 +228,9 @@ for (const [name, make] of PLACES) {
           history: machine.history,
           attempts: 1,
           failed_launches: [],
+          delay_ms: DELAY_MS,
+          failed_at: failed.decided_at,
+          begun_at: failed.decided_at,
         },
         incident_version: found.incident_version,
         created_at: found.created_at,
@@ -233,6 +241,24 @@ for (const [name, make] of PLACES) {
       assert.deepEqual(await mythos.deployments().deployment('support', 'ana'), found);
       assert.deepEqual((await mythos.deployments().deployments({ state: 'mythpath_ready' })).items, [found]);
       assert.deepEqual((await mythos.deployments().deployments({ state: 'running' })).items, []);
+    });
+
+    test('what follows the end of a run is a matter of its exit rules', async () => {
+      await save('step 1');
+      const exits: ExitRules = { restart: 'transient', prevent: [{ by: 'class', class: 'bad_input' }] };
+      const begin = (): Promise<Decision> => supervisor.deploy(deployment({ ...AT_ONCE, exits }));
+      const { run } = await begin();
+      const failed = { kind: 'failed', reason: 'exit 1', status: 1 } as const;
+      assert.equal((await supervisor.reportExit({ assistant: 'ana', run, exit: failed })).state.kind, 'restoring');
+      await begin();
+      const done = { kind: 'completed', reason: 'done' } as const;
+      assert.equal((await supervisor.reportExit({ assistant: 'ana', exit: done })).state.kind, 'completed');
+      await begin();
+      const refused = { ...failed, class: 'bad_input' };
+      const { state } = await supervisor.reportExit({ assistant: 'ana', exit: refused });
+      assert.deepEqual(state, { kind: 'given_up', why: 'not_restarted' });
+      const unnamed = { ...failed, class: '' };
+      await assert.rejects(supervisor.reportExit({ assistant: 'ana', exit: unnamed }), { field: 'class' });
     });
 
     test('a damaged newest entry gives way to the one before it', async () => {

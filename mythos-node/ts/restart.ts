@@ -10,6 +10,7 @@ import type {
   DeploymentRestart,
   Effect,
   Outcome,
+  ReportExit,
   ReportFailure,
   RestartAssistant,
   RestartFilter,
@@ -113,6 +114,14 @@ export class Supervisor {
   /** Reports that an assistant failed. A report that comes late or twice changes nothing. */
   reportFailure(request: ReportFailure): Promise<Decision> {
     return call(() => this.#native.reportFailure(request));
+  }
+
+  /**
+   * Reports that a run of an assistant ended. What follows is a matter of the policy's `exits`: a restart, rest, or a notice
+   * to an operator. A report that comes late or twice changes nothing.
+   */
+  reportExit(request: ReportExit): Promise<Decision> {
+    return call(() => this.#native.reportExit(request));
   }
 
   /** Lets a deployment rest. Its effects are dropped; the host ends the assistant. */

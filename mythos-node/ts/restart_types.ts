@@ -23,15 +23,26 @@ export interface RestartPolicy {
   /** Which deployments of a supervisor are restarted when one fails: only that one. */
   readonly strategy?: 'one_for_one' | undefined;
   /** More restarts within the period, and the deployment is given up; by default 10 within ten minutes. */
-  readonly window?: { readonly max_restarts: number; readonly period_ms: number } | undefined;
+  readonly window?: RestartWindow | undefined;
+  /** Which ends of a run are followed by a restart; by default all. */
+  readonly exits?: ExitRules | undefined;
   /** The delay before each restart in a row; by default 1 s, doubled up to 60 s. */
   readonly backoff?: Backoff | undefined;
-  /** How the delays are spread: not at all, or from nothing to the delay; by default fully. */
-  readonly jitter?: 'none' | 'full' | undefined;
+  /**
+   * How the delays are spread: not at all; `full`, as by default, from nothing to the delay; `equal`, from half of the delay
+   * to all of it; `decorrelated`, from the first delay to `factor` times the delay before, at most the cap.
+   */
+  readonly jitter?: 'none' | 'full' | 'equal' | 'decorrelated' | undefined;
+  /** At most so many restarts in a row, however long they take; by default any number. */
+  readonly max_retries?: number | null | undefined;
+  /** Restarts begin at most so long after the failure, or after someone asked for them since; by default at any time. */
+  readonly deadline_ms?: number | null | undefined;
   /** So many restarts in a row come without a delay; by default none. */
   readonly free_restarts?: number | undefined;
   /** After so long up without a failure, earlier restarts no longer count; by default ten minutes. */
   readonly quiet_period_ms?: number | undefined;
+  /** From when the quiet period counts: from when the assistant came up, as by default, or from the failure before. */
+  readonly quiet_since?: 'up' | 'last_failure' | undefined;
   /** An entry whose launches failed so often, within the quiet period, is passed over; by default 5. */
   readonly launches_per_entry?: number | undefined;
   /** What to try, in order, when the newest entry cannot be brought back; by default `older_entry`. */
@@ -55,6 +66,55 @@ export interface RestartPolicy {
  */
 export type AlignmentPolicy = 'same_root' | 'compatible' | 'adopt_current' | 'ask_operator';
 
+/** How many restarts within which period; more, and the deployment is given up. */
+export interface RestartWindow {
+  /** The most restarts; with `tumbling`, the most starts. */
+  readonly max_restarts: number;
+  readonly period_ms: number;
+  /**
+   * `sliding`, as by default, counts the restarts of the period that ends now; `tumbling` counts starts, the deployment's own
+   * included, in periods that begin with a start.
+   */
+  readonly kind?: 'sliding' | 'tumbling' | undefined;
+}
+
+/** How a run ended: it did what it was to do, was told to end and did, failed, or was killed. */
+export type ExitKind = 'completed' | 'shut_down' | 'failed' | 'killed';
+
+/** How a run of an assistant ended. */
+export interface Exit {
+  readonly kind: ExitKind;
+  /** The exit status of its process, if it has one. */
+  readonly status?: number | null | undefined;
+  /** The class of the failure, in 1 to 100 bytes. */
+  readonly class?: string | null | undefined;
+  /** Whether whoever failed says that to repeat cannot help. */
+  readonly non_retryable?: boolean | undefined;
+  /** Why it ended, in 1 to 100 characters. */
+  readonly reason: string;
+}
+
+/** Ends of a run that are alike. */
+export type ExitMatch =
+  | { readonly by: 'kind'; readonly kind: ExitKind }
+  | { readonly by: 'status'; readonly status: number }
+  | { readonly by: 'class'; readonly class: string };
+
+/**
+ * Which ends of a run are followed by a restart. What is asked first decides: never after an end that is `non_retryable` or
+ * in `prevent`; never after completion if `is_one_shot`; always after an end in `force`; otherwise by class.
+ */
+export interface ExitRules {
+  /** `permanent`, as by default: every end; `transient`: those in which something went wrong; `temporary`: none. */
+  readonly restart?: 'permanent' | 'transient' | 'temporary' | undefined;
+  /** Never after these; at most 64. */
+  readonly prevent?: readonly ExitMatch[] | undefined;
+  /** After these whatever the class; at most 64. */
+  readonly force?: readonly ExitMatch[] | undefined;
+  /** An assistant that has one thing to do: once completed, it is done. */
+  readonly is_one_shot?: boolean | undefined;
+}
+
 /** How long a deployment waits before its n-th restart in a row. */
 export type Backoff =
   | { readonly kind: 'constant'; readonly delay_ms: number }
@@ -65,6 +125,13 @@ export type Backoff =
       /** 1.1 to 100. */
       readonly factor: number;
       readonly cap_ms: number;
+    }
+  | {
+      /** Equal ratios, in so many steps from the first delay to the cap. */
+      readonly kind: 'geometric_steps';
+      readonly initial_ms: number;
+      readonly cap_ms: number;
+      readonly steps: number;
     };
 
 /** One way to bring an assistant back. */
@@ -111,6 +178,14 @@ export interface ReportFailure extends SupervisorRequest {
   readonly reason: string;
 }
 
+/** A run of an assistant ended; what follows is a matter of {@link ExitRules}. */
+export interface ReportExit extends SupervisorRequest {
+  /** Which run of it, from a decision or an effect; the current one if not given. */
+  readonly run?: number | null | undefined;
+  /** How it ended. */
+  readonly exit: Exit;
+}
+
 /** An assistant is to rest: no restart follows until it is asked for. The host ends the assistant itself. */
 export type StopAssistant = SupervisorRequest;
 
@@ -122,12 +197,18 @@ export interface RestartAssistant extends SupervisorRequest {
 
 /**
  * What kind of failure was reported: it ended, lives without progress, does not work as it should, did not become
- * ready, or did not fail but was to be restarted.
+ * ready, or did not fail but was to be restarted, or ended although its policy keeps it running.
  */
-export type FailureKind = 'crashed' | 'stalled' | 'unhealthy' | 'unready' | 'requested';
+export type FailureKind = 'crashed' | 'stalled' | 'unhealthy' | 'unready' | 'requested' | 'ended';
 
 /** Why a deployment was given up. */
-export type GiveUp = 'window_exceeded' | 'path_exhausted' | 'declined';
+export type GiveUp =
+  | 'window_exceeded'
+  | 'path_exhausted'
+  | 'declined'
+  | 'retries_exhausted'
+  | 'deadline_exceeded'
+  | 'not_restarted';
 
 /** A checkpoint whose bytes were restored and verified. */
 export interface RestoredEntry {
@@ -213,6 +294,11 @@ export type State =
       /** No restart follows until someone asks for one. */
       readonly kind: 'given_up';
       readonly why: GiveUp;
+    }
+  | {
+      /** It ended as it may, and its policy lets it rest. */
+      readonly kind: 'completed';
+      readonly since: string;
     }
   | {
       /** Stopped by request. */
@@ -359,11 +445,21 @@ export interface CarriedOut {
 }
 
 /** How an incident ended. */
-export type Ending = 'ready' | 'given_up' | 'stopped' | 'redeployed';
+export type Ending = 'ready' | 'given_up' | 'stopped' | 'redeployed' | 'completed';
 
 /** What came of a step. */
 export type StepResult =
-  | { readonly kind: 'underway' | 'interrupted' | 'passed_over' | 'misaligned' | 'ready' | 'approved' | 'declined' }
+  | {
+      readonly kind:
+        | 'underway'
+        | 'interrupted'
+        | 'passed_over'
+        | 'misaligned'
+        | 'ready'
+        | 'completed'
+        | 'approved'
+        | 'declined';
+    }
   | { readonly kind: 'not_restored' | 'not_aligned' | 'not_ready'; readonly reason: string };
 
 /** One step of the path that was tried. */
@@ -455,6 +551,12 @@ export interface Machine {
   readonly attempts: number;
   /** Failed launches by the entry they were made from. */
   readonly failed_launches: readonly { readonly entry: string; readonly count: number }[];
+  /** The last delay in a row. */
+  readonly delay_ms: number;
+  /** When a run failed last. */
+  readonly failed_at: string | null;
+  /** From when the policy's deadline counts. */
+  readonly begun_at: string | null;
 }
 
 /** A deployment as it stands. */

@@ -1,7 +1,8 @@
 //! `Supervisor`: the holder of a supervision.
 
 use mythos_core::restart::{
-    self as core, DeployAssistant, Effect, EffectId, Outcome, ReportFailure, RestartAssistant, StopAssistant,
+    self as core, DeployAssistant, Effect, EffectId, Outcome, ReportExit, ReportFailure, RestartAssistant,
+    StopAssistant,
 };
 use mythos_core::types::AssistantId;
 use pyo3::prelude::*;
@@ -62,6 +63,23 @@ impl Supervisor {
         let request: ReportFailure =
             convert::request(py, arguments![assistant, run, kind, reason, operation])?;
         answer(py, || self.0.report_failure(&request))
+    }
+
+    /// Reports that a run of an assistant ended: `exit` says how. What follows is a matter of the policy's `exits`: a
+    /// restart, rest, or a notice to an operator. A report that comes late or twice changes nothing.
+    ///
+    /// `run` is which run of it ended, from a decision or an effect; the current one if not given.
+    #[pyo3(signature = (assistant, exit, *, run = None, operation = None))]
+    fn report_exit<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        exit: &Bound<'py, PyAny>,
+        run: Option<&Bound<'py, PyAny>>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: ReportExit = convert::request(py, arguments![assistant, run, exit, operation])?;
+        answer(py, || self.0.report_exit(&request))
     }
 
     /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.

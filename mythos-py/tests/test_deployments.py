@@ -17,6 +17,7 @@ from mythos.records import (
     DeploymentRestart,
     DeploymentSpec,
     Effect,
+    Exit,
     Page,
     RestartPolicy,
 )
@@ -91,6 +92,27 @@ def test_a_restart_waits_for_its_timer(home: mythos.Mythos) -> None:
         time.sleep(0.01)
         fired = shaped(supervisor.tick(), list[Decision])
     assert fired[0]["state"]["kind"] == "restoring"
+
+
+def test_what_follows_the_end_of_a_run_is_a_matter_of_its_exit_rules(home: mythos.Mythos) -> None:
+    transient: RestartPolicy = {
+        "free_restarts": 100,
+        "exits": {"restart": "transient", "prevent": [{"by": "class", "class": "bad_input"}]},
+    }
+    spec: DeploymentSpec = {"ritual": "work", "codex": "rules", "policy": transient}
+    supervisor = deployed(home, transient)
+    failed: Exit = {"kind": "failed", "reason": "exit 1", "status": 1}
+    decision = shaped(supervisor.report_exit("ana", failed, run=1), Decision)
+    assert decision["state"]["kind"] == "restoring"
+    supervisor.deploy("ana", spec)
+    done = shaped(supervisor.report_exit("ana", {"kind": "completed", "reason": "done"}), Decision)
+    assert done["state"]["kind"] == "completed"
+    supervisor.deploy("ana", spec)
+    given_up = supervisor.report_exit("ana", {**failed, "class": "bad_input"})["state"]
+    assert given_up == {"kind": "given_up", "why": "not_restarted"}
+    with pytest.raises(mythos.Invalid) as refused:
+        supervisor.report_exit("ana", {**failed, "class": ""})
+    assert refused.value.field == "class"
 
 
 def test_an_operator_is_asked_about_another_codex(home: mythos.Mythos) -> None:

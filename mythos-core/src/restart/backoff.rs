@@ -39,6 +39,18 @@ pub enum Backoff {
         /// The longest delay, in milliseconds; not below the first.
         cap_ms: u64,
     },
+    /// `initial · (cap / initial)^((attempt - 1) / steps)` up to attempt number `steps`, and the cap after it: equal ratios
+    /// between a first and a longest delay.
+    ///
+    /// Source: systemd, systemd.service(5), `RestartSteps=`.
+    GeometricSteps {
+        /// The first delay, in milliseconds, above 0.
+        initial_ms: u64,
+        /// The longest delay, in milliseconds; above the first.
+        cap_ms: u64,
+        /// How many restarts come before the first with the longest delay, at least 1.
+        steps: u32,
+    },
 }
 
 impl Backoff {
@@ -54,6 +66,9 @@ impl Backoff {
             (_, Self::Constant { delay_ms }) => delay_ms,
             (attempt, Self::Exponential { initial_ms, factor, cap_ms }) => {
                 exponential(initial_ms, factor, cap_ms, attempt - 1)
+            }
+            (attempt, Self::GeometricSteps { initial_ms, cap_ms, steps }) => {
+                geometric(initial_ms, cap_ms, steps, attempt - 1)
             }
         };
         Duration::from_millis(milliseconds)
@@ -80,6 +95,21 @@ impl Backoff {
                 }
                 Ok(())
             }
+            Self::GeometricSteps { initial_ms, cap_ms, steps } => {
+                milliseconds("backoff.cap_ms", cap_ms)?;
+                if initial_ms == 0 {
+                    return Err(Error::invalid("backoff.initial_ms", "no ratio leads from 0 ms to a delay"));
+                }
+                if cap_ms <= initial_ms {
+                    let message =
+                        format!("backoff cap of {cap_ms} ms is not above the first delay of {initial_ms} ms");
+                    return Err(Error::invalid("backoff.cap_ms", message));
+                }
+                if steps == 0 {
+                    return Err(Error::invalid("backoff.steps", "a backoff in steps has at least one"));
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -99,6 +129,17 @@ fn exponential(initial_ms: u64, factor: f64, cap_ms: u64, steps: u64) -> u64 {
     (delay as u64).min(cap_ms)
 }
 
+/// `libm` computes the power in software, the same on every platform.
+fn geometric(initial_ms: u64, cap_ms: u64, steps: u32, step: u64) -> u64 {
+    if step >= u64::from(steps) {
+        return cap_ms;
+    }
+    let ratio = cap_ms as f64 / initial_ms as f64;
+    let delay = initial_ms as f64 * libm::pow(ratio, step as f64 / f64::from(steps));
+    // A power that is a whole number in exact arithmetic is one after rounding; the cast saturates.
+    (libm::round(delay) as u64).clamp(initial_ms, cap_ms)
+}
+
 /// How a delay is spread, so that deployments that failed together do not come back together.
 ///
 /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
@@ -111,21 +152,46 @@ pub enum Jitter {
     /// Anything from nothing to the delay, uniformly.
     #[default]
     Full,
+    /// Half of the delay, and anything from nothing to the other half, uniformly.
+    Equal,
+    /// Anything from the backoff's first delay to `factor` times the delay before, uniformly, and at most its cap: delays
+    /// grow from each other and not with the number of restarts. Only with [`Backoff::Exponential`]; the source takes 3 for
+    /// the factor.
+    Decorrelated,
 }
 
 impl Jitter {
-    /// Spreads `delay` by the drawn `fraction`, where `u64::MAX` stands for just below 1.
-    pub(super) fn spread(self, delay: Duration, fraction: u64) -> Duration {
-        match self {
-            Self::None => delay,
-            Self::Full => {
-                let choices = delay.as_millis() + 1;
-                // Delays have at most 53 bits, so that the product fits.
-                let drawn = (choices * u128::from(fraction)) >> u64::BITS;
-                Duration::from_millis(u64::try_from(drawn).unwrap_or(u64::MAX))
+    /// The delay before restart number `attempt` in a row, spread by the drawn `fraction`, where `u64::MAX` stands for just
+    /// below 1; `previous_ms` is the delay of the restart before, 0 if it had none.
+    pub(super) fn delay(self, backoff: &Backoff, attempt: u64, previous_ms: u64, fraction: u64) -> Duration {
+        let delay = u64::try_from(backoff.delay(attempt).as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = match (self, *backoff) {
+            (Self::Full, _) => draw(0, delay, fraction),
+            (Self::Equal, _) => draw(delay - delay / 2, delay, fraction),
+            (Self::Decorrelated, Backoff::Exponential { initial_ms, factor, cap_ms }) if attempt > 0 => {
+                let highest = previous_ms.max(initial_ms) as f64 * factor;
+                draw(initial_ms, (highest as u64).max(initial_ms), fraction).min(cap_ms)
             }
+            (Self::None | Self::Decorrelated, _) => delay,
+        };
+        Duration::from_millis(milliseconds)
+    }
+
+    pub(super) fn validate(self, backoff: &Backoff) -> Result<()> {
+        match (self, backoff) {
+            (Self::Decorrelated, Backoff::Constant { .. } | Backoff::GeometricSteps { .. }) => {
+                Err(Error::invalid("jitter", "decorrelated jitter grows from an exponential backoff"))
+            }
+            _ => Ok(()),
         }
     }
+}
+
+/// A whole number from `lowest` to `highest`, uniformly.
+fn draw(lowest: u64, highest: u64, fraction: u64) -> u64 {
+    let choices = u128::from(highest - lowest) + 1;
+    // At most 2^64 choices of 64 bits: the product fits, and so does what is left of it.
+    lowest + ((choices * u128::from(fraction)) >> u64::BITS) as u64
 }
 
 /// Draws the fraction of draw number `number` of a deployment: a function of its arguments, so that a decision made
@@ -160,6 +226,11 @@ mod tests {
         for factor in [1.0, 0.0, -2.0, 100.1, f64::NAN, f64::INFINITY] {
             assert_eq!(field(exponential(1, factor, 1)).as_deref(), Some("backoff.factor"), "{factor}");
         }
+        let steps = |initial_ms, cap_ms, steps| Backoff::GeometricSteps { initial_ms, cap_ms, steps };
+        assert_eq!(field(steps(0, 1, 1)).as_deref(), Some("backoff.initial_ms"));
+        assert_eq!(field(steps(2, 2, 1)).as_deref(), Some("backoff.cap_ms"));
+        assert_eq!(field(steps(1, MAX_SAFE_INTEGER + 1, 1)).as_deref(), Some("backoff.cap_ms"));
+        assert_eq!(field(steps(1, 2, 0)).as_deref(), Some("backoff.steps"));
         let too_long = Backoff::Constant { delay_ms: MAX_SAFE_INTEGER + 1 };
         assert_eq!(field(too_long).as_deref(), Some("backoff.delay_ms"));
         assert!(Backoff::Constant { delay_ms: MAX_SAFE_INTEGER }.validate().is_ok());
@@ -181,13 +252,44 @@ mod tests {
         let deployment = RecordId::new(b"deployment").unwrap();
         let mut buckets = [0_f64; 16];
         for number in 0..10_000 {
-            let delay = Jitter::Full.spread(Duration::from_millis(1599), fraction(7, &deployment, number));
+            let delay = constant(1599, Jitter::Full, fraction(7, &deployment, number));
             buckets[delay.as_millis() as usize / 100] += 1.0;
         }
         let chi_square: f64 = buckets.iter().map(|count| (count - 625.0).powi(2) / 625.0).sum();
         assert!(chi_square < 37.7, "{chi_square}: {buckets:?}");
-        assert_eq!(Jitter::Full.spread(Duration::from_millis(9), u64::MAX), Duration::from_millis(9));
-        assert_eq!(Jitter::Full.spread(Duration::from_millis(9), 0), Duration::ZERO);
+        assert_eq!(constant(9, Jitter::Full, u64::MAX), Duration::from_millis(9));
+        assert_eq!(constant(9, Jitter::Full, 0), Duration::ZERO);
+        assert_eq!(constant(9, Jitter::Equal, u64::MAX), Duration::from_millis(9));
+        assert_eq!(constant(9, Jitter::Equal, 0), Duration::from_millis(5));
+    }
+
+    fn constant(delay_ms: u64, jitter: Jitter, fraction: u64) -> Duration {
+        jitter.delay(&Backoff::Constant { delay_ms }, 1, 0, fraction)
+    }
+
+    #[test]
+    fn decorrelated_delays_grow_from_each_other_up_to_the_cap() {
+        let backoff = Backoff::Exponential { initial_ms: 100, factor: 3.0, cap_ms: 1_000 };
+        let delay = |attempt, previous, fraction| {
+            Jitter::Decorrelated.delay(&backoff, attempt, previous, fraction).as_millis()
+        };
+        assert_eq!(delay(0, 0, u64::MAX), 0, "free restarts stay free");
+        assert_eq!([delay(1, 0, 0), delay(1, 0, u64::MAX)], [100, 300]);
+        assert_eq!([delay(2, 250, 0), delay(9, 250, u64::MAX)], [100, 750]);
+        assert_eq!([delay(2, 900, 0), delay(2, 900, u64::MAX)], [100, 1_000]);
+        let largest = Backoff::Exponential {
+            initial_ms: MAX_SAFE_INTEGER,
+            factor: *Backoff::FACTORS.end(),
+            cap_ms: MAX_SAFE_INTEGER,
+        };
+        let delay = Jitter::Decorrelated.delay(&largest, u64::MAX, u64::MAX, u64::MAX);
+        assert_eq!(delay, Duration::from_millis(MAX_SAFE_INTEGER));
+        for backoff in [
+            Backoff::Constant { delay_ms: 1 },
+            Backoff::GeometricSteps { initial_ms: 1, cap_ms: 2, steps: 1 },
+        ] {
+            assert_eq!(Jitter::Decorrelated.validate(&backoff).unwrap_err().field(), Some("jitter"));
+        }
     }
 
     proptest! {
@@ -206,8 +308,30 @@ mod tests {
             prop_assert!(backoff.delay(1).as_millis() == u128::from(initial_ms));
             prop_assert!(delay <= backoff.delay(attempt + 1));
             prop_assert!(delay.as_millis() <= u128::from(cap_ms));
-            prop_assert!(Jitter::Full.spread(delay, fraction) <= delay);
-            prop_assert_eq!(Jitter::None.spread(delay, fraction), delay);
+            prop_assert!(Jitter::Full.delay(&backoff, attempt, 0, fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay(&backoff, attempt, 0, fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay(&backoff, attempt, 0, fraction) >= delay / 2);
+            prop_assert_eq!(Jitter::None.delay(&backoff, attempt, 0, fraction), delay);
+            let decorrelated = Jitter::Decorrelated.delay(&backoff, attempt, more, fraction);
+            prop_assert!((initial_ms..=cap_ms).contains(&(decorrelated.as_millis() as u64)));
+        }
+
+        #[test]
+        fn steps_grow_from_the_first_delay_to_the_cap(
+            initial_ms in 1..MAX_SAFE_INTEGER,
+            more in 1..=MAX_SAFE_INTEGER,
+            steps in 1_u32..2_000,
+            attempt in 1..2_500_u64,
+        ) {
+            let cap_ms = initial_ms.saturating_add(more).min(MAX_SAFE_INTEGER);
+            let backoff = Backoff::GeometricSteps { initial_ms, cap_ms, steps };
+            prop_assert!(backoff.validate().is_ok());
+            prop_assert_eq!(backoff.delay(1).as_millis(), u128::from(initial_ms));
+            prop_assert!(backoff.delay(attempt) <= backoff.delay(attempt + 1));
+            prop_assert!(backoff.delay(attempt).as_millis() <= u128::from(cap_ms));
+            let last = backoff.delay(u64::from(steps) + 1);
+            prop_assert_eq!(last.as_millis(), u128::from(cap_ms));
+            prop_assert_eq!(backoff.delay(u64::MAX), last);
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum Ending {
     Stopped,
     /// The host deployed it anew.
     Redeployed,
+    /// It ended as it may, and its policy lets it rest.
+    Completed,
 }
 
 /// One step of the path that was tried.
@@ -98,6 +100,8 @@ pub enum StepResult {
     },
     /// The assistant became ready.
     Ready,
+    /// The launched assistant ended as it may before it was probed.
+    Completed,
     /// An operator was asked, and approved.
     Approved,
     /// An operator was asked, and declined.
@@ -224,6 +228,7 @@ impl fmt::Display for StepTaken {
             StepResult::NotAligned { reason } => write!(f, "codex not proven ({reason})"),
             StepResult::NotReady { reason } => write!(f, "not ready ({reason})"),
             StepResult::Ready => f.write_str("ready"),
+            StepResult::Completed => f.write_str("completed"),
             StepResult::Approved => f.write_str("approved"),
             StepResult::Declined => f.write_str("declined"),
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Alignment, AlignmentPolicy, DeploymentSpec, Ending, Escalation, FailureKind, FallbackStep,
-    GiveUp, Incident, Question, Reason, RestartHistory, RestartPolicy, RestoredEntry, State, StateName,
-    StepResult, Which,
+    Action, Alignment, AlignmentPolicy, DeploymentSpec, Ending, Escalation, Exit, ExitKind, ExitRules,
+    FailureKind, FallbackStep, GiveUp, Incident, Question, QuietSince, Reason, RestartHistory, RestartPolicy,
+    RestoredEntry, State, StateName, StepResult, Verdict, Which, WindowKind,
 };
 use crate::types::{EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
 
@@ -33,6 +33,15 @@ pub struct Machine {
     attempts: u64,
     /// Failed launches by the entry they were made from, oldest entry first.
     failed_launches: Vec<FailedLaunches>,
+    /// The last delay in a row, in milliseconds.
+    #[serde(default)]
+    delay_ms: u64,
+    /// When a run failed last.
+    #[serde(default)]
+    failed_at: Option<Timestamp>,
+    /// From when the policy's deadline counts.
+    #[serde(default)]
+    begun_at: Option<Timestamp>,
 }
 
 /// An effect that waits for its answer.
@@ -63,6 +72,8 @@ pub(super) enum Event {
     Deployed,
     /// Run `run` failed; `None` stands for the current one.
     Failed { run: Option<u64>, kind: FailureKind, reason: Reason, operation: OperationId },
+    /// Run `run` ended; `None` stands for the current one.
+    Exited { run: Option<u64>, exit: Exit, operation: OperationId },
     /// A timer fired.
     TimerFired { generation: u64 },
     /// An effect was answered.
@@ -148,6 +159,9 @@ impl Default for Machine {
             history: RestartHistory::default(),
             attempts: 0,
             failed_launches: Vec::new(),
+            delay_ms: 0,
+            failed_at: None,
+            begun_at: None,
         }
     }
 }
@@ -230,6 +244,7 @@ impl Machine {
             State::Running { .. }
             | State::BackingOff { .. }
             | State::MythpathReady { .. }
+            | State::Completed { .. }
             | State::Stopped => None,
         }
     }
@@ -244,13 +259,14 @@ impl Machine {
                 let issued = (1..=self.effects).contains(number);
                 return if issued { ignored(Ignored::AlreadyAnswered) } else { Err(Refusal::NeverIssued) };
             }
-            E::Failed { run: Some(run), .. } if *run != self.run => {
+            E::Failed { run: Some(run), .. } | E::Exited { run: Some(run), .. } if *run != self.run => {
                 let launched = (1..=self.run).contains(run);
                 return if launched { ignored(Ignored::StaleRun) } else { Err(Refusal::NeverLaunched) };
             }
             _ => {}
         }
 
+        let (event, verdict) = event.judged(&context.spec.policy.options().exits);
         let state = mem::replace(&mut self.state, S::Stopped);
         match (state, event) {
             // What the host asks for goes before everything else.
@@ -261,23 +277,35 @@ impl Machine {
 
             // A failure.
             (S::Running { since }, E::Failed { kind, reason, operation, .. }) => {
-                self.failed(context, since, None, kind, reason, operation);
+                self.failed(context, since, None, verdict, (kind, reason, operation));
             }
             (S::MythpathReady { since, entry, .. }, E::Failed { kind, reason, operation, .. }) => {
-                self.failed(context, since, Some(&entry), kind, reason, operation);
+                self.failed(context, since, Some(&entry), verdict, (kind, reason, operation));
             }
-            (S::Verifying { entry, .. }, E::Failed { reason, .. }) => {
-                self.launch_failed(context, &entry, reason);
-            }
+            (S::Verifying { entry, .. }, E::Failed { reason, .. }) => match verdict {
+                Verdict::Restart => self.launch_failed(context, &entry, reason),
+                Verdict::Rest => {
+                    self.end_step(StepResult::Completed);
+                    self.completed(context);
+                }
+                Verdict::GiveUp => {
+                    self.end_step(StepResult::NotReady { reason });
+                    self.visit(context, StateName::Failed);
+                    self.give_up(context, GiveUp::NotRestarted);
+                }
+            },
             (
                 S::BackingOff { .. }
                 | S::Restoring { .. }
                 | S::Aligning { .. }
                 | S::AwaitingOperator { .. }
                 | S::GivenUp { .. }
+                | S::Completed { .. }
                 | S::Stopped,
-                E::Failed { .. },
-            ) => return ignored(Ignored::NothingRuns),
+                E::Failed { .. } | E::Exited { .. },
+            )
+            // An exit was judged, and is a failure by now.
+            | (_, E::Exited { .. }) => return ignored(Ignored::NothingRuns),
 
             // A timer.
             (
@@ -373,8 +401,15 @@ impl Machine {
         self.visit(context, StateName::Running);
         self.end_incident(context, Ending::Redeployed);
         self.forget();
+        self.count_start(context);
         self.run = self.run.saturating_add(1);
         self.rest(State::Running { since: context.now });
+    }
+
+    fn completed(&mut self, context: &Context<'_>) {
+        self.visit(context, StateName::Completed);
+        self.end_incident(context, Ending::Completed);
+        self.rest(State::Completed { since: context.now });
     }
 
     fn stopped(&mut self, context: &Context<'_>) {
@@ -385,6 +420,8 @@ impl Machine {
 
     fn restart_now(&mut self, context: &Context<'_>, reason: Reason, operation: OperationId) {
         self.forget();
+        self.count_start(context);
+        self.begun_at = Some(context.now);
         match &mut self.incident {
             Some(incident) if incident.is_open() => incident.end_step(StepResult::Interrupted),
             _ => self.open_incident(context, FailureKind::Requested, reason, operation),
@@ -397,20 +434,34 @@ impl Machine {
         context: &Context<'_>,
         up_since: Timestamp,
         entry: Option<&RestoredEntry>,
-        kind: FailureKind,
-        reason: Reason,
-        operation: OperationId,
+        verdict: Verdict,
+        (kind, reason, operation): (FailureKind, Reason, OperationId),
     ) {
-        let quiet = context.now.saturating_duration_since(up_since).as_millis();
-        let set_back = context.now < up_since;
-        if set_back || quiet >= u128::from(context.spec.policy.options().quiet_period_ms) {
+        if verdict == Verdict::Rest {
+            self.completed(context);
+            return;
+        }
+        let options = context.spec.policy.options();
+        let quiet_since = match options.quiet_since {
+            QuietSince::Up => up_since,
+            QuietSince::LastFailure => self.failed_at.unwrap_or(up_since),
+        };
+        let quiet = context.now.saturating_duration_since(quiet_since).as_millis();
+        let set_back = context.now < quiet_since;
+        if set_back || quiet >= u128::from(options.quiet_period_ms) {
             self.forget();
         }
         if let Some(entry) = entry {
             self.count_failed_launch(entry);
         }
         self.open_incident(context, kind, reason, operation);
-        self.restart_or_give_up(context);
+        match verdict {
+            Verdict::GiveUp => {
+                self.visit(context, StateName::Failed);
+                self.give_up(context, GiveUp::NotRestarted);
+            }
+            Verdict::Restart | Verdict::Rest => self.restart_or_give_up(context),
+        }
     }
 
     fn launch_failed(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
@@ -421,19 +472,30 @@ impl Machine {
 
     fn restart_or_give_up(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Failed);
-        if !self.history.admit(&context.spec.policy.options().window, context.now) {
+        self.failed_at = Some(context.now);
+        let options = context.spec.policy.options();
+        if !self.history.admit(&options.window, context.now) {
             self.give_up(context, GiveUp::WindowExceeded);
             return;
         }
         self.attempts = self.attempts.saturating_add(1);
+        if options.max_retries.is_some_and(|most| self.attempts > u64::from(most)) {
+            self.give_up(context, GiveUp::RetriesExhausted);
+            return;
+        }
         let generation = self.generation.saturating_add(1);
-        let delay = context.spec.policy.delay(context.deployment, self.attempts, generation);
+        let delay = context.spec.policy.delay(context.deployment, self.attempts, self.delay_ms, generation);
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.delay_ms = delay_ms;
+        if self.is_past_deadline(context, delay) {
+            self.give_up(context, GiveUp::DeadlineExceeded);
+            return;
+        }
         if delay.is_zero() {
             self.begin_path(context);
             return;
         }
         if let Some(incident) = &mut self.incident {
-            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             incident.waited_ms = incident.waited_ms.saturating_add(delay_ms).min(MAX_SAFE_INTEGER);
         }
         self.visit(context, StateName::BackingOff);
@@ -449,7 +511,18 @@ impl Machine {
         self.begin_step(context, 0, None);
     }
 
+    /// Whether what begins after `delay` begins too late.
+    fn is_past_deadline(&self, context: &Context<'_>, delay: Duration) -> bool {
+        let Some(deadline_ms) = context.spec.policy.options().deadline_ms else { return false };
+        let begun_at = self.begun_at.unwrap_or(context.now);
+        context.now.saturating_add(delay) > begun_at.saturating_add(Duration::from_millis(deadline_ms))
+    }
+
     fn begin_step(&mut self, context: &Context<'_>, step: u32, older_than: Option<u64>) {
+        if self.is_past_deadline(context, Duration::ZERO) {
+            self.give_up(context, GiveUp::DeadlineExceeded);
+            return;
+        }
         let Some(kind) = context.spec.policy.step(step) else {
             self.give_up(context, GiveUp::PathExhausted);
             return;
@@ -517,6 +590,7 @@ impl Machine {
     fn try_again(&mut self, context: &Context<'_>) {
         self.end_step(StepResult::Approved);
         self.forget();
+        self.begun_at = Some(context.now);
         self.begin_path(context);
     }
 
@@ -551,7 +625,16 @@ impl Machine {
     fn forget(&mut self) {
         self.history = RestartHistory::default();
         self.attempts = 0;
+        self.delay_ms = 0;
         self.failed_launches.clear();
+    }
+
+    /// A start that was asked for counts where starts are counted.
+    fn count_start(&mut self, context: &Context<'_>) {
+        let window = &context.spec.policy.options().window;
+        if window.kind == WindowKind::Tumbling {
+            self.history.admit(window, context.now);
+        }
     }
 
     fn count_failed_launch(&mut self, entry: &RestoredEntry) {
@@ -578,6 +661,7 @@ impl Machine {
             // The history is listed by time, and keeps its order also when the clock was set back in between.
             opened_at = opened_at.max(before.opened_at.saturating_add(Duration::from_micros(1)));
         }
+        self.begun_at = Some(context.now);
         self.incident = Some(Incident::open(number, kind, reason, operation, opened_at));
     }
 
@@ -615,6 +699,25 @@ impl Context<'_> {
     /// Whether step `index` restores an entry of the deployment's own ritual.
     fn is_of_own_ritual(&self, index: u32) -> bool {
         !matches!(self.spec.policy.step(index), Some(FallbackStep::NamedRitual { .. }))
+    }
+}
+
+impl Event {
+    /// An exit as the failure that it is, and what follows the end of a run.
+    fn judged(self, rules: &ExitRules) -> (Self, Verdict) {
+        match self {
+            Self::Exited { run, exit, operation } => {
+                let verdict = rules.verdict(&exit);
+                let kind = if exit.kind.is_clean() { FailureKind::Ended } else { FailureKind::Crashed };
+                (Self::Failed { run, kind, reason: exit.reason, operation }, verdict)
+            }
+            Self::Failed { run, kind, reason, operation } => {
+                let exit = Exit::new(ExitKind::Failed, reason);
+                let verdict = rules.verdict(&exit);
+                (Self::Failed { run, kind, reason: exit.reason, operation }, verdict)
+            }
+            other => (other, Verdict::Restart),
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //!
 //! # How it is driven
 //! 1. [`supervise`](AssistantDeploymentAutoRestarter::supervise) takes the supervision over.
-//! 2. [`deploy`](Supervisor::deploy) says what runs, [`report_failure`](Supervisor::report_failure) what failed.
+//! 2. [`deploy`](Supervisor::deploy) says what runs, [`report_failure`](Supervisor::report_failure) what failed, and
+//!    [`report_exit`](Supervisor::report_exit) what ended: by the policy's [`exits`](ExitRules) a restart follows, or rest, or a
+//!    notice to an operator.
 //! 3. In a loop: [`tick`](Supervisor::tick) fires due timers, [`poll_effects`](Supervisor::poll_effects) gives what is
 //!    to be done. [`carry_out`](Supervisor::carry_out) does a restore and an alignment; the host launches and probes
 //!    assistants and tells operators, and [`answer`](Supervisor::answer)s. [`next_timeout`](Supervisor::next_timeout)
@@ -15,6 +17,7 @@
 
 mod backoff;
 mod effect;
+mod exit;
 mod incident;
 mod machine;
 mod policy;
@@ -28,13 +31,14 @@ mod window;
 
 pub use backoff::{Backoff, Jitter};
 pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
+pub use exit::{Exit, ExitKind, ExitMatch, ExitRules, RestartClass, Verdict};
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
 pub use machine::Machine;
-pub use policy::{AlignmentPolicy, FallbackStep, RestartPolicy, RestartPolicyOptions, Strategy};
+pub use policy::{AlignmentPolicy, FallbackStep, QuietSince, RestartPolicy, RestartPolicyOptions, Strategy};
 pub use record::{Decision, Deployment, DeploymentRestart, SupervisorRecord};
-pub use request::{DeployAssistant, ReportFailure, RestartAssistant, StopAssistant};
+pub use request::{DeployAssistant, ReportExit, ReportFailure, RestartAssistant, StopAssistant};
 pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, RestartFilter};
 pub use spec::DeploymentSpec;
 pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName};
 pub use supervisor::{CarriedOut, Supervisor};
-pub use window::{RestartHistory, RestartWindow};
+pub use window::{RestartHistory, RestartWindow, WindowKind};

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backoff::{fraction, milliseconds};
-use super::{Backoff, Jitter, RestartWindow};
+use super::{Backoff, ExitRules, Jitter, RestartWindow};
 use crate::error::{Error, Result};
 use crate::types::{MAX_SAFE_INTEGER, RecordId, RitualId};
 
@@ -13,7 +13,7 @@ use crate::types::{MAX_SAFE_INTEGER, RecordId, RitualId};
 /// use mythos_core::restart::{Backoff, RestartPolicy, RestartPolicyOptions, RestartWindow};
 ///
 /// let policy = RestartPolicy::new(RestartPolicyOptions {
-///     window: RestartWindow { max_restarts: 3, period_ms: 60_000 },
+///     window: RestartWindow::sliding(3, 60_000),
 ///     backoff: Backoff::Exponential { initial_ms: 200, factor: 2.0, cap_ms: 5_000 },
 ///     ..RestartPolicyOptions::default()
 /// })?;
@@ -33,6 +33,8 @@ pub struct RestartPolicy(RestartPolicyOptions);
 pub struct RestartPolicyOptions {
     /// Which deployments are restarted when one fails.
     pub strategy: Strategy,
+    /// Which ends of a run are followed by a restart; by default all.
+    pub exits: ExitRules,
     /// How many restarts within which period; more, and the deployment is given up.
     ///
     /// By default 10 within ten minutes.
@@ -43,6 +45,13 @@ pub struct RestartPolicyOptions {
     pub backoff: Backoff,
     /// How the delays are spread; by default fully.
     pub jitter: Jitter,
+    /// At most so many restarts in a row, however long they take: the next failure gives up. By default any number; where
+    /// attempts are counted, as by Temporal's `maximum_attempts`, the first is one of them.
+    pub max_retries: Option<u32>,
+    /// Restarts begin at most so many milliseconds after the failure that opened the incident, or after someone asked for
+    /// them since; a restart or a step of the path that would begin later gives up instead. By default at any time; above 0 (Temporal's
+    /// `schedule_to_close_timeout`).
+    pub deadline_ms: Option<u64>,
     /// So many restarts in a row come without a delay, before the first of `backoff`; by default none.
     pub free_restarts: u32,
     /// After so many milliseconds up without a failure, earlier restarts no longer count: neither for the window nor
@@ -51,6 +60,8 @@ pub struct RestartPolicyOptions {
     ///
     /// By default ten minutes (Kubernetes enhancement 4603).
     pub quiet_period_ms: u64,
+    /// From when the quiet period is counted.
+    pub quiet_since: QuietSince,
     /// An entry whose launches failed so often, within the quiet period, is passed over; by default 5, at least 1.
     pub launches_per_entry: u32,
     /// What to try, in order, when the newest entry of the deployment's ritual cannot be brought back. By default the
@@ -68,11 +79,15 @@ impl Default for RestartPolicyOptions {
     fn default() -> Self {
         Self {
             strategy: Strategy::OneForOne,
-            window: RestartWindow { max_restarts: 10, period_ms: 600_000 },
+            exits: ExitRules::default(),
+            window: RestartWindow::sliding(10, 600_000),
             backoff: Backoff::Exponential { initial_ms: 1_000, factor: 2.0, cap_ms: 60_000 },
             jitter: Jitter::Full,
+            max_retries: None,
+            deadline_ms: None,
             free_restarts: 0,
             quiet_period_ms: 600_000,
+            quiet_since: QuietSince::Up,
             launches_per_entry: 5,
             symbolic_fallback_path: vec![FallbackStep::OlderEntry],
             alignment: AlignmentPolicy::AdoptCurrent,
@@ -80,6 +95,18 @@ impl Default for RestartPolicyOptions {
             seed: 0,
         }
     }
+}
+
+/// From when a quiet period is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum QuietSince {
+    /// From when the assistant came up (systemd, Erlang supervisors with a reset time).
+    #[default]
+    Up,
+    /// From the failure before, so that the time it took to come back counts as quiet (Kubernetes, `flowcontrol.Backoff`).
+    LastFailure,
 }
 
 /// Which deployments of a supervisor are restarted when one fails.
@@ -142,10 +169,18 @@ impl RestartPolicy {
     pub fn new(options: RestartPolicyOptions) -> Result<Self> {
         options.window.validate()?;
         options.backoff.validate()?;
+        options.jitter.validate(&options.backoff)?;
+        options.exits.validate()?;
         milliseconds("quiet_period_ms", options.quiet_period_ms)?;
         milliseconds("probe_deadline_ms", options.probe_deadline_ms)?;
         if options.probe_deadline_ms == 0 {
             return Err(Error::invalid("probe_deadline_ms", "no probe can pass within a deadline of 0 ms"));
+        }
+        if let Some(deadline_ms) = options.deadline_ms {
+            milliseconds("deadline_ms", deadline_ms)?;
+            if deadline_ms == 0 {
+                return Err(Error::invalid("deadline_ms", "no restart begins within a deadline of 0 ms"));
+            }
         }
         if options.launches_per_entry == 0 {
             return Err(Error::invalid("launches_per_entry", "an entry is launched at least once"));
@@ -173,10 +208,12 @@ impl RestartPolicy {
         }
     }
 
-    /// The delay before restart number `attempt` in a row, from 1, spread by draw number `draw` of `deployment`.
-    pub(super) fn delay(&self, deployment: &RecordId, attempt: u64, draw: u64) -> Duration {
-        let delay = self.0.backoff.delay(attempt.saturating_sub(u64::from(self.0.free_restarts)));
-        self.0.jitter.spread(delay, fraction(self.0.seed, deployment, draw))
+    /// The delay before restart number `attempt` in a row, from 1, which comes after a delay of `previous_ms`; spread by
+    /// draw number `draw` of `deployment`.
+    pub(super) fn delay(&self, deployment: &RecordId, attempt: u64, previous_ms: u64, draw: u64) -> Duration {
+        let attempt = attempt.saturating_sub(u64::from(self.0.free_restarts));
+        let fraction = fraction(self.0.seed, deployment, draw);
+        self.0.jitter.delay(&self.0.backoff, attempt, previous_ms, fraction)
     }
 }
 
@@ -220,6 +257,7 @@ impl From<RestartPolicy> for RestartPolicyOptions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::RestartClass;
     use super::*;
 
     fn refused(change: impl FnOnce(&mut RestartPolicyOptions)) -> String {
@@ -243,6 +281,18 @@ mod tests {
         assert_eq!(refused(|options| options.quiet_period_ms = u64::MAX), "quiet_period_ms");
         assert_eq!(refused(|options| options.seed = u64::MAX), "seed");
         assert_eq!(refused(|options| options.window.period_ms = 0), "window.period_ms");
+        assert_eq!(refused(|options| options.deadline_ms = Some(0)), "deadline_ms");
+        assert_eq!(refused(|options| options.deadline_ms = Some(u64::MAX)), "deadline_ms");
+        let decorrelated = |options: &mut RestartPolicyOptions| {
+            options.jitter = Jitter::Decorrelated;
+            options.backoff = Backoff::Constant { delay_ms: 1 };
+        };
+        assert_eq!(refused(decorrelated), "jitter");
+        let transient = |options: &mut RestartPolicyOptions| {
+            options.exits =
+                ExitRules { restart: RestartClass::Transient, is_one_shot: true, ..ExitRules::default() };
+        };
+        assert_eq!(refused(transient), "exits.is_one_shot");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{DeploymentSpec, FailureKind, Reason};
+use super::{DeploymentSpec, Exit, FailureKind, Reason};
 use crate::types::{AssistantId, OperationId};
 
 /// The host launched an assistant, or launched it anew; from now on it is supervised.
@@ -24,7 +24,8 @@ impl DeployAssistant {
     }
 }
 
-/// An assistant failed.
+/// An assistant failed. It may live still, so that no exit is known: what follows is what follows an
+/// [`ExitKind::Failed`](super::ExitKind::Failed) without a status or a class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportFailure {
@@ -48,6 +49,30 @@ impl ReportFailure {
     #[must_use]
     pub const fn crashed(assistant: AssistantId, reason: Reason) -> Self {
         Self { assistant, run: None, kind: FailureKind::Crashed, reason, operation: None }
+    }
+}
+
+/// A run of an assistant ended; what follows is a matter of [`ExitRules`](super::ExitRules).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportExit {
+    /// The assistant.
+    pub assistant: AssistantId,
+    /// Which run of it, as in [`ReportFailure::run`]. The current one if not given.
+    #[serde(default)]
+    pub run: Option<u64>,
+    /// How it ended.
+    pub exit: Exit,
+    /// Names this write, so that repeating it is harmless; made if not given.
+    #[serde(default)]
+    pub operation: Option<OperationId>,
+}
+
+impl ReportExit {
+    /// The current run ended; under a new operation.
+    #[must_use]
+    pub const fn new(assistant: AssistantId, exit: Exit) -> Self {
+        Self { assistant, run: None, exit, operation: None }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::ritual::CompressedRitual;
 use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
 
-/// Where a deployment stands. Every state but the four in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
-/// once its notice was taken, `Stopped`) has a timer or an effect that leads out of it.
+/// Where a deployment stands. Every state but the five in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
+/// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -75,6 +75,11 @@ pub enum State {
         /// Why.
         why: GiveUp,
     },
+    /// It ended as it may, and its policy lets it rest.
+    Completed {
+        /// When that was reported.
+        since: Timestamp,
+    },
     /// Stopped by request.
     Stopped,
 }
@@ -103,6 +108,8 @@ pub enum StateName {
     MythpathReady,
     /// [`State::GivenUp`].
     GivenUp,
+    /// [`State::Completed`].
+    Completed,
     /// [`State::Stopped`].
     Stopped,
 }
@@ -120,6 +127,7 @@ impl State {
             Self::Verifying { .. } => StateName::Verifying,
             Self::MythpathReady { .. } => StateName::MythpathReady,
             Self::GivenUp { .. } => StateName::GivenUp,
+            Self::Completed { .. } => StateName::Completed,
             Self::Stopped => StateName::Stopped,
         }
     }
@@ -168,6 +176,7 @@ impl StateName {
             Self::Verifying => "verifying",
             Self::MythpathReady => "mythpath_ready",
             Self::GivenUp => "given_up",
+            Self::Completed => "completed",
             Self::Stopped => "stopped",
         }
     }
@@ -305,6 +314,12 @@ pub enum GiveUp {
     PathExhausted,
     /// An operator declined to try again.
     Declined,
+    /// It was restarted as often in a row as its policy allows.
+    RetriesExhausted,
+    /// A restart would have begun after its policy's deadline.
+    DeadlineExceeded,
+    /// Something went wrong that its policy does not let a restart follow.
+    NotRestarted,
 }
 
 /// What kind of failure was reported.
@@ -322,6 +337,8 @@ pub enum FailureKind {
     Unready,
     /// It did not fail: a restart was asked for.
     Requested,
+    /// It did not fail, but ended, and its policy keeps it running.
+    Ended,
 }
 
 /// Why something happened, in at most [`Reason::MAX_CHARACTERS`] characters; never empty, no U+0000.
@@ -420,6 +437,7 @@ mod tests {
             StateName::Verifying,
             StateName::MythpathReady,
             StateName::GivenUp,
+            StateName::Completed,
             StateName::Stopped,
         ] {
             assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());

@@ -9,7 +9,7 @@ use super::machine::{Answer, Context, Event, Refusal, Step};
 use super::service::no_deployment;
 use super::{
     Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Incident,
-    Machine, Outcome, Reason, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant,
+    Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant,
     SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
@@ -184,6 +184,24 @@ impl Supervisor {
             reason: request.reason.clone(),
             operation: named.1,
         };
+        self.decide_known(&request.assistant, named, event)
+    }
+
+    /// Reports that a run of an assistant ended. What follows is a matter of the policy's
+    /// [`exits`](super::RestartPolicyOptions::exits): a restart, rest, or a notice to an operator. A report that comes late
+    /// or twice changes nothing.
+    ///
+    /// # Errors
+    /// As [`report_failure`](Self::report_failure); [`ErrorKind::Invalid`] or [`ErrorKind::Limit`], field `class`, for a
+    /// class that is empty or too long.
+    pub fn report_exit(&self, request: &ReportExit) -> Result<Decision> {
+        request.exit.validate()?;
+        let named = self.named(
+            "report_exit",
+            request.operation,
+            (&self.supervisor, &request.assistant, request.run, &request.exit),
+        )?;
+        let event = Event::Exited { run: request.run, exit: request.exit.clone(), operation: named.1 };
         self.decide_known(&request.assistant, named, event)
     }
 

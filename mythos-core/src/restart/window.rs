@@ -6,23 +6,54 @@ use super::backoff::milliseconds;
 use crate::error::{Error, Result};
 use crate::types::Timestamp;
 
-/// How many restarts a deployment may need within a sliding period before it is given up.
+/// How many restarts a deployment may need within a period before it is given up.
 ///
 /// Every failure asks for a restart and is counted when it happens, also the failure of a restarted run that never
 /// became ready. A restart exactly one period ago still counts. One in the future does not: the clock was set back since,
 /// so that how long ago it was cannot be told, and a count that never ends would keep an assistant down.
-///
-/// Source: Erlang/OTP, "Supervisor Behaviour", section "Maximum Restart Intensity".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestartWindow {
     /// The most restarts within the period; 0 gives up at the first failure. At most [`RestartWindow::MAX_RESTARTS`].
+    /// Of a tumbling window, the most starts, at least 1.
     pub max_restarts: u32,
     /// The period in milliseconds, above 0; `2^53 - 1` stands for ever.
     pub period_ms: u64,
+    /// What is counted, and when the period begins.
+    #[serde(default)]
+    pub kind: WindowKind,
+}
+
+/// What a [`RestartWindow`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WindowKind {
+    /// The restarts of the period that ends now.
+    ///
+    /// Source: Erlang/OTP, "Supervisor Behaviour", section "Maximum Restart Intensity".
+    #[default]
+    Sliding,
+    /// The starts of the current period, the deployment's own included; the first start after a period is over begins the
+    /// next. A start that is refused is not counted.
+    ///
+    /// Source: systemd, systemd.unit(5), `StartLimitIntervalSec=` and `StartLimitBurst=`.
+    Tumbling,
 }
 
 impl RestartWindow {
+    /// A sliding window.
+    #[must_use]
+    pub const fn sliding(max_restarts: u32, period_ms: u64) -> Self {
+        Self { max_restarts, period_ms, kind: WindowKind::Sliding }
+    }
+
+    /// A tumbling window.
+    #[must_use]
+    pub const fn tumbling(max_starts: u32, period_ms: u64) -> Self {
+        Self { max_restarts: max_starts, period_ms, kind: WindowKind::Tumbling }
+    }
+
     /// The highest count, since the moments of the counted restarts are kept with the deployment.
     pub const MAX_RESTARTS: u32 = 1_000;
 
@@ -30,6 +61,9 @@ impl RestartWindow {
         milliseconds("window.period_ms", self.period_ms)?;
         if self.period_ms == 0 {
             return Err(Error::invalid("window.period_ms", "a restart window has a period above 0 ms"));
+        }
+        if self.max_restarts == 0 && self.kind == WindowKind::Tumbling {
+            return Err(Error::invalid("window.max_restarts", "a tumbling window allows the first start"));
         }
         if self.max_restarts > Self::MAX_RESTARTS {
             let message = format!(
@@ -49,13 +83,13 @@ impl RestartWindow {
 pub struct RestartHistory(Vec<Timestamp>);
 
 impl RestartHistory {
-    /// Counts a restart at `now` and tells whether `window` still allows it.
+    /// Counts a restart, or with a tumbling window a start, at `now` and tells whether `window` still allows it.
     ///
     /// ```
     /// use mythos_core::restart::{RestartHistory, RestartWindow};
     /// use mythos_core::types::Timestamp;
     ///
-    /// let window = RestartWindow { max_restarts: 2, period_ms: 5_000 };
+    /// let window = RestartWindow::sliding(2, 5_000);
     /// let at = |seconds: i64| Timestamp::from_microseconds(seconds * 1_000_000);
     /// let mut history = RestartHistory::default();
     /// assert!(history.admit(&window, at(0)?));
@@ -66,10 +100,21 @@ impl RestartHistory {
     /// # Ok::<(), mythos_core::Error>(())
     /// ```
     pub fn admit(&mut self, window: &RestartWindow, now: Timestamp) -> bool {
-        let oldest = now.saturating_sub(Duration::from_millis(window.period_ms));
+        let period = Duration::from_millis(window.period_ms);
+        let allowed = window.max_restarts as usize;
+        if window.kind == WindowKind::Tumbling {
+            let is_open =
+                |begin: &Timestamp| *begin <= now && now.saturating_duration_since(*begin) <= period;
+            if !self.0.first().is_some_and(is_open) {
+                self.0.clear();
+            }
+            let is_admitted = self.0.len() < allowed;
+            self.0.extend(Some(now).filter(|_| is_admitted));
+            return is_admitted;
+        }
+        let oldest = now.saturating_sub(period);
         self.0.retain(|moment| (oldest..=now).contains(moment));
         self.0.push(now);
-        let allowed = window.max_restarts as usize;
         // One more than allowed decides; older ones would only take room.
         let surplus = self.0.len().saturating_sub(allowed + 1);
         self.0.drain(..surplus);
@@ -97,17 +142,31 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_its_field() {
         let field = |max_restarts, period_ms| {
-            let error = RestartWindow { max_restarts, period_ms }.validate().unwrap_err();
+            let error = RestartWindow::sliding(max_restarts, period_ms).validate().unwrap_err();
             error.field().map(str::to_owned)
         };
         assert_eq!(field(1, 0).as_deref(), Some("window.period_ms"));
         assert_eq!(field(1, u64::MAX).as_deref(), Some("window.period_ms"));
         assert_eq!(field(1_001, 1).as_deref(), Some("window.max_restarts"));
+        let none = RestartWindow::tumbling(0, 1).validate().unwrap_err();
+        assert_eq!(none.field(), Some("window.max_restarts"));
+    }
+
+    #[test]
+    fn a_tumbling_period_begins_with_a_start_and_ends_at_once() {
+        let window = RestartWindow::tumbling(3, 10_000);
+        let at = |seconds: i64| Timestamp::from_microseconds(seconds * 1_000_000).unwrap();
+        let mut history = RestartHistory::default();
+        let mut admitted = |seconds| history.admit(&window, at(seconds));
+        assert_eq!([0, 8, 9].map(&mut admitted), [true; 3]);
+        assert_eq!([9, 10].map(&mut admitted), [false; 2], "a sliding window would still count three at 12");
+        assert_eq!([11, 12, 13, 14].map(&mut admitted), [true, true, true, false]);
+        assert!(admitted(5), "the clock was set back: how long the period lasts cannot be told");
     }
 
     #[test]
     fn restarts_in_the_future_of_a_clock_that_was_set_back_do_not_count() {
-        let window = RestartWindow { max_restarts: 1, period_ms: 1_000 };
+        let window = RestartWindow::sliding(1, 1_000);
         let at = |milliseconds: i64| Timestamp::from_microseconds(milliseconds * 1_000).unwrap();
         let mut history = RestartHistory::default();
         assert!(history.admit(&window, at(1_000_000)));
@@ -128,7 +187,7 @@ mod tests {
             is_set_back: bool,
             steps in prop::collection::vec(-10_i64..20, 0..60),
         ) {
-            let window = RestartWindow { max_restarts, period_ms };
+            let window = RestartWindow::sliding(max_restarts, period_ms);
             let (mut history, mut all, mut now) = (RestartHistory::default(), Vec::new(), 0_i64);
             for step in steps {
                 now += if is_set_back { step } else { step.max(0) } * 1_000;

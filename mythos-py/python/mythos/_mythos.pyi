@@ -45,6 +45,7 @@ from .records import (
     Effect,
     ErasedOpening,
     EventVerification,
+    Exit,
     FailureKind,
     InclusionProof,
     Listing,
@@ -1128,6 +1129,16 @@ class Supervisor:
 
         `run` is which run of it failed, from a decision or an effect; the current one if not given. `reason` has at
         most 100 characters.
+        """
+
+    def report_exit(
+        self, assistant: str, exit: Exit, *, run: int | None = None, operation: str | None = None
+    ) -> Decision:
+        """Reports that a run of an assistant ended: `exit` says how.
+
+        What follows is a matter of the policy's `exits`: a restart, rest, or a notice to an operator. A report that comes
+        late or twice changes nothing. `run` is which run of it ended, from a decision or an effect; the current one if not
+        given.
         """
 
     def stop(self, assistant: str, *, operation: str | None = None) -> Decision:

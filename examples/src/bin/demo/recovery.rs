@@ -142,7 +142,7 @@ impl<'a> Recovery<'a> {
 /// As patient with kills as a demo must be, and in a hurry.
 fn policy() -> Result<RestartPolicy> {
     Ok(RestartPolicy::new(RestartPolicyOptions {
-        window: RestartWindow { max_restarts: 100, period_ms: 600_000 },
+        window: RestartWindow::sliding(100, 600_000),
         backoff: Backoff::Exponential { initial_ms: 5, factor: 2.0, cap_ms: 50 },
         // A run that is killed before its first save fails from the same entry as the one before it.
         launches_per_entry: 20,

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::restart::{Backoff, Jitter, RestartPolicy, RestartPolicyOptions, RestartWindow};
+use crate::restart::{
+    Backoff, ExitMatch, Jitter, RestartClass, RestartPolicy, RestartPolicyOptions, RestartWindow,
+};
 use crate::types::{CodexId, Digest, EntryId, RitualId};
 
 mod cases;
@@ -57,6 +59,14 @@ fn operation() -> OperationId {
 
 fn failed() -> Event {
     Event::Failed { run: None, kind: FailureKind::Crashed, reason: reason(), operation: operation() }
+}
+
+fn exited(kind: ExitKind) -> Event {
+    Event::Exited { run: None, exit: Exit::new(kind, reason()), operation: operation() }
+}
+
+fn completed() -> Event {
+    exited(ExitKind::Completed)
 }
 
 fn restart_requested() -> Event {
@@ -150,7 +160,11 @@ fn check_invariants(driver: &Driver) {
     assert_eq!(machine.pending.is_some(), action.is_some(), "an effect and its action: {machine:?}");
     let rests = matches!(
         name,
-        StateName::Running | StateName::MythpathReady | StateName::GivenUp | StateName::Stopped
+        StateName::Running
+            | StateName::MythpathReady
+            | StateName::GivenUp
+            | StateName::Completed
+            | StateName::Stopped
     );
     let leads_on = machine.pending.is_some() || machine.state.timer().is_some();
     assert!(rests || leads_on, "stuck: {machine:?}");
@@ -261,7 +275,7 @@ fn an_entry_whose_launches_keep_failing_is_passed_over_until_the_quiet_period() 
     let mut policy = options();
     policy.launches_per_entry = 2;
     policy.quiet_period_ms = 1_000_000;
-    policy.window = RestartWindow { max_restarts: 100, period_ms: FOREVER_MS };
+    policy.window = RestartWindow::sliding(100, FOREVER_MS);
     let mut driver = Driver::new(policy);
     driver.moved(failed());
     for _ in 0..2 {

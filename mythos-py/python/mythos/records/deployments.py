@@ -13,6 +13,7 @@ __all__ = [
     "Alignment",
     "AwaitingOperator",
     "BackingOff",
+    "Completed",
     "Decision",
     "Deployment",
     "DeploymentRestart",
@@ -52,17 +53,20 @@ StateName: TypeAlias = Literal[
     "verifying",
     "mythpath_ready",
     "given_up",
+    "completed",
     "stopped",
 ]
 """The name of a `State`, and of `failed`, which a deployment passes through without resting in it."""
 
-FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unready", "requested"]
+FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unready", "requested", "ended"]
 """What kind of failure was reported."""
 
-GiveUp: TypeAlias = Literal["window_exceeded", "path_exhausted", "declined"]
+GiveUp: TypeAlias = Literal[
+    "window_exceeded", "path_exhausted", "declined", "retries_exhausted", "deadline_exceeded", "not_restarted"
+]
 """Why a deployment was given up."""
 
-Ending: TypeAlias = Literal["ready", "given_up", "stopped", "redeployed"]
+Ending: TypeAlias = Literal["ready", "given_up", "stopped", "redeployed", "completed"]
 """How an incident ended."""
 
 
@@ -181,6 +185,13 @@ class GivenUp(TypedDict):
     why: GiveUp
 
 
+class Completed(TypedDict):
+    """It ended as it may, and its policy lets it rest."""
+
+    kind: Literal["completed"]
+    since: datetime
+
+
 class Stopped(TypedDict):
     """Stopped by request."""
 
@@ -196,6 +207,7 @@ State: TypeAlias = (
     | Verifying
     | MythpathReady
     | GivenUp
+    | Completed
     | Stopped
 )
 """Where a deployment stands."""
@@ -204,7 +216,9 @@ State: TypeAlias = (
 class PlainResult(TypedDict):
     """What came of a step, where there is nothing more to say."""
 
-    kind: Literal["underway", "interrupted", "passed_over", "misaligned", "ready", "approved", "declined"]
+    kind: Literal[
+        "underway", "interrupted", "passed_over", "misaligned", "ready", "completed", "approved", "declined"
+    ]
 
 
 class FailedResult(TypedDict):
@@ -279,6 +293,9 @@ class Machine(TypedDict):
     history: list[datetime]
     attempts: int
     failed_launches: list[FailedLaunches]
+    delay_ms: int
+    failed_at: datetime | None
+    begun_at: datetime | None
 
 
 class Deployment(TypedDict):

@@ -8,24 +8,37 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 __all__ = [
     "AlignmentPolicy",
     "Backoff",
+    "ClassMatch",
     "ConstantBackoff",
     "DeploymentSpec",
     "EscalateStep",
+    "Exit",
+    "ExitKind",
+    "ExitMatch",
+    "ExitRules",
     "ExponentialBackoff",
     "FallbackStep",
+    "GeometricBackoff",
+    "KindMatch",
     "LatestStep",
     "NamedRitualStep",
     "OlderEntryStep",
     "RestartPolicy",
     "RestartWindow",
+    "StatusMatch",
 ]
 
 
 class RestartWindow(TypedDict):
-    """How many restarts within which period; more, and the deployment is given up."""
+    """How many restarts within which period; more, and the deployment is given up.
+
+    `sliding`, as by default, counts the restarts of the period that ends now; `tumbling` counts starts, the deployment's own
+    included, in periods that begin with a start.
+    """
 
     max_restarts: int
     period_ms: int
+    kind: NotRequired[Literal["sliding", "tumbling"]]
 
 
 class ConstantBackoff(TypedDict):
@@ -44,7 +57,16 @@ class ExponentialBackoff(TypedDict):
     cap_ms: int
 
 
-Backoff: TypeAlias = ConstantBackoff | ExponentialBackoff
+class GeometricBackoff(TypedDict):
+    """A delay that grows by equal ratios, in so many steps from `initial_ms` to `cap_ms`."""
+
+    kind: Literal["geometric_steps"]
+    initial_ms: int
+    cap_ms: int
+    steps: int
+
+
+Backoff: TypeAlias = ConstantBackoff | ExponentialBackoff | GeometricBackoff
 """The delay before each restart in a row."""
 
 
@@ -85,6 +107,62 @@ clauses were only added, annotated or moved since; otherwise the step fails. `ad
 """
 
 
+ExitKind: TypeAlias = Literal["completed", "shut_down", "failed", "killed"]
+"""How a run ended: it did what it was to do, was told to end and did, failed, or was killed."""
+
+
+Exit = TypedDict(
+    "Exit",
+    {
+        "kind": ExitKind,
+        "reason": str,
+        "status": NotRequired[int | None],
+        "class": NotRequired[str | None],
+        "non_retryable": NotRequired[bool],
+    },
+)
+"""How a run of an assistant ended.
+
+`class` names the class of a failure, in at most 100 bytes; `non_retryable` says that to repeat cannot help; `reason` has at
+most 100 characters.
+"""
+
+
+class KindMatch(TypedDict):
+    """Ends of a kind."""
+
+    by: Literal["kind"]
+    kind: ExitKind
+
+
+class StatusMatch(TypedDict):
+    """Ends with an exit status."""
+
+    by: Literal["status"]
+    status: int
+
+
+ClassMatch = TypedDict("ClassMatch", {"by": Literal["class"], "class": str})
+"""Ends of a class."""
+
+ExitMatch: TypeAlias = KindMatch | StatusMatch | ClassMatch
+"""Ends of a run that are alike."""
+
+
+class ExitRules(TypedDict):
+    """Which ends of a run are followed by a restart.
+
+    What is asked first decides: never after an end that is `non_retryable` or in `prevent`; never after completion if
+    `is_one_shot`; always after an end in `force`; otherwise by class: `permanent`, as by default, after every end,
+    `transient` after those in which something went wrong, `temporary` after none.
+    """
+
+    restart: NotRequired[Literal["permanent", "transient", "temporary"]]
+    prevent: NotRequired[Sequence[ExitMatch]]
+    force: NotRequired[Sequence[ExitMatch]]
+    is_one_shot: NotRequired[bool]
+
+
 class RestartPolicy(TypedDict):
     """How a deployment is brought back after a failure."""
 
@@ -93,8 +171,20 @@ class RestartPolicy(TypedDict):
     """By default 10 restarts within ten minutes."""
     backoff: NotRequired[Backoff]
     """By default 1 s, doubled up to 60 s."""
-    jitter: NotRequired[Literal["none", "full"]]
-    """By default fully: anything from nothing to the delay."""
+    jitter: NotRequired[Literal["none", "full", "equal", "decorrelated"]]
+    """By default `full`: anything from nothing to the delay.
+
+    `equal`: half of it, and anything from nothing to the other half. `decorrelated`: anything from the first delay to `factor`
+    times the delay before, at most the cap.
+    """
+    exits: NotRequired[ExitRules]
+    """Which ends of a run are followed by a restart; by default all."""
+    max_retries: NotRequired[int | None]
+    """At most so many restarts in a row, however long they take; by default any number."""
+    deadline_ms: NotRequired[int | None]
+    """Restarts begin at most so long after the failure, or after someone asked for them since; by default at any time."""
+    quiet_since: NotRequired[Literal["up", "last_failure"]]
+    """From when the quiet period counts; by default from when the assistant came up."""
     free_restarts: NotRequired[int]
     """So many restarts in a row come without a delay; by default none."""
     quiet_period_ms: NotRequired[int]

@@ -4,7 +4,7 @@
 use super::*;
 
 fn window(max_restarts: u32, period_ms: u64) -> RestartWindow {
-    RestartWindow { max_restarts, period_ms }
+    RestartWindow::sliding(max_restarts, period_ms)
 }
 
 fn exponential(initial_ms: u64, cap_ms: u64) -> Backoff {
@@ -23,7 +23,13 @@ fn without_delay(max_restarts: u32, period_ms: u64) -> RestartPolicyOptions {
 fn delays_ms(policy: RestartPolicyOptions, attempts: std::ops::RangeInclusive<u64>) -> Vec<u128> {
     let policy = RestartPolicy::new(policy).unwrap();
     let id = RecordId::new(b"deployment").unwrap();
-    attempts.map(|attempt| policy.delay(&id, attempt, attempt).as_millis()).collect()
+    let mut before = 0;
+    let delay = |attempt| {
+        let delay = policy.delay(&id, attempt, before, attempt).as_millis();
+        before = u64::try_from(delay).unwrap();
+        delay
+    };
+    attempts.map(delay).collect()
 }
 
 /// otp-intensity-1fo1 (OTP 27, supervisor_SUITE: one_for_one): two restarts within the hour are allowed, the third
@@ -47,14 +53,27 @@ fn otp_intensity_of_a_shared_history() {
     assert_eq!(admitted, [true, true, false]);
 }
 
-/// otp-type-permanent-normal, -shutdown_with_detail, -abnormal (OTP 27, supervisor_SUITE: permanent_*): whatever the
-/// reason, a permanent child is restarted. Every deployment is a permanent one.
+/// otp-type-permanent-normal, -shutdown_with_detail, -abnormal, otp-type-transient-shutdown, -shutdown_with_detail,
+/// otp-type-temporary-normal, -shutdown, -abnormal (OTP 27, supervisor_SUITE: permanent_*, transient_*, temporary_*), and
+/// the cells of OTP's table beside them. A failure that no restart follows is told to an operator.
 #[test]
-fn otp_permanent() {
-    for kind in [FailureKind::Crashed, FailureKind::Stalled, FailureKind::Unhealthy] {
-        let mut driver = Driver::new(without_delay(2, HOUR_MS));
-        let event = Event::Failed { run: Some(1), kind, reason: reason(), operation: operation() };
-        assert_eq!(driver.moved(event), StateName::Restoring);
+fn otp_restart_types() {
+    use ExitKind::{Completed, Failed, Killed, ShutDown};
+    use StateName::{Completed as Rests, GivenUp as Told, Restoring};
+    for (restart, expected) in [
+        (RestartClass::Permanent, [Restoring, Restoring, Restoring, Restoring]),
+        (RestartClass::Transient, [Rests, Rests, Restoring, Restoring]),
+        (RestartClass::Temporary, [Rests, Rests, Told, Told]),
+    ] {
+        let exits = ExitRules { restart, ..ExitRules::default() };
+        let policy = RestartPolicyOptions { exits, ..without_delay(2, HOUR_MS) };
+        let after =
+            [Completed, ShutDown, Failed, Killed].map(|kind| Driver::new(policy.clone()).moved(exited(kind)));
+        assert_eq!(after, expected, "{restart:?}");
+        for kind in [FailureKind::Crashed, FailureKind::Stalled, FailureKind::Unhealthy] {
+            let event = Event::Failed { run: Some(1), kind, reason: reason(), operation: operation() };
+            assert_eq!(Driver::new(policy.clone()).moved(event), expected[2], "{restart:?}, {kind:?}");
+        }
     }
 }
 
@@ -76,6 +95,58 @@ fn otp_restart_loop_can_be_interrupted() {
     assert_eq!(driver.moved(restart_requested()), StateName::Restoring);
     driver.answer(Answer::Restored(entry(1)));
     assert_eq!(driver.answer(Answer::Ready), StateName::MythpathReady);
+}
+
+/// systemd-geometric-steps (systemd 257, systemd.service(5), `RestartSteps=`): from 10 s to 160 s in four steps.
+#[test]
+fn systemd_geometric_steps() {
+    let backoff = Backoff::GeometricSteps { initial_ms: 10_000, cap_ms: 160_000, steps: 4 };
+    let delays = delays_ms(RestartPolicyOptions { backoff, ..options() }, 1..=7);
+    assert_eq!(delays, [10, 20, 40, 80, 160, 160, 160].map(|seconds| seconds * 1_000));
+}
+
+/// systemd-start-limit (systemd 257, TEST-23 oneshot-restart): the limit counts starts, the first included, so that a burst
+/// of three is three executions.
+#[test]
+fn systemd_start_limit_counts_starts() {
+    let window = RestartWindow::tumbling(3, 120_000);
+    let mut driver = Driver::new(RestartPolicyOptions { window, ..without_delay(0, 1) });
+    assert_eq!(driver.always_failing().len(), 3);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::WindowExceeded });
+}
+
+/// systemd-force-status (systemd 257, TEST-23 oneshot-restart, RestartForceExitStatus): status 2 is restarted although the
+/// class says never; a oneshot that succeeded is not, although its status is forced.
+#[test]
+fn systemd_force_status() {
+    let exits = ExitRules {
+        restart: RestartClass::Temporary,
+        force: vec![ExitMatch::Status { status: 0 }, ExitMatch::Status { status: 2 }],
+        is_one_shot: true,
+        ..ExitRules::default()
+    };
+    let mut driver = Driver::new(RestartPolicyOptions { exits, ..without_delay(5, HOUR_MS) });
+    let exit = |kind, status| {
+        let exit = Exit::new(kind, reason()).status(status);
+        Event::Exited { run: None, exit, operation: operation() }
+    };
+    assert_eq!(driver.moved(exit(ExitKind::Failed, 2)), StateName::Restoring);
+    driver.answer(Answer::Restored(entry(1)));
+    assert_eq!(driver.moved(exit(ExitKind::Completed, 0)), StateName::Completed);
+    let incident = driver.machine.incident.as_ref().unwrap();
+    assert_eq!((incident.restarts, incident.ending), (1, Some(Ending::Completed)));
+}
+
+/// systemd-onfailure-then-recovery (systemd 257, TEST-23 success-failure): the failed first run is told of once; the second
+/// run succeeds when it ends by a clean signal, and not before.
+#[test]
+fn systemd_failure_then_success() {
+    let exits = ExitRules { restart: RestartClass::Transient, ..ExitRules::default() };
+    let mut driver = Driver::new(RestartPolicyOptions { exits, ..without_delay(5, HOUR_MS) });
+    assert_eq!(driver.fail_and_recover(), StateName::MythpathReady);
+    assert_eq!(driver.machine.incident.as_ref().unwrap().number, 1);
+    assert_eq!(driver.moved(exited(ExitKind::ShutDown)), StateName::Completed);
+    assert_eq!(driver.machine.incident.as_ref().unwrap().number, 1, "a clean end opens no incident");
 }
 
 /// systemd-manual-start-shortcuts-backoff (systemd 257, TEST-03-JOBS): a manual start while an automatic restart waits
@@ -120,6 +191,30 @@ fn k8s_crash_loop_documented_and_observed() {
     assert_eq!(driver.now_ms - before, 10_000);
 }
 
+/// k8s-in-backoff-timeline (Kubernetes, flowcontrol TestIsInBackOffSinceUpdate): 1 s doubled up to 10 s, forgotten 20 s
+/// after the failure before; the failures that are reported are those of the free ticks.
+#[test]
+fn k8s_in_backoff_timeline() {
+    let mut driver = Driver::new(RestartPolicyOptions {
+        backoff: exponential(1_000, 10_000),
+        quiet_period_ms: 20_001,
+        quiet_since: QuietSince::LastFailure,
+        launches_per_entry: u32::MAX,
+        ..options()
+    });
+    let mut delays = Vec::new();
+    for second in [0, 1, 3, 7, 15, 25, 35, 56, 57] {
+        driver.now_ms = driver.now_ms.max(second * 1_000);
+        assert_eq!(driver.now_ms, second * 1_000, "the backoff is over by then");
+        driver.moved(failed());
+        let State::BackingOff { until, set_at, .. } = driver.machine.state else { panic!("it waits") };
+        delays.push(until.saturating_duration_since(set_at).as_secs());
+        driver.relaunch();
+        driver.answer(Answer::Ready);
+    }
+    assert_eq!(delays, [1, 2, 4, 8, 10, 10, 10, 1, 2]);
+}
+
 /// pekko-delay-table (Pekko, BackoffSupervisorSpec: correctly calculate the delay): restart count n is attempt n + 1.
 #[test]
 fn pekko_delays_do_not_overflow() {
@@ -143,7 +238,7 @@ fn pekko_delays_do_not_overflow() {
 #[test]
 fn pekko_max_retries() {
     let mut driver = Driver::new(RestartPolicyOptions {
-        window: window(2, FOREVER_MS),
+        max_retries: Some(2),
         backoff: exponential(100, 3_000),
         ..options()
     });
@@ -152,6 +247,7 @@ fn pekko_max_retries() {
     assert_eq!(driver.fail_and_recover(), StateName::MythpathReady);
     driver.now_ms += 30 * HOUR_MS;
     assert_eq!(driver.fail_and_recover(), StateName::GivenUp);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::RetriesExhausted });
 }
 
 /// pekko-final-stop (Pekko, BackoffSupervisorSpec: final stop message), tsup-kill-in-backoff (task-supervisor 0.5:
@@ -168,16 +264,78 @@ fn a_stop_during_backoff_is_final() {
     assert_eq!(driver.machine.run, 1);
 }
 
-/// temporal-attempt-sequence (Temporal, Test_NextRetry): delays of 1, 2, 4 and 8 ms; the fifth attempt was the last.
-/// Attempts count executions, so that five of them are four restarts.
+/// temporal-attempt-sequence (Temporal, Test_NextRetry): delays of 1, 2, 4 and 8 ms; the fifth attempt was the last, so
+/// that there are four restarts; a failure of a class that is not retryable ends it earlier.
 #[test]
 fn temporal_attempts() {
-    let mut driver = Driver::new(RestartPolicyOptions {
-        window: window(4, FOREVER_MS),
+    let policy = RestartPolicyOptions {
+        max_retries: Some(4),
         backoff: exponential(1, FOREVER_MS),
+        exits: ExitRules {
+            prevent: vec![ExitMatch::Class { class: "bad_input".to_owned() }],
+            ..ExitRules::default()
+        },
+        ..options()
+    };
+    let mut driver = Driver::new(policy.clone());
+    assert_eq!(driver.always_failing(), [0, 1, 3, 7, 15]);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::RetriesExhausted });
+
+    let mut driver = Driver::new(policy);
+    for _ in 0..3 {
+        driver.fail_and_recover();
+    }
+    let exit = Exit::new(ExitKind::Failed, reason()).class("bad_input");
+    driver.moved(Event::Exited { run: None, exit, operation: operation() });
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::NotRestarted });
+}
+
+/// temporal-retryable-classes (Temporal, Test_IsRetryable): what is retried and what is not, with Temporal's failures as
+/// classes and its defaults as the list.
+#[test]
+fn temporal_retryable_classes() {
+    let never = [
+        "terminated",
+        "canceled",
+        "timeout:unspecified",
+        "timeout:schedule_to_start",
+        "timeout:schedule_to_close",
+        "application:listed",
+    ];
+    let prevent = never.map(|class| ExitMatch::Class { class: class.to_owned() }).to_vec();
+    let rules = ExitRules { prevent, ..ExitRules::default() };
+    let verdict = |class: &str, non_retryable| {
+        let exit = Exit { non_retryable, ..Exit::new(ExitKind::Failed, reason()).class(class) };
+        rules.verdict(&exit)
+    };
+    for class in
+        ["timeout:start_to_close", "timeout:heartbeat", "server", "application:other", "child_workflow"]
+    {
+        assert_eq!(verdict(class, false), Verdict::Restart, "{class}");
+    }
+    for class in never {
+        assert_eq!(verdict(class, false), Verdict::GiveUp, "{class}");
+    }
+    for class in ["server", "application:other"] {
+        assert_eq!(verdict(class, true), Verdict::GiveUp, "{class}");
+    }
+}
+
+/// The policy's deadline counts from the failure, or from a request since: a restart that would begin later gives up.
+#[test]
+fn restarts_end_at_the_deadline() {
+    let mut driver = Driver::new(RestartPolicyOptions {
+        deadline_ms: Some(1_000),
+        backoff: exponential(300, 600),
         ..options()
     });
-    assert_eq!(driver.always_failing(), [0, 1, 3, 7, 15]);
+    assert_eq!(driver.always_failing(), [0, 300, 900]);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::DeadlineExceeded });
+    driver.now_ms = HOUR_MS;
+    assert_eq!(driver.moved(restart_requested()), StateName::Restoring);
+    driver.now_ms += 1_001;
+    let reason = reason();
+    assert_eq!(driver.answer(Answer::NotRestored { sequence: None, reason }), StateName::GivenUp);
 }
 
 /// tsup-backoff-cap (task-supervisor 0.5: backoff_doubles_and_is_capped): runs at 0, 100, 300, 550 and 800 ms.

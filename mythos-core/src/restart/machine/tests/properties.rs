@@ -31,6 +31,8 @@ fn any_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         2 => (0_u64..5_000).prop_map(Move::Pass),
         3 => Just(Move::Event(failed())),
+        2 => prop_oneof![Just(ExitKind::Completed), Just(ExitKind::ShutDown), Just(ExitKind::Killed)]
+            .prop_map(|kind| Move::Event(exited(kind))),
         8 => any_answer().prop_map(Move::AnswerPending),
         4 => Just(Move::FireTimer),
         1 => (0_u64..20, any_answer())
@@ -56,15 +58,43 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
         Just(AlignmentPolicy::AdoptCurrent),
         Just(AlignmentPolicy::AskOperator)
     ];
-    (path, align, 0_u32..6, 1_u64..20_000, 1_u32..4, 0_u64..10_000, any::<bool>()).prop_map(
-        |(symbolic_fallback_path, alignment, max_restarts, period_ms, launches, quiet_period_ms, jitter)| {
+    let limits = (
+        prop::option::of(0_u32..4),
+        prop::option::of(1_u64..30_000),
+        prop_oneof![Just(QuietSince::Up), Just(QuietSince::LastFailure)],
+        prop_oneof![
+            Just(RestartClass::Permanent),
+            Just(RestartClass::Transient),
+            Just(RestartClass::Temporary)
+        ],
+    );
+    (path, align, 0_u32..6, 1_u64..20_000, 1_u32..4, 0_u64..10_000, any::<bool>(), limits).prop_map(
+        |(
+            symbolic_fallback_path,
+            alignment,
+            max_restarts,
+            period_ms,
+            launches,
+            quiet_period_ms,
+            jitter,
+            limits,
+        )| {
+            let (max_retries, deadline_ms, quiet_since, restart) = limits;
             RestartPolicyOptions {
+                max_retries,
+                deadline_ms,
+                quiet_since,
+                exits: ExitRules { restart, ..ExitRules::default() },
                 symbolic_fallback_path,
                 alignment,
-                window: RestartWindow { max_restarts, period_ms },
+                window: if jitter && max_restarts > 0 {
+                    RestartWindow::tumbling(max_restarts, period_ms)
+                } else {
+                    RestartWindow::sliding(max_restarts, period_ms)
+                },
                 launches_per_entry: launches,
                 quiet_period_ms,
-                jitter: if jitter { Jitter::Full } else { Jitter::None },
+                jitter: if jitter { Jitter::Decorrelated } else { Jitter::Equal },
                 ..RestartPolicyOptions::default()
             }
         },
@@ -152,7 +182,14 @@ proptest! {
         }
         let name = driver.machine.state.name();
         prop_assert!(
-            matches!(name, StateName::Running | StateName::MythpathReady | StateName::GivenUp | StateName::Stopped),
+            matches!(
+                name,
+                StateName::Running
+                    | StateName::MythpathReady
+                    | StateName::GivenUp
+                    | StateName::Completed
+                    | StateName::Stopped
+            ),
             "{name}"
         );
     }

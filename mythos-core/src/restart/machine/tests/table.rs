@@ -17,6 +17,7 @@ pub(super) fn in_state(row: &str) -> Driver {
         "restoring (last step)" | "aligning (last step)" => vec![],
         _ => vec![FallbackStep::OlderEntry],
     };
+    policy.exits.restart = RestartClass::Transient;
     policy.window.max_restarts = if row.ends_with("(window full)") { 1 } else { 9 };
     let mut driver = Driver::new(policy).with_codex();
     if row.starts_with("running") {
@@ -28,6 +29,10 @@ pub(super) fn in_state(row: &str) -> Driver {
     }
     if row == "stopped" {
         driver.moved(Event::StopRequested);
+        return driver;
+    }
+    if row == "completed" {
+        driver.moved(completed());
         return driver;
     }
     driver.moved(failed());
@@ -68,6 +73,7 @@ fn event(column: &str, driver: &Driver) -> Event {
         "stop" => Event::StopRequested,
         "restart" => restart_requested(),
         "failed" => failed(),
+        "ended" => completed(),
         "timer" => Event::TimerFired { generation: driver.machine.generation },
         "restored" => answer(Answer::Restored(entry(7))),
         "-restored" => answer(Answer::NotRestored { sequence: Some(7), reason: reason() }),
@@ -84,26 +90,27 @@ fn event(column: &str, driver: &Driver) -> Event {
 }
 
 /// Every state with every event. The abbreviations: Ru(nning), Ba(cking off), Re(storing), Al(igning), Aw(aiting an
-/// operator), Ve(rifying), My(thpath-ready), Gi(ven up), St(opped); `-` ignored, `x` refused.
+/// operator), Ve(rifying), My(thpath-ready), Gi(ven up), Co(mpleted), St(opped); `-` ignored, `x` refused.
 const CELLS: &str = "
-state                      deploy stop restart failed timer restored -restored aligned misalign -aligned ready -ready yes no known
-running                    Ru     St   Re      Ba     -     x        x         x       x        x        x     x      x   x  x
-running (window full)      Ru     St   Re      Gi     -     x        x         x       x        x        x     x      x   x  x
-backing off                Ru     St   Re      -      Re    x        x         x       x        x        x     x      x   x  x
-restoring                  Ru     St   Re      -      -     Al       Re        x       x        x        x     x      x   x  x
-restoring (last step)      Ru     St   Re      -      -     Al       Gi        x       x        x        x     x      x   x  x
-aligning                   Ru     St   Re      -      -     x        x         Ve      Ve       Re       x     x      x   x  x
-aligning (same root)       Ru     St   Re      -      -     x        x         Ve      Re       Re       x     x      x   x  x
-aligning (last step)       Ru     St   Re      -      -     x        x         Ve      Ve       Gi       x     x      x   x  x
-awaiting (misaligned)      Ru     St   Re      -      -     x        x         x       x        x        x     x      Ve  Re x
-awaiting (exhausted)       Ru     St   Re      -      -     x        x         x       x        x        x     x      Re  Gi x
-verifying                  Ru     St   Re      Ba     Ba    x        x         x       x        x        My    Ba     x   x  x
-verifying (window full)    Ru     St   Re      Gi     Gi    x        x         x       x        x        My    Gi     x   x  x
-mythpath-ready             Ru     St   Re      Ba     -     x        x         x       x        x        x     x      x   x  x
-mythpath-ready (window full) Ru   St   Re      Gi     -     x        x         x       x        x        x     x      x   x  x
-given up                   Ru     St   Re      -      -     x        x         x       x        x        x     x      x   x  Gi
-given up (known)           Ru     St   Re      -      -     x        x         x       x        x        x     x      x   x  x
-stopped                    Ru     -    Re      -      -     x        x         x       x        x        x     x      x   x  x
+state                        deploy stop restart failed ended timer restored -restored aligned misalign -aligned ready -ready yes no known
+running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x
+running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x
+backing off                  Ru     St   Re      -      -     Re    x        x         x       x        x        x     x      x   x  x
+restoring                    Ru     St   Re      -      -     -     Al       Re        x       x        x        x     x      x   x  x
+restoring (last step)        Ru     St   Re      -      -     -     Al       Gi        x       x        x        x     x      x   x  x
+aligning                     Ru     St   Re      -      -     -     x        x         Ve      Ve       Re       x     x      x   x  x
+aligning (same root)         Ru     St   Re      -      -     -     x        x         Ve      Re       Re       x     x      x   x  x
+aligning (last step)         Ru     St   Re      -      -     -     x        x         Ve      Ve       Gi       x     x      x   x  x
+awaiting (misaligned)        Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Ve  Re x
+awaiting (exhausted)         Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Re  Gi x
+verifying                    Ru     St   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x
+verifying (window full)      Ru     St   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x
+mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x
+mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x
+given up                     Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  Gi
+given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x
+completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x
+stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x
 ";
 
 #[test]
@@ -119,7 +126,7 @@ fn every_cell_of_the_table() {
         check_row(&name, &columns, cells);
         seen.insert(in_state(&name).machine.state.name());
     }
-    assert_eq!(seen.len(), 9, "each of the nine states has a row");
+    assert_eq!(seen.len(), 10, "each of the ten states has a row");
 }
 
 fn check_row(row: &str, columns: &[&str], cells: &[&str]) {
@@ -155,6 +162,7 @@ pub(super) const fn abbreviation(state: StateName) -> &'static str {
         StateName::Verifying => "Ve",
         StateName::MythpathReady => "My",
         StateName::GivenUp => "Gi",
+        StateName::Completed => "Co",
         StateName::Stopped => "St",
     }
 }
