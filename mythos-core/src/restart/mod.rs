@@ -14,6 +14,7 @@
 //!    says how long to sleep.
 
 mod backoff;
+mod detector;
 mod effect;
 mod incident;
 mod machine;
@@ -27,6 +28,7 @@ mod supervisor;
 mod window;
 
 pub use backoff::{Backoff, Jitter};
+pub use detector::{DetectorPolicy, DetectorPolicyOptions, HeartbeatDetector};
 pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
 pub use machine::Machine;
