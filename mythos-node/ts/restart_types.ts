@@ -121,10 +121,10 @@ export interface RestartAssistant extends SupervisorRequest {
 }
 
 /**
- * What kind of failure was reported: it ended, lives without progress, does not work as it should, did not become
- * ready, or did not fail but was to be restarted.
+ * What kind of failure was reported: it ended, lives without progress, does not work as it should, sends no heartbeat any
+ * more, did not become ready, or did not fail but was to be restarted.
  */
-export type FailureKind = 'crashed' | 'stalled' | 'unhealthy' | 'unready' | 'requested';
+export type FailureKind = 'crashed' | 'stalled' | 'unhealthy' | 'unresponsive' | 'unready' | 'requested';
 
 /** Why a deployment was given up. */
 export type GiveUp = 'window_exceeded' | 'path_exhausted' | 'declined';

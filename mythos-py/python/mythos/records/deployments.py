@@ -38,6 +38,7 @@ __all__ = [
     "StepResult",
     "StepTaken",
     "Stopped",
+    "Suspicion",
     "Verifying",
     "Visit",
 ]
@@ -56,7 +57,7 @@ StateName: TypeAlias = Literal[
 ]
 """The name of a `State`, and of `failed`, which a deployment passes through without resting in it."""
 
-FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unready", "requested"]
+FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unresponsive", "unready", "requested"]
 """What kind of failure was reported."""
 
 GiveUp: TypeAlias = Literal["window_exceeded", "path_exhausted", "declined"]
@@ -336,3 +337,18 @@ class Decision(TypedDict):
     incident: int
     effect: str | None
     decided_at: datetime
+
+
+class Suspicion(TypedDict):
+    """An assistant whose heartbeats stay out: a failure to report, as `unresponsive`."""
+
+    assistant: str
+    run: int
+    """The run of it that the heartbeats came from."""
+    phi: float
+    """How strongly it is suspected: from the policy's threshold to 300."""
+    last_heartbeat_at: datetime
+    suspected_at: datetime
+    """From when on it is suspected."""
+    reason: str
+    """The same in words."""
