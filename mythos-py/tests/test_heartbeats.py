@@ -69,7 +69,7 @@ def test_nonsense_is_refused_with_its_field() -> None:
         mythos.HeartbeatMonitor({"threshold": 0.3})
     assert refused.value.field == "threshold"
     with pytest.raises(mythos.Invalid):
-        mythos.HeartbeatMonitor({"treshold": 8})  # type: ignore[typeddict-unknown-key]
+        mythos.HeartbeatMonitor({"treshold": 8})  # type: ignore[arg-type]
     monitor = mythos.HeartbeatMonitor()
     with pytest.raises(mythos.Invalid) as refused:
         monitor.heartbeat("ana", 1, dt.datetime(2026, 11, 22))

@@ -13,7 +13,7 @@ use crate::types::{AssistantId, MAX_SAFE_INTEGER, Timestamp};
 /// of the process that hears the heartbeats, and one that begins anew learns anew; what is decided about a suspicion is
 /// the [`Supervisor`](super::Supervisor)'s, and survives.
 ///
-/// A heartbeat costs a few microseconds and time that grows with the logarithm of the number of assistants. It takes at
+/// A heartbeat costs microseconds, and time that grows with the logarithm of the number of assistants. A monitor takes at
 /// most eight bytes for each of `max_samples` intervals of each assistant, and some hundred beside them.
 ///
 /// Times are those of one clock, which should not be set. If it was set back, [`suspects`](Self::suspects) waits for
