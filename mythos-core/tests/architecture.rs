@@ -83,6 +83,11 @@ const PURE: &[&str] = &[
     "codex/wire.rs",
     "restart/machine.rs",
     "restart/backoff.rs",
+    "restart/detector.rs",
+    "restart/detector/intervals.rs",
+    "restart/detector/policy.rs",
+    "restart/detector/tail.rs",
+    "restart/monitor.rs",
     "restart/policy.rs",
     "restart/window.rs",
 ];

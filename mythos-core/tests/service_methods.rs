@@ -15,6 +15,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("CodexProofOfSymbolEngine", "codex"),
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
+    ("HeartbeatMonitor", "restart"),
     ("AnchorLog", "anchor"),
     ("SqliteStore", "store/sqlite"),
 ];
@@ -28,6 +29,8 @@ const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("RitualCompressionCache", "save_shared", "what `save` is"),
     ("RitualCompressionView", "new", "the constructor"),
     ("CodexProofView", "new", "the constructor"),
+    ("HeartbeatMonitor", "new", "the constructor"),
+    ("HeartbeatMonitor", "policy", "hosts know what they gave the constructor"),
     ("AnchorLog", "with_mac_key", "in Python an argument of `anchors`, in Node a method"),
     ("SqliteStore", "open", "in Python the constructor, in Node a static method"),
 ];

@@ -12,6 +12,7 @@
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
+//! - `heartbeats`: who is suspected to have failed,
 //! - `mythos`, `ritual`, `codex`, `restart` and `anchor`: the services,
 //! - `view`: the read models,
 //! - `page`: which part of a listing,
@@ -27,6 +28,7 @@ mod codex;
 mod convert;
 mod errors;
 mod formats;
+mod heartbeats;
 mod host;
 mod keys;
 mod mythos;

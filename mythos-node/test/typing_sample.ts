@@ -11,6 +11,7 @@ import {
   CosignatureSigner,
   Ed25519Signer,
   type ErrorCode,
+  HeartbeatMonitor,
   type KeyProvider,
   KeyRing,
   MemoryStore,
@@ -130,6 +131,14 @@ export async function sample(): Promise<void> {
   // @ts-expect-error: a curve has a number of points.
   await view.overview('a', 'r');
   const since: number | undefined = (await view.overview('a', 'r', 100)).stall?.since_sequence;
+  const monitor = new HeartbeatMonitor({ threshold: 10 });
+  const counts: boolean = monitor.heartbeat('a', 1, new Date().toISOString());
+  // @ts-expect-error: there may be no timeout.
+  monitor.pollTimeout().length;
+  const suspects: string[] = monitor.suspects(new Date().toISOString()).map(({ suspected_at }) => suspected_at);
+  // @ts-expect-error: there is no such option.
+  new HeartbeatMonitor({ treshold: 10 });
+  void [counts, suspects];
   const verbs: readonly RitualVerb[] = ritualVerbs();
   void [length, added, kept, done, restorable, totals.next, since, verbs];
 

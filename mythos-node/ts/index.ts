@@ -15,6 +15,7 @@ export { CodexProofOfSymbolEngine, CodexTree, verifyEvidence } from './codex.js'
 export type * from './codex_proofs.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { PayloadFormats, type Upcast } from './formats.js';
+export { type DetectorPolicy, HeartbeatMonitor, type Suspicion } from './heartbeats.js';
 export { type CodexOptions, Mythos, type OpenOptions, type RitualOptions } from './mythos.js';
 export type * from './page.js';
 export {

@@ -196,10 +196,17 @@ export interface RestartAssistant extends SupervisorRequest {
 }
 
 /**
- * What kind of failure was reported: it ended, lives without progress, does not work as it should, did not become
- * ready, or did not fail but was to be restarted, or ended although its policy keeps it running.
+ * What kind of failure was reported: it ended, lives without progress, does not work as it should, sends no heartbeat any
+ * more, did not become ready, or did not fail but was to be restarted, or ended although its policy keeps it running.
  */
-export type FailureKind = 'crashed' | 'stalled' | 'unhealthy' | 'unready' | 'requested' | 'ended';
+export type FailureKind =
+  | 'crashed'
+  | 'stalled'
+  | 'unhealthy'
+  | 'unresponsive'
+  | 'unready'
+  | 'requested'
+  | 'ended';
 
 /** Why a deployment was given up. */
 export type GiveUp =

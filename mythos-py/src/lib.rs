@@ -33,6 +33,7 @@ mod deployments;
 mod errors;
 mod folder;
 mod formats;
+mod heartbeats;
 mod host;
 mod interpreter;
 mod keys;
@@ -64,6 +65,8 @@ mod _mythos {
     use super::deployments::AssistantDeploymentAutoRestarter;
     #[pymodule_export]
     use super::formats::PayloadFormats;
+    #[pymodule_export]
+    use super::heartbeats::HeartbeatMonitor;
     #[pymodule_export]
     use super::keys::KeyRing;
     #[pymodule_export]

@@ -129,6 +129,12 @@ def check_services(home: mythos.Mythos) -> None:
         assert_type(stalled["length"], int)
     if (found := mythos.stall(page["items"])) is not None:
         assert_type(found["since_sequence"], int)
+    monitor = mythos.HeartbeatMonitor({"threshold": 10})
+    assert_type(monitor.heartbeat("ana", 1, datetime.now()), bool)
+    assert_type(monitor.poll_timeout(), datetime | None)
+    for suspicion in monitor.suspects(datetime.now()):
+        assert_type(suspicion["suspected_at"], datetime)
+    mythos.HeartbeatMonitor({"treshold": 10})  # type: ignore[arg-type]
     mythos.stall([{"sequence": 1, "novelty_score": 0.5}], threshold=0.2)
     formats = mythos.PayloadFormats().current("v2").upcast("v1", "v2", lambda payload: payload[1:])
     home.with_rituals(keys=mythos.KeyRing.with_active("one", bytes(32)), formats=formats, hot_bytes=0)

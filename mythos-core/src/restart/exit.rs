@@ -176,18 +176,14 @@ impl ExitRules {
     #[must_use]
     pub fn verdict(&self, exit: &Exit) -> Verdict {
         let is_in = |list: &[ExitMatch]| list.iter().any(|one| one.matches(exit));
-        let restarts = if exit.non_retryable || is_in(&self.prevent) {
-            false
-        } else if self.is_one_shot && exit.kind == ExitKind::Completed {
-            false
-        } else {
-            is_in(&self.force)
-                || match self.restart {
-                    RestartClass::Permanent => true,
-                    RestartClass::Transient => !exit.kind.is_clean(),
-                    RestartClass::Temporary => false,
-                }
+        let is_done = self.is_one_shot && exit.kind == ExitKind::Completed;
+        let is_prevented = exit.non_retryable || is_in(&self.prevent) || is_done;
+        let by_class = match self.restart {
+            RestartClass::Permanent => true,
+            RestartClass::Transient => !exit.kind.is_clean(),
+            RestartClass::Temporary => false,
         };
+        let restarts = !is_prevented && (is_in(&self.force) || by_class);
         match (restarts, exit.kind.is_clean()) {
             (true, _) => Verdict::Restart,
             (false, true) => Verdict::Rest,

@@ -14,12 +14,18 @@
 //!    to be done. [`carry_out`](Supervisor::carry_out) does a restore and an alignment; the host launches and probes
 //!    assistants and tells operators, and [`answer`](Supervisor::answer)s. [`next_timeout`](Supervisor::next_timeout)
 //!    says how long to sleep.
+//!
+//! A failure that nobody reports shows in heartbeats that stay out. A [`HeartbeatMonitor`] turns them into suspicions, each
+//! of which is a [`ReportFailure`]: on every heartbeat, [`heartbeat`](HeartbeatMonitor::heartbeat); at
+//! [`poll_timeout`](HeartbeatMonitor::poll_timeout), report what [`suspects`](HeartbeatMonitor::suspects) gives.
 
 mod backoff;
+mod detector;
 mod effect;
 mod exit;
 mod incident;
 mod machine;
+mod monitor;
 mod policy;
 mod record;
 mod request;
@@ -30,10 +36,12 @@ mod supervisor;
 mod window;
 
 pub use backoff::{Backoff, Jitter};
+pub use detector::{DetectorPolicy, DetectorPolicyOptions, HeartbeatDetector};
 pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
 pub use exit::{Exit, ExitKind, ExitMatch, ExitRules, RestartClass, Verdict};
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
 pub use machine::Machine;
+pub use monitor::{HeartbeatMonitor, Suspicion};
 pub use policy::{AlignmentPolicy, FallbackStep, QuietSince, RestartPolicy, RestartPolicyOptions, Strategy};
 pub use record::{Decision, Deployment, DeploymentRestart, SupervisorRecord};
 pub use request::{DeployAssistant, ReportExit, ReportFailure, RestartAssistant, StopAssistant};

@@ -50,6 +50,37 @@ impl ReportFailure {
     pub const fn crashed(assistant: AssistantId, reason: Reason) -> Self {
         Self { assistant, run: None, kind: FailureKind::Crashed, reason, operation: None }
     }
+
+    /// The heartbeats of run `run` stay out; under a new operation. A host that keeps one
+    /// [`HeartbeatDetector`](super::HeartbeatDetector) for each assistant reports so what it suspects;
+    /// a [`Suspicion`](super::Suspicion) makes such a report by itself.
+    ///
+    /// ```
+    /// use mythos_core::restart::{
+    ///     DeployAssistant, DeploymentSpec, DetectorPolicy, HeartbeatDetector, ReportFailure, State,
+    /// };
+    /// use mythos_core::{Mythos, types::Timestamp};
+    ///
+    /// let supervisor = Mythos::in_memory().deployments().supervise(&"support".parse()?)?;
+    /// let spec = DeploymentSpec::new("refund".parse()?);
+    /// let run = supervisor.deploy(&DeployAssistant::new("ana".parse()?, spec))?.run;
+    ///
+    /// // On a heartbeat:
+    /// let mut detector = HeartbeatDetector::new(DetectorPolicy::default());
+    /// detector.heartbeat(Timestamp::UNIX_EPOCH);
+    /// // At the timeout that the detector gives:
+    /// let now = detector.suspected_at().unwrap();
+    /// if !detector.is_available(now) {
+    ///     let reason = format!("no heartbeat, phi {:.1}", detector.phi(now)).try_into()?;
+    ///     let report = ReportFailure::unresponsive("ana".parse()?, run, reason);
+    ///     assert!(matches!(supervisor.report_failure(&report)?.state, State::BackingOff { .. }));
+    /// }
+    /// # Ok::<(), mythos_core::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn unresponsive(assistant: AssistantId, run: u64, reason: Reason) -> Self {
+        Self { assistant, run: Some(run), kind: FailureKind::Unresponsive, reason, operation: None }
+    }
 }
 
 /// A run of an assistant ended; what follows is a matter of [`ExitRules`](super::ExitRules).

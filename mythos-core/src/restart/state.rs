@@ -333,6 +333,8 @@ pub enum FailureKind {
     Stalled,
     /// It lives but does not work as it should.
     Unhealthy,
+    /// Its heartbeats stay out: it hangs, was cut off, or ended, which cannot be told from outside.
+    Unresponsive,
     /// It was launched and did not become ready.
     Unready,
     /// It did not fail: a restart was asked for.

@@ -41,6 +41,7 @@ from .records import (
     Deployment,
     DeploymentRestart,
     DeploymentSpec,
+    DetectorPolicy,
     DirectedMutation,
     Effect,
     ErasedOpening,
@@ -77,6 +78,7 @@ from .records import (
     Stall,
     StateName,
     StoredCheckpoint,
+    Suspicion,
     SymbolProof,
     SymbolicIntent,
     TrailPage,
@@ -522,6 +524,51 @@ def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
 
 def compression_ratio(totals: RitualTotals) -> float | None:
     """Stored bytes for one byte of payload: below 1 if compression gained anything; `None` without payloads."""
+
+@final
+class HeartbeatMonitor:
+    """Watches the heartbeats of many assistants, and says which of them are suspected to have failed.
+
+    For each it keeps a phi-accrual failure detector (Hayashibara et al., 2004). It reads no clock and calls nobody: it
+    is told of heartbeats, says when to look again, and then whom to report. Every method may be called from any thread.
+    Every `now` is an aware `datetime`, of one clock.
+    """
+
+    def __new__(cls, policy: DetectorPolicy | None = None) -> HeartbeatMonitor:
+        """A monitor that has heard of no assistant."""
+
+    @property
+    def watched(self) -> int:
+        """How many assistants are watched, those included that were reported."""
+
+    def heartbeat(self, assistant: str, run: int, now: datetime) -> bool:
+        """Takes a heartbeat of run `run` of an assistant that came at `now`, and tells whether it counts.
+
+        One of an older run does not. From its first heartbeat on an assistant is watched; the launch is a good one.
+        `Limit` for more than 100,000 assistants.
+        """
+
+    def poll_timeout(self) -> datetime | None:
+        """When the next assistant will be suspected if no heartbeat comes; `None` if none will.
+
+        Call `suspects` then. Every other method may change the answer.
+        """
+
+    def suspects(self, now: datetime) -> list[Suspicion]:
+        """The assistants that are suspected at `now`, in the order in which they began to be.
+
+        Each is told of once, until its next heartbeat. Give `assistant`, `run` and `reason` of each to
+        `Supervisor.report_failure`, as `unresponsive`.
+        """
+
+    def phi(self, assistant: str, now: datetime) -> float | None:
+        """How strongly an assistant is suspected at `now`; `None` if it is not watched.
+
+        It is `-log10` of the probability that a heartbeat still comes, up to 300.
+        """
+
+    def forget(self, assistant: str) -> bool:
+        """Watches an assistant no longer, and tells whether it was watched."""
 
 @final
 class KeyRing:

@@ -39,6 +39,7 @@ __all__ = [
     "StepResult",
     "StepTaken",
     "Stopped",
+    "Suspicion",
     "Verifying",
     "Visit",
 ]
@@ -58,7 +59,9 @@ StateName: TypeAlias = Literal[
 ]
 """The name of a `State`, and of `failed`, which a deployment passes through without resting in it."""
 
-FailureKind: TypeAlias = Literal["crashed", "stalled", "unhealthy", "unready", "requested", "ended"]
+FailureKind: TypeAlias = Literal[
+    "crashed", "stalled", "unhealthy", "unresponsive", "unready", "requested", "ended"
+]
 """What kind of failure was reported."""
 
 GiveUp: TypeAlias = Literal[
@@ -353,3 +356,18 @@ class Decision(TypedDict):
     incident: int
     effect: str | None
     decided_at: datetime
+
+
+class Suspicion(TypedDict):
+    """An assistant whose heartbeats stay out: a failure to report, as `unresponsive`."""
+
+    assistant: str
+    run: int
+    """The run of it that the heartbeats came from."""
+    phi: float
+    """How strongly it is suspected: from the policy's threshold to 300."""
+    last_heartbeat_at: datetime
+    suspected_at: datetime
+    """From when on it is suspected."""
+    reason: str
+    """The same in words."""

@@ -11,6 +11,7 @@ __all__ = [
     "ClassMatch",
     "ConstantBackoff",
     "DeploymentSpec",
+    "DetectorPolicy",
     "EscalateStep",
     "Exit",
     "ExitKind",
@@ -207,3 +208,18 @@ class DeploymentSpec(TypedDict):
     ritual: str
     codex: NotRequired[str | None]
     policy: NotRequired[RestartPolicy]
+
+
+class DetectorPolicy(TypedDict):
+    """When an assistant whose heartbeats stay out is suspected."""
+
+    threshold: NotRequired[float]
+    """The phi from which it is: 0.5 to 100, by default 8, which is wrong about one interval in 10^8."""
+    max_samples: NotRequired[int]
+    """How many of the last intervals count: 2 to 1,000, by default 200."""
+    min_std_deviation_ms: NotRequired[int]
+    """The least standard deviation that is estimated; above 0, by default 100 ms."""
+    acceptable_pause_ms: NotRequired[int]
+    """How late a heartbeat may be before its lateness begins to count; by default 3 s."""
+    first_interval_ms: NotRequired[int]
+    """The interval at which assistants are told to send heartbeats; above 0, by default 1 s."""
