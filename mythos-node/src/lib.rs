@@ -12,7 +12,7 @@
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
-//! - `mythos`, `ritual`, `codex`, `restart` and `anchor`: the services,
+//! - `mythos`, `ritual`, `steps`, `codex`, `restart` and `anchor`: the services,
 //! - `view`: the read models,
 //! - `page`: which part of a listing,
 //! - `testing`: the conformance cases for stores.
@@ -35,6 +35,7 @@ mod restart;
 mod ritual;
 mod scores;
 mod signers;
+mod steps;
 mod store;
 mod testing;
 mod value;

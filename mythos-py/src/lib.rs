@@ -41,6 +41,7 @@ mod rituals;
 mod scores;
 mod selftest;
 mod sqlite;
+mod steps;
 mod store;
 mod supervisor;
 mod testing;
@@ -76,6 +77,8 @@ mod _mythos {
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]
     use super::sqlite::SqliteStore;
+    #[pymodule_export]
+    use super::steps::StepJournal;
     #[pymodule_export]
     use super::store::{BuiltInStore, MemoryStore, copy_store, schemas};
     #[pymodule_export]
