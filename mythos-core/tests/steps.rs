@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::sync::{Arc, Barrier};
+use std::fmt;
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use mythos_core::journal::{
@@ -12,7 +13,8 @@ use mythos_core::journal::{
 use mythos_core::ritual::{CompressedRitual, RitualOptions, SaveRitual};
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{
-    Answer, Batch, Direction, Expect, MemoryStore, Model, Query, Read, RecordOp, Store,
+    Answer, Batch, Budget, Capabilities, Direction, Expect, Maintained, MemoryStore, Model, Query, Read,
+    RecordOp, Store, StoreError,
 };
 use mythos_core::testing::{Fault, FaultStore, SimulatedClock, simulated_runtime};
 use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, Timestamp, Version};
@@ -390,4 +392,97 @@ fn damaged_records_are_told_and_change_nothing() {
         let listed = steps.steps(&StepFilter::new(ana(), refund()), None, 10);
         assert_eq!(listed.unwrap_err().kind(), ErrorKind::Corrupt, "{field}");
     }
+}
+
+/// A store in which something else happens just before the next commit.
+struct Meddled {
+    inner: Arc<MemoryStore>,
+    before_commit: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl fmt::Debug for Meddled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meddled").finish_non_exhaustive()
+    }
+}
+
+impl Store for Meddled {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.inner.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let meddle = self.before_commit.lock().unwrap().take();
+        if let Some(meddle) = meddle {
+            meddle();
+        }
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+/// The services on a store, and on the same with something that happens before the first commit.
+fn meddled(meddle: impl FnOnce(Mythos) + Send + 'static) -> (Mythos, Mythos) {
+    let inner = Arc::new(MemoryStore::new());
+    let quiet = Mythos::with_store(inner.clone(), Runtime::system());
+    let other = quiet.clone();
+    let before_commit = Mutex::new(Some(Box::new(move || meddle(other)) as Box<dyn FnOnce() + Send>));
+    let store = Arc::new(Meddled { inner, before_commit });
+    (quiet, Mythos::with_store(store, Runtime::system()))
+}
+
+#[test]
+fn the_entry_that_is_noted_is_the_newest_at_the_commit() {
+    // Begun: an entry is saved between the read and the commit.
+    let (_, mythos) = meddled(|other| drop(save(&other)));
+    mythos.steps().begin(&begin("pay")).unwrap();
+    let step = all(&mythos.steps()).remove(0);
+    assert_eq!(step.begun_entry.map(|entry| entry.sequence()), Some(1));
+    // Completed likewise: a restore of that entry would otherwise not hear of it.
+    let (quiet, mythos) = meddled(|other| drop(save(&other)));
+    quiet.steps().begin(&begin("pay")).unwrap();
+    let step = mythos.steps().complete(&complete("pay", "receipt")).unwrap();
+    assert_eq!(step.settled_entry.map(|entry| entry.sequence()), Some(1));
+}
+
+#[test]
+fn a_step_that_was_forgotten_and_begun_anew_is_not_taken_for_the_old_one() {
+    // Both records have the same version; only the journal's head tells them apart.
+    let (quiet, mythos) = meddled(|other| {
+        let steps = other.steps();
+        steps.complete(&complete("pay", "receipt")).unwrap();
+        steps.forget(&ForgetSteps::new(ana(), refund())).unwrap();
+        let other = BeginStep { intent: b"another".to_vec(), ..begin("pay") };
+        assert_eq!(steps.begin(&other).unwrap(), begun(1));
+        steps.resolve(&resolve("pay", 1, Resolution::DidNotHappen)).unwrap();
+        steps.begin(&other).unwrap();
+    });
+    quiet.steps().begin(&begin("pay")).unwrap();
+    let late = CompleteStep { attempt: Some(1), ..complete("pay", "late") };
+    assert_eq!(refused(mythos.steps().complete(&late)), (ErrorKind::Conflict, "attempt".into()));
+    let step = all(&quiet.steps()).remove(0);
+    assert_eq!((step.state, step.intent.as_deref()), (StepState::InDoubt, Some(&b"another"[..])));
+
+    let (quiet, mythos) = meddled(|other| {
+        let steps = other.steps();
+        steps.forget(&ForgetSteps::new(ana(), refund())).unwrap();
+        steps.begin(&begin("pay")).unwrap();
+        steps.complete(&complete("pay", "new")).unwrap();
+    });
+    quiet.steps().begin(&begin("pay")).unwrap();
+    quiet.steps().complete(&complete("pay", "old")).unwrap();
+    let early = ForgetSteps { before: Some(Timestamp::UNIX_EPOCH), ..ForgetSteps::new(ana(), refund()) };
+    assert_eq!(mythos.steps().forget(&early).unwrap().forgotten, 0);
+    let before = all(&quiet.steps()).remove(0).settled_at.unwrap().saturating_add(Duration::from_micros(1));
+    let old = ForgetSteps { before: Some(before), ..ForgetSteps::new(ana(), refund()) };
+    std::thread::sleep(Duration::from_millis(2));
+    assert_eq!(mythos.steps().forget(&old).unwrap().forgotten, 0);
+    assert_eq!(all(&quiet.steps()).remove(0).outcome.as_deref(), Some(&b"new"[..]));
 }

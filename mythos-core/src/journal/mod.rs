@@ -32,6 +32,7 @@
 //! Deleting a ritual or an assistant leaves the steps: that a payment was made stays true. [`forget`](StepJournal::forget)
 //! deletes them. A ritual that is made anew under the same name has the same journal. A fork or a copy under another name
 //! begins with an empty one: what its origin did is asked of the origin's, with [`step`](StepJournal::step).
+//! The super-log states nothing of journals: one that is deleted whole, behind the library's back, is not found missing.
 //!
 //! # What is stored where
 //!
