@@ -10,11 +10,11 @@ use mythos_core::journal::{
     BeginStep, Beginning, CompleteStep, ForgetSteps, MAX_STEP_BYTES, Resolution, ResolveStep, RestoreSteps,
     Step, StepFilter, StepJournal, StepRecord, StepRun, StepState,
 };
-use mythos_core::ritual::{CompressedRitual, RitualOptions, SaveRitual};
+use mythos_core::ritual::{CompressedRitual, RitualHead, RitualOptions, SaveRitual};
 use mythos_core::seal::{KeyRing, SecretKey};
 use mythos_core::store::{
     Answer, Batch, Budget, Capabilities, Direction, Expect, Maintained, MemoryStore, Model, Query, Read,
-    RecordOp, Store, StoreError,
+    Record, RecordOp, Store, StoreError,
 };
 use mythos_core::testing::{Fault, FaultStore, SimulatedClock, simulated_runtime};
 use mythos_core::types::{AssistantId, OperationId, RitualId, Runtime, Timestamp, Version};
@@ -332,7 +332,7 @@ fn settled_steps_are_forgotten_in_parts_and_those_in_doubt_stay() {
 }
 
 /// The only record of the table of steps.
-fn stored(store: &dyn Store) -> mythos_core::store::Record {
+fn stored(store: &dyn Store) -> Record {
     let query = Query::new(StepRecord::TABLE).order_by("number", Direction::Ascending).limit(10);
     let Answer::Page { mut records } = store.read(&[Read::Page(query)]).unwrap().remove(0) else { panic!() };
     assert_eq!(records.len(), 1);
@@ -372,6 +372,30 @@ fn intents_and_outcomes_are_sealed_where_payloads_are() {
     assert_eq!(refused(steps.begin(&begin("pay"))), (ErrorKind::NotFound, "key".into()));
     assert_eq!(steps.forget(&ForgetSteps::new(ana(), refund())).unwrap().forgotten, 1);
     assert_eq!(steps.begin(&begin("pay")).unwrap(), begun(1));
+}
+
+#[test]
+fn under_a_damaged_head_of_the_ritual_nothing_is_begun_until_a_save_mends_it() {
+    let (store, mythos, _) = simulated();
+    let steps = mythos.steps();
+    let entry = save(&mythos).entry;
+    steps.begin(&begin("pay")).unwrap();
+    steps.complete(&complete("pay", "receipt")).unwrap();
+    let query = Query::new(RitualHead::TABLE).limit(1);
+    let Answer::Page { mut records } = store.read(&[Read::Page(query)]).unwrap().remove(0) else { panic!() };
+    let Record { id, version, mut body } = records.remove(0);
+    body["sequence"] = 0.into();
+    let op = RecordOp::Put { table: RitualHead::TABLE, id, expect: Expect::At(version), body };
+    store.commit(&Batch { records: vec![op], ..Batch::default() }).unwrap();
+
+    // What was done is known all the same.
+    assert!(matches!(steps.begin(&begin("pay")).unwrap(), Beginning::Completed { .. }));
+    let restored = steps.after_restore(&RestoreSteps::new(ana(), refund(), Some(entry))).unwrap();
+    assert_eq!(keys(&restored.completed.items), ["pay"]);
+    assert_eq!(steps.begin(&begin("new")).unwrap_err().kind(), ErrorKind::Corrupt);
+    save(&mythos);
+    assert_eq!(steps.begin(&begin("new")).unwrap(), begun(1));
+    assert_eq!(all(&steps)[1].begun_entry.map(|entry| entry.sequence()), Some(2));
 }
 
 #[test]

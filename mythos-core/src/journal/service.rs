@@ -1,4 +1,4 @@
-use super::content::{self, Place};
+use super::content;
 use super::policy::{self, OnBegin, OnSettle};
 use super::{
     BeginStep, Beginning, CompleteStep, ForgetSteps, ForgottenSteps, ResolveStep, RestoreSteps,
@@ -52,8 +52,16 @@ struct Name<'a> {
 /// What one snapshot shows of a ritual.
 struct Scene {
     journal: Option<Stored<StepJournalHead>>,
-    /// The version of the ritual's head, and the newest entry, if it has one.
-    ritual: (Expect, Option<EntryId>),
+    /// The ritual's head; damage matters only to what is written.
+    ritual: Result<Place>,
+}
+
+/// Where a ritual stands.
+struct Place {
+    /// The version of its head.
+    expect: Expect,
+    /// The newest entry, if it has one.
+    newest: Option<EntryId>,
 }
 
 /// What a settled step is to be.
@@ -146,6 +154,7 @@ impl StepJournal {
             }
             (OnBegin::Completed, Some(step)) => self.completed(step),
             (_, before) => {
+                let ritual = scene.ritual?;
                 let attempt = before.map_or(0, |step| step.attempt) + 1;
                 let record = StepRecord {
                     format: StepRecord::FORMAT,
@@ -160,14 +169,14 @@ impl StepJournal {
                     run: request.run,
                     intent: self.write("intent", name, attempt, &request.intent)?,
                     outcome: None,
-                    begun_entry: scene.ritual.1,
+                    begun_entry: ritual.newest,
                     settled_entry: None,
                     created_at: before.map_or(now, |step| step.created_at),
                     begun_at: now,
                     settled_at: None,
                 };
                 batch.put(self.step_id(name), expect(step.as_ref()), &record)?;
-                self.check_ritual(batch, name, &scene);
+                self.check_ritual(batch, name, &ritual);
                 Ok(Beginning::Begun { attempt })
             }
         }
@@ -246,11 +255,12 @@ impl StepJournal {
             }
             OnSettle::Settled => {}
         }
+        let ritual = scene.ritual?;
         let outcome = settling.outcome.map(|outcome| self.write("outcome", name, record.attempt, outcome));
         let record = StepRecord {
             state: settling.to,
             outcome: outcome.transpose()?,
-            settled_entry: scene.ritual.1,
+            settled_entry: ritual.newest,
             settled_at: Some(self.access.now().max(record.begun_at)),
             ..record
         };
@@ -258,7 +268,7 @@ impl StepJournal {
         // The step may have been forgotten and begun anew since it was read, at the same version.
         let journal = self.journal_id(name.assistant, name.ritual);
         batch.check(StepJournalHead::TABLE, journal, expect(scene.journal.as_ref()));
-        self.check_ritual(batch, name, &scene);
+        self.check_ritual(batch, name, &ritual);
         Ok(record)
     }
 
@@ -431,21 +441,22 @@ impl StepJournal {
             Read::Record { table: StepJournalHead::TABLE, id: journal },
             Read::Record { table: RitualHead::TABLE, id: owner.id },
         ])?;
-        let ritual = match access::stored::<RitualHead>(ritual)? {
-            None => (Expect::Absent, None),
-            Some(Stored { version, model }) => {
-                let head = self.rituals.check_head(model, &owner)?;
-                let newest = (head.sequence > 0).then(|| head.root.at(head.sequence));
-                (Expect::At(version), newest)
+        let ritual = match access::decoded::<RitualHead>(ritual)? {
+            None => Ok(Place { expect: Expect::Absent, newest: None }),
+            Some((version, head)) => {
+                head.and_then(|head| self.rituals.check_head(head, &owner)).map(|head| {
+                    let newest = (head.sequence > 0).then(|| head.root.at(head.sequence));
+                    Place { expect: Expect::At(version), newest }
+                })
             }
         };
         Ok((Scene { journal: access::stored(journal)?, ritual }, access::stored(step)?))
     }
 
     /// Makes sure that what was noted as the newest entry still is.
-    fn check_ritual(&self, batch: &mut Batch, name: Name<'_>, scene: &Scene) {
+    fn check_ritual(&self, batch: &mut Batch, name: Name<'_>, ritual: &Place) {
         let owner = self.rituals.owner(name.assistant, name.ritual);
-        batch.check(RitualHead::TABLE, owner.id, scene.ritual.0);
+        batch.check(RitualHead::TABLE, owner.id, ritual.expect);
     }
 
     fn step_id(&self, name: Name<'_>) -> RecordId {
@@ -459,7 +470,7 @@ impl StepJournal {
     /// The stored form of an intent or outcome.
     fn write(&self, part: &'static str, name: Name<'_>, attempt: u64, content: &[u8]) -> Result<String> {
         let Name { assistant, ritual, key } = name;
-        let place = Place { tenant: self.access.tenant(), assistant, ritual, key, attempt, part };
+        let place = content::Place { tenant: self.access.tenant(), assistant, ritual, key, attempt, part };
         let seal = self.rituals.active_key()?;
         let nonce = seal.as_ref().map(|_| self.access.runtime().nonce()).transpose()?;
         content::write(place, content, seal.as_ref().zip(nonce))
@@ -468,7 +479,7 @@ impl StepJournal {
     /// An intent or outcome.
     fn open(&self, part: &'static str, step: &StepRecord, stored: &str) -> Result<Vec<u8>> {
         let StepRecord { tenant, assistant, ritual, key, attempt, .. } = step;
-        let place = Place { tenant, assistant, ritual, key, attempt: *attempt, part };
+        let place = content::Place { tenant, assistant, ritual, key, attempt: *attempt, part };
         content::read(place, stored, |id| -> Result<NamedKey> { self.rituals.key(id) })
     }
 
