@@ -9,18 +9,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SHOWN = {
-    "rust": "examples/src/bin/quickstart.rs",
-    "python": "examples/quickstart.py",
-    "js": "examples/quickstart.mjs",
-}
+SHOWN = [
+    ("rust", "examples/src/bin/quickstart.rs"),
+    ("python", "examples/quickstart.py"),
+    ("js", "examples/quickstart.mjs"),
+    ("rust", "examples/src/bin/pay_once.rs"),
+]
 
 
 def main() -> int:
     readme = ROOT / "README.md"
     text = readme.read_text()
     stale = []
-    for language, name in SHOWN.items():
+    for language, name in SHOWN:
         block = re.compile(rf"(<code>{re.escape(name)}</code></summary>\n\n```{language}\n).*?(\n```\n)", re.S)
         source = (ROOT / name).read_text().rstrip("\n")
         new, count = block.subn(lambda match: match[1] + source + match[2], text)

@@ -64,10 +64,11 @@ fn check(figures: &[(String, f64)]) {
         "demo.steps_redone_after_damage",
         "demo.kills",
         "demo.stored_over_raw",
+        "demo.payments_not_made_once",
     ];
     assert_eq!(names, expected);
-    let [lost, redone, kills, stored_over_raw] = [0, 1, 2, 3].map(|index| figures[index].1);
-    assert_eq!(lost, 0.0);
+    let [lost, redone, kills, stored_over_raw, wrong] = [0, 1, 2, 3, 4].map(|index| figures[index].1);
+    assert_eq!((lost, wrong), (0.0, 0.0));
     assert!(redone >= 1.0, "{redone}");
     assert!(kills >= 10.0, "{kills}");
     assert!(stored_over_raw > 0.0 && stored_over_raw < 1.0, "{stored_over_raw}");

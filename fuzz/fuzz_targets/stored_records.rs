@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mythos_core::codex::{CodexHead, SymbolProof};
+use mythos_core::journal::{StepJournalHead, StepRecord};
 use mythos_core::restart::{Deployment, DeploymentRestart};
 use mythos_core::ritual::{RitualDictionaries, RitualHead};
 use mythos_core::store::{Model, Record};
@@ -23,6 +24,8 @@ fuzz_target!(|bytes: &[u8]| {
     let record = Record { id, version: Version::FIRST, body };
     round_trip::<RitualHead>(&record);
     round_trip::<RitualDictionaries>(&record);
+    round_trip::<StepJournalHead>(&record);
+    round_trip::<StepRecord>(&record);
     round_trip::<SymbolProof>(&record);
     round_trip::<CodexHead>(&record);
     round_trip::<Deployment>(&record);

@@ -5,6 +5,7 @@
 //! | you want to | use |
 //! |---|---|
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
+//! | do to the outside world nothing twice | [`journal::StepJournal`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
@@ -58,6 +59,7 @@ pub mod anchor;
 pub mod canonical;
 pub mod codex;
 pub mod error;
+pub mod journal;
 mod log;
 mod mythos;
 pub mod restart;

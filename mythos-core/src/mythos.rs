@@ -8,6 +8,7 @@ use crate::anchor::{AnchorHead, AnchorLog, Shared as AnchorShared};
 use crate::codex::shared::Shared as CodexShared;
 use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
+use crate::journal::{StepJournal, StepJournalHead, StepRecord};
 use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
 use crate::ritual::shared::Shared;
 use crate::ritual::{
@@ -25,6 +26,8 @@ pub const TABLES: &[Table] = &[
     RitualHead::TABLE,
     RitualDictionaries::TABLE,
     RitualRetention::TABLE,
+    StepJournalHead::TABLE,
+    StepRecord::TABLE,
     SymbolProof::TABLE,
     CodexHead::TABLE,
     Deployment::TABLE,
@@ -119,6 +122,12 @@ impl Mythos {
     #[must_use]
     pub fn rituals(&self) -> RitualCompressionCache {
         RitualCompressionCache::new(self.access.clone(), Arc::clone(&self.rituals))
+    }
+
+    /// The journal of what assistants do to the outside world.
+    #[must_use]
+    pub fn steps(&self) -> StepJournal {
+        StepJournal::new(self.access.clone(), self.rituals())
     }
 
     /// The rule books and their logs.

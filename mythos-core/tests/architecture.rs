@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("canonical", &["error", "types"]),
     ("store", &["error", "types", "canonical"]),
     ("ritual", &["error", "types", "seal", "canonical", "store"]),
+    ("journal", &["error", "types", "seal", "store", "ritual"]),
     ("log", &["error", "types", "tlog", "store"]),
     ("codex", &["error", "types", "tlog", "store", "log"]),
     ("restart", &["error", "types", "canonical", "store", "ritual", "codex"]),
@@ -23,7 +24,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["error", "types", "seal", "tlog", "canonical", "store", "log", "ritual", "codex", "restart"],
     ),
     ("view", &["error", "types", "store", "ritual", "codex"]),
-    ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart", "anchor"]),
+    (
+        "mythos",
+        &["error", "types", "seal", "canonical", "store", "journal", "ritual", "codex", "restart", "anchor"],
+    ),
     ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "anchor", "mythos"]),
 ];
 
@@ -66,6 +70,9 @@ const PURE: &[&str] = &[
     "ritual/stem.rs",
     "ritual/training.rs",
     "ritual/training/candidates.rs",
+    "journal/content.rs",
+    "journal/key.rs",
+    "journal/policy.rs",
     "log/cbor.rs",
     "log/edge.rs",
     "anchor/edge.rs",

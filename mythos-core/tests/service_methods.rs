@@ -10,6 +10,7 @@ use std::path::Path;
 const SERVICES: &[(&str, &str)] = &[
     ("Mythos", "mythos.rs"),
     ("RitualCompressionCache", "ritual"),
+    ("StepJournal", "journal"),
     ("RitualCompressionView", "view"),
     ("CodexProofView", "view"),
     ("CodexProofOfSymbolEngine", "codex"),

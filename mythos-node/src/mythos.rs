@@ -16,6 +16,7 @@ use crate::formats::NativeFormats;
 use crate::keys::NativeKeys;
 use crate::restart::NativeDeployments;
 use crate::ritual::NativeRituals;
+use crate::steps::NativeSteps;
 use crate::store::{NativeSqliteStore, NativeStore, SqliteOpening};
 use crate::value::to_value;
 
@@ -125,6 +126,12 @@ impl NativeMythos {
     #[napi]
     pub fn rituals(&self) -> NativeRituals {
         NativeRituals::new(self.mythos.rituals(), self.lane)
+    }
+
+    /// The journal of what assistants do to the outside world.
+    #[napi]
+    pub fn steps(&self) -> NativeSteps {
+        NativeSteps::new(self.mythos.steps(), self.lane)
     }
 
     /// The rule books and their logs.

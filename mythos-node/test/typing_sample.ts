@@ -248,3 +248,17 @@ export async function anchored(): Promise<void> {
   const { is_head } = (await view.lineage('c')).nodes[0] ?? {};
   void [verification.status, items[0]?.proof.event, is_head];
 }
+
+export async function paid(): Promise<void> {
+  const steps = Mythos.inMemory().steps();
+  const pay = { assistant: 'ana', ritual: 'refund', key: 'pay' };
+  const begun = await steps.begin({ ...pay, intent: new Uint8Array(1) });
+  if (begun.kind === 'completed') void begun.outcome.length;
+  // @ts-expect-error: only what is in doubt says when it was begun.
+  void begun.begun_at;
+  if (begun.kind === 'begun') await steps.complete({ ...pay, outcome: Buffer.of(), attempt: begun.attempt });
+  // @ts-expect-error: what happened has an outcome.
+  await steps.resolve({ ...pay, attempt: 1, resolution: { kind: 'happened' } });
+  const { in_doubt, completed } = await steps.afterRestore({ assistant: 'ana', ritual: 'refund' });
+  void [in_doubt.items[0]?.begun_at, completed.next];
+}

@@ -33,6 +33,8 @@ export type * from './ritual_types.js';
 export { noveltyScore, type ScoredEntry, stall, type Stall, type StallPolicy } from './scores.js';
 export { type KeyProvider, KeyRing } from './seal.js';
 export { CosignatureSigner, Ed25519Signer, type NoteSigner, type Signer } from './signers.js';
+export { StepJournal } from './steps.js';
+export type * from './steps_types.js';
 export {
   type AnyStore,
   type BackupProgress,

@@ -7,6 +7,7 @@ import type { Budget, Maintained } from './protocol.js';
 import { AssistantDeploymentAutoRestarter } from './restart.js';
 import { RitualCompressionCache } from './ritual.js';
 import { type KeyProvider, type KeyRing, nativeKeys } from './seal.js';
+import { StepJournal } from './steps.js';
 import { type AnyStore, nativeStore, type SqliteOptions, SqliteStore } from './store.js';
 
 /** What a ritual cache is set up with. */
@@ -103,6 +104,11 @@ export class Mythos {
   /** The checkpoints of assistants' state. */
   rituals(): RitualCompressionCache {
     return RitualCompressionCache.over(this.#native.rituals());
+  }
+
+  /** The journal of what assistants do to the outside world. */
+  steps(): StepJournal {
+    return StepJournal.over(this.#native.steps());
   }
 
   /** The rule books and their logs. */

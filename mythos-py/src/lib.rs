@@ -42,6 +42,7 @@ mod rituals;
 mod scores;
 mod selftest;
 mod sqlite;
+mod steps;
 mod store;
 mod supervisor;
 mod testing;
@@ -79,6 +80,8 @@ mod _mythos {
     use super::selftest::{exercise, panic, round_trip};
     #[pymodule_export]
     use super::sqlite::SqliteStore;
+    #[pymodule_export]
+    use super::steps::StepJournal;
     #[pymodule_export]
     use super::store::{BuiltInStore, MemoryStore, copy_store, schemas};
     #[pymodule_export]

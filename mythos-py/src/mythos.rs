@@ -16,6 +16,7 @@ use crate::deployments::AssistantDeploymentAutoRestarter;
 use crate::formats::PayloadFormats;
 use crate::rituals::RitualCompressionCache;
 use crate::sqlite::{self, SqliteStore};
+use crate::steps::StepJournal;
 use crate::{convert, keys, store};
 
 /// A store and the services on it. Every method may be called from any thread.
@@ -105,6 +106,11 @@ impl Mythos {
     /// The checkpoints of assistants' state.
     fn rituals(&self) -> RitualCompressionCache {
         RitualCompressionCache(self.0.rituals())
+    }
+
+    /// The journal of what assistants do to the outside world.
+    fn steps(&self) -> StepJournal {
+        StepJournal(self.0.steps())
     }
 
     /// The rule books and their logs.

@@ -206,6 +206,20 @@ def check_services(home: mythos.Mythos) -> None:
     assert_type(anchors.tree(), mythos.AnchorTree)
     tlog.verify_inclusion(anchors.tree().inclusion(0), "", anchors.tree().root(1))
 
+    steps = home.steps()
+    begun = steps.begin("ana", "refund", "pay", memoryview(b"50 EUR"), run={"epoch": 1, "run": 2})
+    if begun["kind"] == "begun":
+        steps.complete("ana", "refund", "pay", b"receipt", attempt=begun["attempt"])
+    elif begun["kind"] == "in_doubt":
+        assert_type(begun["begun_at"], datetime)
+        steps.resolve("ana", "refund", "pay", attempt=begun["attempt"], resolution={"kind": "compensated"})
+    else:
+        assert_type(begun["outcome"], bytes)
+    steps.steps("ana", "refund", state="lost")  # type: ignore[arg-type]
+    for doubtful in steps.after_restore("ana", "refund")["in_doubt"]["items"]:
+        assert_type(doubtful["intent"], bytes | None)
+    assert_type(steps.forget("ana", "refund")["done"], bool)
+
     supervisor = deployments.supervise("night watch")
     assert_type(supervisor.id, str)
     decision = supervisor.deploy("ana", {"ritual": "refund", "policy": {"jitter": "none"}})

@@ -401,7 +401,7 @@ impl RitualCompressionCache {
     }
 
     /// The key that new payloads are sealed under.
-    pub(super) fn active_key(&self) -> Result<Option<NamedKey>> {
+    pub(crate) fn active_key(&self) -> Result<Option<NamedKey>> {
         match &self.shared.options.keys {
             Some(keys) => NamedKey::active(&**keys),
             None => Ok(None),
@@ -409,7 +409,7 @@ impl RitualCompressionCache {
     }
 
     /// A key that a payload is sealed under.
-    pub(super) fn key(&self, id: &KeyId) -> Result<NamedKey> {
+    pub(crate) fn key(&self, id: &KeyId) -> Result<NamedKey> {
         match &self.shared.options.keys {
             Some(keys) => NamedKey::known(&**keys, id),
             None => {

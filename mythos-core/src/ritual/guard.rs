@@ -1,4 +1,4 @@
-//! The check in the records of the ritual cache: a record is what it was written as, or an error.
+//! The check in the records of the ritual cache, and of the journal of steps: a record is what it was written as, or an error.
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};
@@ -44,7 +44,7 @@ impl Serialize for Unchecked<'_> {
 }
 
 /// The body of the record `id` that holds `model`, with its check.
-pub(super) fn close<M: Serialize>(table: Table, id: &RecordId, model: &M) -> Result<Map<String, Value>> {
+pub(crate) fn close<M: Serialize>(table: Table, id: &RecordId, model: &M) -> Result<Map<String, Value>> {
     let mut body = match serde_json::to_value(model) {
         Ok(Value::Object(body)) => body,
         Ok(_) => return Err(Error::internal(format!("a record of {} is not an object", table.name()))),
@@ -59,7 +59,7 @@ pub(super) fn close<M: Serialize>(table: Table, id: &RecordId, model: &M) -> Res
 }
 
 /// Reads a record that [`close`] made the body of.
-pub(super) fn open<M: DeserializeOwned>(table: Table, record: &Record) -> Result<M> {
+pub(crate) fn open<M: DeserializeOwned>(table: Table, record: &Record) -> Result<M> {
     let (id, name) = (&record.id, table.name());
     let found = record.body.get(CHECK).and_then(Value::as_str).unwrap_or("none");
     // What has no canonical form was not written here.

@@ -26,7 +26,7 @@ mod examine;
 mod findings;
 mod formats;
 pub(crate) mod frame;
-mod guard;
+pub(crate) mod guard;
 mod intent;
 mod listing;
 mod novelty;

@@ -116,7 +116,7 @@ impl RitualCompressionCache {
     }
 
     /// Checks that a head is the one of this place, in a layout that is known.
-    pub(super) fn check_head(&self, head: RitualHead, owner: &Owner) -> Result<RitualHead> {
+    pub(crate) fn check_head(&self, head: RitualHead, owner: &Owner) -> Result<RitualHead> {
         if head.format != CompressedRitual::FORMAT {
             let (ritual, format) = (&head.ritual, head.format);
             let message = format!("the head of ritual {ritual} has the format {format}, which is not known");

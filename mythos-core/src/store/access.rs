@@ -160,13 +160,37 @@ impl Access {
 
     /// One page of this tenant's records as they are stored, for those who can go on without an unreadable one.
     pub(crate) fn raw_page(&self, query: Query) -> Result<Page<Record>> {
-        let query = query.filter(Filter::equals("tenant", self.tenant.as_str()));
-        let limit = query.limit as usize;
+        let query = self.of_tenant(query);
         let [answer] = self.read([Read::Page(query.clone())])?;
-        let Answer::Page { records } = answer else { return Err(wrong_answer()) };
-        let next = if records.len() < limit { None } else { records.last().map(|last| query.cursor(last)) };
-        Ok(Page { items: records, next })
+        page_of(&query, answer)
     }
+
+    /// A query for this tenant's records only, for a read of several answers.
+    pub(crate) fn of_tenant(&self, query: Query) -> Query {
+        query.filter(Filter::equals("tenant", self.tenant.as_str()))
+    }
+}
+
+/// Unpacks the answer to a [`Read::Page`], and finds where the next page begins.
+fn page_of(query: &Query, answer: Answer) -> Result<Page<Record>> {
+    let records = records(answer)?;
+    let is_full = records.len() >= query.limit as usize;
+    let next = if is_full { records.last().map(|last| query.cursor(last)) } else { None };
+    Ok(Page { items: records, next })
+}
+
+/// Unpacks the answer to a [`Read::Page`] as it is stored.
+pub(crate) fn records(answer: Answer) -> Result<Vec<Record>> {
+    match answer {
+        Answer::Page { records } => Ok(records),
+        _ => Err(wrong_answer()),
+    }
+}
+
+/// Unpacks the answer to a [`Read::Page`] of typed records.
+pub(crate) fn typed_page<M: Model>(query: &Query, answer: Answer) -> Result<Page<M>> {
+    let Page { items, next } = page_of(query, answer)?;
+    Ok(Page { items: items.iter().map(M::from_record).collect::<Result<_>>()?, next })
 }
 
 fn not_committed(error: StoreError) -> Error {

@@ -21,6 +21,7 @@ from .records import (
     AnchoredVerification,
     AppendedMutations,
     BackupProgress,
+    Beginning,
     Blame,
     CarriedOut,
     ChangeKind,
@@ -48,6 +49,7 @@ from .records import (
     EventVerification,
     Exit,
     FailureKind,
+    ForgottenSteps,
     InclusionProof,
     Listing,
     Moment,
@@ -59,7 +61,9 @@ from .records import (
     ProofVerificationStatus,
     PruneReport,
     PruneWhat,
+    Resolution,
     RestoredRitual,
+    RestoredSteps,
     RetentionPolicy,
     RetentionStatus,
     RitualBudget,
@@ -77,6 +81,9 @@ from .records import (
     SqliteStatistics,
     Stall,
     StateName,
+    Step,
+    StepRun,
+    StepState,
     StoredCheckpoint,
     Suspicion,
     SymbolProof,
@@ -161,6 +168,9 @@ class Mythos:
     def rituals(self) -> RitualCompressionCache:
         """The checkpoints of assistants' state."""
 
+    def steps(self) -> StepJournal:
+        """The journal of what assistants do to the outside world."""
+
     def codices(self) -> CodexProofOfSymbolEngine:
         """The rule books and their logs."""
 
@@ -197,6 +207,112 @@ class Mythos:
         _traceback: TracebackType | None,
         /,
     ) -> None: ...
+
+@final
+class StepJournal:
+    """The journal of what assistants do to the outside world, so that nothing is done twice after a restart.
+
+    Every method may be called from any thread.
+    """
+
+    def begin(
+        self,
+        assistant: str,
+        ritual: str,
+        key: str,
+        intent: Buffer,
+        *,
+        run: StepRun | None = None,
+        operation: str | None = None,
+    ) -> Beginning:
+        """Asks whether a step is to be done, and records that it is begun if so.
+
+        `key` names the effect within the ritual, in 1 to 200 bytes of UTF-8. `intent`, at most 64 KiB, says what is to be
+        done, and is the same whenever the step is begun again: `Invalid` with the field `intent` if it is not. With a
+        `run`, it is refused as `Conflict` with the field `epoch` once a newer one was named in the ritual. `operation`
+        repeats a call whose outcome is not known: it must be new for each try, and not be derived from the key, or a
+        crash would look like a repetition.
+        """
+
+    def complete(
+        self,
+        assistant: str,
+        ritual: str,
+        key: str,
+        outcome: Buffer,
+        *,
+        attempt: int | None = None,
+    ) -> Step:
+        """Records that a step was done and what came of it, at most 64 KiB, and returns the step.
+
+        Saying it again, with the same outcome, is harmless; another outcome is a `Conflict` with the field `outcome`.
+        `attempt` is the one that `begin` told, the current one if not given: an attempt that was resolved meanwhile is a
+        `Conflict`. `NotFound` with the field `key` if it was never begun.
+        """
+
+    def resolve(
+        self,
+        assistant: str,
+        ritual: str,
+        key: str,
+        *,
+        attempt: int,
+        resolution: Resolution,
+    ) -> Step:
+        """Records what was found out about a step in doubt, and returns it. Saying the same again is harmless.
+
+        A step is resolved as undone only by who knows that nobody is still doing it. `Conflict` with the field `state` if
+        something else is known of it, `attempt` if another one was begun.
+        """
+
+    def step(self, assistant: str, ritual: str, key: str) -> Step | None:
+        """A step as it stands; `None` if it was never begun, or was forgotten."""
+
+    def steps(
+        self,
+        assistant: str,
+        ritual: str,
+        *,
+        state: StepState | None = None,
+        settled_since: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[Step]:
+        """Lists steps of a ritual, in the order in which they were first begun.
+
+        `settled_since` are those that were settled when this entry was the newest of the ritual, or a later one. `after`
+        is the `next` of the page before; `limit` is 1 to 256.
+        """
+
+    def after_restore(
+        self,
+        assistant: str,
+        ritual: str,
+        *,
+        entry: str | None = None,
+        run: StepRun | None = None,
+        limit: int | None = None,
+    ) -> RestoredSteps:
+        """What a restored assistant has to know.
+
+        The steps that were completed since its `entry` was saved, and those in doubt; all completed ones without an entry.
+        If a `run` is given, earlier ones are refused from here on. At most `limit` of each, 1 to 256, by default 256.
+        """
+
+    def forget(
+        self,
+        assistant: str,
+        ritual: str,
+        *,
+        before_entry: str | None = None,
+        before: datetime | None = None,
+        limit: int | None = None,
+    ) -> ForgottenSteps:
+        """Deletes settled steps, the first begun first; those in doubt stay. Repeat it until `done`.
+
+        Those that were settled when an entry before `before_entry` was the newest, and before the moment `before`, as far
+        as they are given. A key that is forgotten is new again. At most `limit`, 1 to 1,000, by default 1,000.
+        """
 
 @final
 class RitualCompressionCache:

@@ -16,7 +16,7 @@ use crate::state::AuditState;
 use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::survival::{self, Survival};
-use crate::{Result, plan, rules, tree, worker};
+use crate::{Result, payments, plan, rules, tree, worker};
 
 /// Where runs go by default, below the current directory.
 const RUNS: &str = "build/demo";
@@ -37,7 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         let mythos = Mythos::open(&store)?;
         let entry = prepare(&mythos, &names, AuditState::new(files.clone()))?;
         let (tree, report) = (copy.clone(), home.join(format!("{name}-report.txt")));
-        Ok((mythos, Assignment { store, tree, report, entry }))
+        let payments = home.join(format!("{name}-payments.txt"));
+        Ok((mythos, Assignment { store, tree, report, payments, entry }))
     };
 
     eprintln!("auditing {steps} files of {}", options.directory.display());
@@ -57,6 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         record,
         stored,
         steps,
+        arrived: payments::arrived(&disturbed.payments, steps)?,
         database_bytes: fs::metadata(&disturbed.store)?.len(),
         reports_are_equal: fs::read(&disturbed.report)? == fs::read(&undisturbed.report)?,
         store: disturbed.store,

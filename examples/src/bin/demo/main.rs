@@ -8,15 +8,17 @@
 //! conversation so far, with the text of every file it read) is checkpointed after every step. The *supervisor* kills
 //! it with SIGKILL at seeded moments, and brings it back the way the library says: it reports the failure, carries out
 //! the effects it is handed, and answers them. Between two runs it also changes the rules of the audit, and damages the
-//! newest checkpoint on disk. In the end the worker's report must be, byte for byte, that of a run nobody disturbed.
+//! newest checkpoint on disk. For every third file the assistant pays a fee, through the journal of steps: some kills come
+//! in the middle of a payment, and each is made once. In the end the worker's report must be, byte for byte, that of a run nobody disturbed.
 //!
 //! Read [`worker`] for the assistant, [`recovery`] for the host's side of a restart, and [`survival`] for the kills and
-//! their accounting; the other modules hold one concept each.
+//! their accounting, and [`payments`] for what must not be done twice; the other modules hold one concept each.
 
 mod damage;
 mod demo;
 mod names;
 mod options;
+mod payments;
 mod plan;
 mod process;
 mod progress;

@@ -60,18 +60,21 @@ pub(crate) struct Assignment {
     pub(crate) tree: PathBuf,
     /// Where the report goes.
     pub(crate) report: PathBuf,
+    /// Where payments arrive.
+    pub(crate) payments: PathBuf,
     /// The checkpoint to resume from.
     pub(crate) entry: EntryId,
 }
 
 impl Assignment {
     /// The arguments that [`Command::parse`] reads this from.
-    pub(crate) fn arguments(&self) -> [OsString; 5] {
+    pub(crate) fn arguments(&self) -> [OsString; 6] {
         [
             WORKER.into(),
             self.store.clone().into(),
             self.tree.clone().into(),
             self.report.clone().into(),
+            self.payments.clone().into(),
             self.entry.to_string().into(),
         ]
     }
@@ -108,10 +111,11 @@ impl Command {
 
 fn assignment(arguments: impl Iterator<Item = OsString>) -> Result<Assignment> {
     let arguments: Vec<_> = arguments.collect();
-    let [store, tree, report, entry] =
-        <[OsString; 4]>::try_from(arguments).map_err(|_| "a worker is started by the demo")?;
+    let [store, tree, report, payments, entry] =
+        <[OsString; 5]>::try_from(arguments).map_err(|_| "a worker is started by the demo")?;
     let entry = entry.to_str().ok_or("an entry is named in hexadecimal")?.parse()?;
-    Ok(Assignment { store: store.into(), tree: tree.into(), report: report.into(), entry })
+    let [store, tree, report, payments] = [store, tree, report, payments].map(PathBuf::from);
+    Ok(Assignment { store, tree, report, payments, entry })
 }
 
 fn number<T: FromStr>(option: &str, value: &OsString) -> Result<T> {
@@ -134,8 +138,8 @@ mod tests {
     #[test]
     fn a_worker_is_told_what_the_supervisor_means() {
         let entry = EntryId::from_uuid("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap());
-        let [store, tree, report] = ["a b.db", "tree", "report.txt"].map(PathBuf::from);
-        let assignment = Assignment { store, tree, report, entry };
+        let [store, tree, report, payments] = ["a b.db", "tree", "report.txt", "paid"].map(PathBuf::from);
+        let assignment = Assignment { store, tree, report, payments, entry };
         let parsed = Command::parse(assignment.arguments().into_iter()).unwrap();
         assert_eq!(parsed, Command::Worker(assignment));
     }

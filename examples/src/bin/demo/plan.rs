@@ -15,6 +15,9 @@ pub(crate) const FEWEST_STEPS: u64 = 3 * KILLS;
 /// half are time enough for the next step to begin, and too little to run far ahead.
 const LATEST: u64 = 2_500;
 
+/// The whole of a payment, in thousandths.
+const PAYMENT: u64 = 1_000;
+
 /// A kill to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlannedKill {
@@ -35,6 +38,8 @@ pub(crate) enum Moment {
     Acknowledged,
     /// This share of a save's usual duration after the announcement, in thousandths.
     Later(u32),
+    /// This share of the time that a payment takes after it was begun, in thousandths.
+    Paying(u32),
 }
 
 /// What happens while the worker is dead.
@@ -58,9 +63,10 @@ pub(crate) fn plan(seed: u64, steps: u64) -> Result<VecDeque<PlannedKill>> {
     let kills = (0..KILLS).map(|kill| {
         Ok(PlannedKill {
             step: 2 + kill * stretch + chance.below(stretch)?,
-            moment: match kill % 3 {
+            moment: match kill % 4 {
                 0 => Moment::Announced,
                 1 => Moment::Acknowledged,
+                2 => Moment::Paying(u32::try_from(chance.below(PAYMENT)?)?),
                 _ => Moment::Later(u32::try_from(chance.below(LATEST)?)?),
             },
             while_dead: match kill {
@@ -99,6 +105,7 @@ mod tests {
             assert!(plan.iter().all(|kill| (2..steps - 4).contains(&kill.step)), "{seed} {steps} {plan:?}");
             let count = |wanted: fn(&PlannedKill) -> bool| plan.iter().filter(|kill| wanted(kill)).count();
             assert!(count(|kill| kill.moment == Moment::Announced) >= 2);
+            assert!(count(|kill| matches!(kill.moment, Moment::Paying(_))) >= 2);
             assert_eq!(count(|kill| kill.while_dead == WhileDead::CodexChanges), 1);
             assert_eq!(count(|kill| kill.while_dead == WhileDead::NewestIsDamaged), 1);
         }

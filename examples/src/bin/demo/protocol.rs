@@ -19,6 +19,23 @@ pub(crate) enum Line {
         /// The last step of that state.
         step: u64,
     },
+    /// A payment was in doubt, and it looked where payments arrive.
+    Resolved {
+        /// The step that it is for.
+        step: u64,
+        /// Whether it was made.
+        happened: bool,
+    },
+    /// A payment is begun, and on its way.
+    Paying {
+        /// The step that it is for.
+        step: u64,
+    },
+    /// The payment is completed.
+    Paid {
+        /// The step that it is for.
+        step: u64,
+    },
     /// It is about to save a step.
     Announced {
         /// The step.
@@ -39,6 +56,9 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready { entry, payload, step } => write!(f, "ready {entry} {payload} {step}"),
+            Self::Resolved { step, happened } => write!(f, "resolved {step} {happened}"),
+            Self::Paying { step } => write!(f, "paying {step}"),
+            Self::Paid { step } => write!(f, "paid {step}"),
             Self::Announced { step } => write!(f, "announced {step}"),
             Self::Acknowledged { step, entry } => write!(f, "acknowledged {step} {entry}"),
             Self::Done => f.write_str("done"),
@@ -55,6 +75,11 @@ impl FromStr for Line {
             ["ready", entry, payload, step] => {
                 Ok(Self::Ready { entry: entry.parse()?, payload: payload.parse()?, step: step.parse()? })
             }
+            ["resolved", step, happened] => {
+                Ok(Self::Resolved { step: step.parse()?, happened: happened.parse()? })
+            }
+            ["paying", step] => Ok(Self::Paying { step: step.parse()? }),
+            ["paid", step] => Ok(Self::Paid { step: step.parse()? }),
             ["announced", step] => Ok(Self::Announced { step: step.parse()? }),
             ["acknowledged", step, entry] => {
                 Ok(Self::Acknowledged { step: step.parse()?, entry: entry.parse()? })
@@ -75,6 +100,9 @@ mod tests {
         let digest = Digest::of(b"payload");
         for line in [
             Line::Ready { entry, payload: digest, step: 3 },
+            Line::Resolved { step: 3, happened: true },
+            Line::Paying { step: 3 },
+            Line::Paid { step: 3 },
             Line::Announced { step: 4 },
             Line::Acknowledged { step: 4, entry },
             Line::Done,

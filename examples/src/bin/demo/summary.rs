@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mythos_core::codex::ProofVerificationStatus;
 
+use crate::payments::Arrived;
 use crate::stored::{RestartKind, Stored};
 use crate::survival::Record;
 
@@ -22,6 +23,8 @@ pub(crate) struct Summary {
     pub(crate) stored: Stored,
     /// How many steps the audit has.
     pub(crate) steps: u64,
+    /// What was paid.
+    pub(crate) arrived: Arrived,
     /// The size of the database.
     pub(crate) database_bytes: u64,
     /// Whether the report equals that of the undisturbed run, byte for byte.
@@ -45,6 +48,7 @@ impl Summary {
         println!("figure demo.steps_redone_after_damage {}", self.record.redone);
         println!("figure demo.kills {}", self.record.kills);
         println!("figure demo.stored_over_raw {:.4}", self.stored_over_raw());
+        println!("figure demo.payments_not_made_once {}", self.arrived.wrong);
     }
 
     /// The promises that were not kept.
@@ -66,6 +70,8 @@ impl Summary {
                 "no restart found a codex that had changed".to_owned(),
             ),
             (stored.count(RestartKind::Fallback) > 0, "no restart took the fallback path".to_owned()),
+            (self.arrived.wrong == 0, format!("{} payments were not made once", self.arrived.wrong)),
+            (record.doubts_paid + record.doubts_unpaid > 0, "no kill left a payment in doubt".to_owned()),
             (record.redone > 0, "no step was done again after the damage".to_owned()),
             (status == ProofVerificationStatus::Verified, format!("the codex is {status:?}")),
             (failed == 0, format!("{failed} restarts did not end mythpath-ready")),
@@ -80,6 +86,7 @@ impl Summary {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let (record, stored) = (&self.record, &self.stored);
         let compared = if self.reports_are_equal { "equal, byte for byte" } else { "DIFFERENT" };
+        let payments = if self.arrived.wrong == 0 { "each made exactly once" } else { "NOT EACH MADE ONCE" };
         let head =
             stored.codex.mutation_trail_hash.map_or_else(|| "none".to_owned(), |hash| hash.to_string());
         let mut restores = record.restores.clone();
@@ -96,6 +103,9 @@ impl Summary {
             ("  from an older checkpoint, after damage", stored.count(RestartKind::Fallback).to_string()),
             ("acknowledged steps lost to kills", record.lost.to_string()),
             ("steps done again after damage", record.redone.to_string()),
+            ("payments, each through the journal", format!("{}, {payments}", self.arrived.payments)),
+            ("  in doubt after a kill, and made", record.doubts_paid.to_string()),
+            ("  in doubt after a kill, and not made", record.doubts_unpaid.to_string()),
             ("report against an undisturbed run", compared.to_owned()),
             ("state in all checkpoints, raw", megabytes(stored.raw_bytes)),
             (

@@ -10,6 +10,7 @@ use mythos_core::codex::{DirectivePath, MutateCodex, Mutation};
 
 use crate::names::Names;
 use crate::options::Assignment;
+use crate::payments::PAYMENT_TIME;
 use crate::plan::{Moment, PlannedKill, WhileDead};
 use crate::process::{Remains, Worker};
 use crate::progress::Progress;
@@ -35,6 +36,10 @@ pub(crate) struct Record {
     pub(crate) lost: u64,
     /// Saved steps that were done again because their checkpoint was damaged.
     pub(crate) redone: u64,
+    /// Payments that were in doubt after a kill, and turned out to be made.
+    pub(crate) doubts_paid: u64,
+    /// Payments that were in doubt after a kill, and turned out not to be made.
+    pub(crate) doubts_unpaid: u64,
     /// How long each restore took.
     pub(crate) restores: Vec<Duration>,
 }
@@ -58,6 +63,8 @@ pub(crate) struct Survival<'a> {
     record: Record,
     /// The last step that was announced.
     announced: u64,
+    /// Whether a payment is begun and not completed, as far as was heard.
+    is_paying: bool,
     /// How long the last save took, from its announcement to its acknowledgement.
     save_time: Duration,
     repeats: u32,
@@ -81,6 +88,7 @@ impl<'a> Survival<'a> {
             progress,
             record: Record::default(),
             announced: 0,
+            is_paying: false,
             save_time: Duration::ZERO,
             repeats: 0,
         })
@@ -120,7 +128,8 @@ impl<'a> Survival<'a> {
                 Line::Announced { step } => {
                     self.announced = step;
                     since_announcement = Stopwatch::start();
-                    if let Some(kill) = self.due(step, |moment| moment != Moment::Acknowledged) {
+                    let is_moment = |moment| matches!(moment, Moment::Announced | Moment::Later(_));
+                    if let Some(kill) = self.due(step, is_moment) {
                         return Ok(Heard::Due(kill));
                     }
                 }
@@ -128,6 +137,13 @@ impl<'a> Survival<'a> {
                     self.save_time = since_announcement.elapsed();
                     self.acknowledge(step);
                     if let Some(kill) = self.due(step, |moment| moment == Moment::Acknowledged) {
+                        return Ok(Heard::Due(kill));
+                    }
+                }
+                line @ (Line::Resolved { .. } | Line::Paid { .. }) => self.hear_of_payment(line),
+                line @ Line::Paying { step } => {
+                    self.hear_of_payment(line);
+                    if let Some(kill) = self.due(step, |moment| matches!(moment, Moment::Paying(_))) {
                         return Ok(Heard::Due(kill));
                     }
                 }
@@ -143,6 +159,14 @@ impl<'a> Survival<'a> {
         if is_due { self.plan.pop_front() } else { None }
     }
 
+    fn hear_of_payment(&mut self, line: Line) {
+        match line {
+            Line::Resolved { happened: true, .. } => self.record.doubts_paid += 1,
+            Line::Resolved { happened: false, .. } => self.record.doubts_unpaid += 1,
+            line => self.is_paying = matches!(line, Line::Paying { .. }),
+        }
+    }
+
     fn acknowledge(&mut self, step: u64) {
         self.record.acknowledged = step;
         self.progress.reach(step);
@@ -150,14 +174,19 @@ impl<'a> Survival<'a> {
 
     /// Kills the worker at its moment, and hears what it had still said.
     fn kill(&mut self, worker: Worker, moment: Moment) -> Result<Remains> {
-        if let Moment::Later(thousandths) = moment {
-            thread::sleep(self.save_time * thousandths / 1_000);
+        match moment {
+            Moment::Later(thousandths) => thread::sleep(self.save_time * thousandths / 1_000),
+            Moment::Paying(thousandths) => thread::sleep(PAYMENT_TIME * thousandths / 1_000),
+            Moment::Announced | Moment::Acknowledged => {}
         }
         let remains = worker.kill()?;
         for line in &remains.last_words {
             match line {
                 Line::Announced { step } => self.announced = *step,
                 Line::Acknowledged { step, .. } => self.acknowledge(*step),
+                Line::Resolved { .. } | Line::Paying { .. } | Line::Paid { .. } => {
+                    self.hear_of_payment(*line)
+                }
                 Line::Ready { .. } | Line::Done => {}
             }
         }
@@ -170,8 +199,15 @@ impl<'a> Survival<'a> {
         self.progress.count_kills(self.record.kills);
         if self.announced > self.record.acknowledged {
             self.record.kills_amid_save += 1;
-        } else if moment == Moment::Announced && self.repeats < MAX_REPEATS {
-            // The save was faster than the signal: another one shall be hit.
+        }
+        let was_missed = match moment {
+            Moment::Announced => self.announced <= self.record.acknowledged,
+            Moment::Paying(_) => !self.is_paying,
+            Moment::Acknowledged | Moment::Later(_) => false,
+        };
+        self.is_paying = false;
+        if was_missed && self.repeats < MAX_REPEATS {
+            // The save, or the payment, was faster than the signal: another one shall be hit.
             self.repeats += 1;
             let (step, while_dead) = (self.announced + 1, WhileDead::Nothing);
             self.plan.push_front(PlannedKill { step, moment, while_dead });
@@ -221,7 +257,11 @@ pub(crate) fn run_undisturbed(assignment: &Assignment, mut progress: Progress) -
     let mut worker = Worker::launch(assignment)?;
     loop {
         match worker.next_line()? {
-            Line::Ready { .. } | Line::Announced { .. } => {}
+            Line::Ready { .. }
+            | Line::Resolved { .. }
+            | Line::Paying { .. }
+            | Line::Paid { .. }
+            | Line::Announced { .. } => {}
             Line::Acknowledged { step, .. } => progress.reach(step),
             Line::Done => {
                 worker.finish()?;

@@ -11,6 +11,7 @@ use mythos_core::{ErrorKind, Mythos};
 
 use crate::names::Names;
 use crate::options::Assignment;
+use crate::payments::{Cashier, Resolved};
 use crate::protocol::Line;
 use crate::state::{self, AuditState};
 use crate::{Result, report, rules};
@@ -31,10 +32,18 @@ pub(crate) fn run(assignment: &Assignment) -> Result<()> {
 
     let (entry, payload) = (restored.entry.entry, Digest::of(&restored.payload));
     say(Line::Ready { entry, payload, step: state.step })?;
+    let cashier = Cashier::new(mythos.steps(), &names, assignment.payments.clone());
+    for Resolved { step, happened } in cashier.reconcile(entry)? {
+        say(Line::Resolved { step, happened })?;
+    }
     while let Some(source) = state.next_file().cloned() {
         let text = source.read(&assignment.tree)?;
         let note = rules::audit(&source.path, &text, &clauses);
         state.record(&source.path, text, note);
+        let step = state.step;
+        cashier.pay(step, &source.path, |is_paid| {
+            say(if is_paid { Line::Paid { step } } else { Line::Paying { step } })
+        })?;
         let payload = state.encode()?;
         say(Line::Announced { step: state.step })?;
         newest = save(&rituals, &names, &intent, &state, &payload, newest)?.entry;

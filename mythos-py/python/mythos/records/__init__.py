@@ -12,5 +12,6 @@ from .effects import *
 from .pages import *
 from .policies import *
 from .rituals import *
+from .steps import *
 from .stores import *
 from .views import *
