@@ -7,6 +7,7 @@
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
+//! | heal assistants that grow ill, within budgets | [`healing::HealingMachine`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
 //! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
@@ -58,6 +59,7 @@ pub mod anchor;
 pub mod canonical;
 pub mod codex;
 pub mod error;
+pub mod healing;
 mod log;
 mod mythos;
 pub mod restart;
