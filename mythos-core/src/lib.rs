@@ -7,7 +7,7 @@
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
-//! | heal assistants that grow ill, within budgets | [`healing::HealingMachine`] |
+//! | heal assistants that grow ill, within budgets | [`healing::SelfHealingProtocolEngine`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
 //! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |

@@ -23,8 +23,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "anchor",
         &["error", "types", "seal", "tlog", "canonical", "store", "log", "ritual", "codex", "restart"],
     ),
-    ("view", &["error", "types", "store", "ritual", "codex"]),
-    ("mythos", &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart", "anchor"]),
+    ("view", &["error", "types", "store", "ritual", "codex", "healing"]),
+    (
+        "mythos",
+        &["error", "types", "seal", "canonical", "store", "ritual", "codex", "restart", "healing", "anchor"],
+    ),
     ("testing", &["error", "types", "canonical", "store", "ritual", "codex", "restart", "anchor", "mythos"]),
 ];
 

@@ -28,17 +28,17 @@ pub enum Condition {
     /// Every one of them.
     All {
         /// At least one.
-        of: Vec<Condition>,
+        of: Vec<Self>,
     },
     /// At least one of them.
     Any {
         /// At least one.
-        of: Vec<Condition>,
+        of: Vec<Self>,
     },
     /// The opposite.
     Not {
         /// Of this.
-        of: Box<Condition>,
+        of: Box<Self>,
     },
     /// A reading against a value.
     Compare {

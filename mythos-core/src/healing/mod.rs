@@ -4,7 +4,8 @@
 //! A *target* is an assistant with the node and zone where it runs. A [`HealingProtocol`] is data: rules with thresholds
 //! (with hysteresis), conditions, ladders of repair actions, and what bounds them: settling and cooldown, budgets, the share
 //! of targets that may be ill, flap damping. A pure [`HealingMachine`] decides: it takes observations and answers with the
-//! time, and gives plans and effects; the host carries the effects out.
+//! time, and gives plans and effects; the host carries the effects out. [`SelfHealingProtocolEngine`] keeps machines in a
+//! store, so that no decision is lost with its process.
 //!
 //! # What it promises
 //! - Never more actions than each [`Budget`] allows in any sliding period.
@@ -20,13 +21,16 @@ mod budget;
 mod condition;
 mod effect;
 mod flap;
+mod healer;
 mod incident;
 mod machine;
 mod name;
 mod plan;
 mod protocol;
+mod record;
 mod rule;
 mod score;
+mod service;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -37,11 +41,14 @@ pub use budget::{Budget, BudgetScope, Budgets, BudgetsLeft};
 pub use condition::{Comparison, Condition};
 pub use effect::{Effect, EffectId, Outcome};
 pub use flap::{FlapPolicy, FlapWindow};
+pub use healer::{HandedOut, Healer};
 pub use incident::{Attempt, AttemptOutcome, Cause, Ending, Incident, Phase};
 pub use machine::{Changes, HealingMachine, HealthTotals};
 pub use name::HealingName;
 pub use plan::{Decision, Hold, PlanEntry};
 pub use protocol::{HealingProtocol, HealingProtocolOptions, UnhealthyLimit};
+pub use record::{HealingEvent, HealingScope, HealingTarget};
 pub use rule::{FLAPPING_PERCENT, HealingRule, HealingRuleOptions, Side, Threshold, Trigger};
 pub use score::{HealthDelta, ScoreTerm, Unresolved};
+pub use service::{HealingEventFilter, HealingStatus, HealingTargetFilter, SelfHealingProtocolEngine};
 pub use target::{CODEX_HEADS, Observation, Readings, Target, TargetState};

@@ -71,7 +71,7 @@ impl TargetState {
             None if !state.is_ill => return,
             None => {
                 let Some(value) = self.readings.get(&options.threshold.reading) else { return };
-                self.incidents += 1;
+                self.incidents = self.incidents.saturating_add(1);
                 Incident {
                     number: self.incidents,
                     rule: rule.name().clone(),
@@ -142,7 +142,7 @@ impl TargetState {
         let Some(state) = self.rules.get_mut(rule.name()) else { return };
         let Some(incident) = &mut state.incident else { return };
         let Some(step) = rule.step(incident.step) else { return };
-        incident.tries += 1;
+        incident.tries = incident.tries.saturating_add(1);
         let number = incident.attempts.len() as u32 + 1;
         incident.attempts.push(Attempt {
             number,
@@ -256,7 +256,7 @@ impl RuleState {
             if incident.tries < step.attempts && !incident.made_worse(&step.action) {
                 break;
             }
-            incident.step += 1;
+            incident.step = incident.step.saturating_add(1);
             incident.tries = 0;
         }
         let is_exhausted = rule.step(incident.step).is_none();
@@ -301,7 +301,7 @@ impl Incident {
         let now = context.now;
         let is_carried_out = matches!(taken, AttemptOutcome::Done { .. } | AttemptOutcome::Approved { .. });
         if matches!(taken, AttemptOutcome::Unsupported | AttemptOutcome::Declined { .. }) {
-            self.step += 1;
+            self.step = self.step.saturating_add(1);
             self.tries = 0;
         }
         if let Some(last) = self.attempts.last_mut() {

@@ -76,7 +76,7 @@ fn outcome(effect: &Effect, which: u8) -> Outcome {
         (1, _) => Outcome::Unsupported,
         (2, true) => Outcome::Declined { by },
         (_, true) => Outcome::Approved { by },
-        (_, false) => Outcome::Done { reversible: which % 2 == 0 },
+        (_, false) => Outcome::Done { reversible: which.is_multiple_of(2) },
     }
 }
 
