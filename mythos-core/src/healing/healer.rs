@@ -26,7 +26,8 @@ use crate::types::{AssistantId, Timestamp, Version};
 /// # Errors
 /// Beside what each method states, every method fails with [`ErrorKind::Conflict`] and the field `epoch` once another
 /// healer took over: stop using this one. [`ErrorKind::Unknown`] says that it cannot be told whether a change was
-/// committed: every method may be repeated then, and does nothing twice.
+/// committed: every method may be repeated then, and does nothing twice. [`ErrorKind::Corrupt`] names a target whose record
+/// cannot be read; nothing is healed until it is mended or deleted, since budgets and the share of the ill depend on it.
 #[derive(Clone)]
 pub struct Healer {
     engine: SelfHealingProtocolEngine,
@@ -234,7 +235,7 @@ impl Healer {
         let reads: Vec<_> =
             incidents.keys().map(|id| Read::Record { table: HealingEvent::TABLE, id: *id }).collect();
         // The target's record decides, and this one tells of it: a host may have pruned it, and it is written anew.
-        let found = self.access().read_all(&reads)?;
+        let found = if reads.is_empty() { Vec::new() } else { self.access().read_all(&reads)? };
         for ((id, incident), found) in incidents.into_iter().zip(found) {
             let found = access::record(found)?;
             let expect = found.map_or(Expect::Absent, |found| Expect::At(found.version));

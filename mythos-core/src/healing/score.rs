@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 /// ```
 /// use mythos_core::healing::ScoreTerm;
 ///
-/// let entropy = ScoreTerm { reading: "entropy".parse()?, healthy: 0.2, worst: 1.0, weight: 3.0 };
+/// let entropy = ScoreTerm { reading: "entropy".parse()?, healthy: 0.25, worst: 1.25, weight: 3.0 };
 /// let stalls = ScoreTerm { reading: "stalls".parse()?, healthy: 0.0, worst: 4.0, weight: 1.0 };
 /// let terms = [entropy, stalls];
-/// let readings = [("entropy".parse()?, 0.6), ("stalls".parse()?, 9.0)].into();
+/// let readings = [("entropy".parse()?, 0.75), ("stalls".parse()?, 9.0)].into();
 /// assert_eq!(ScoreTerm::score(&terms, &readings), Some(0.375));
 /// assert_eq!(ScoreTerm::score(&terms, &[].into()), None);
 /// # Ok::<(), mythos_core::Error>(())

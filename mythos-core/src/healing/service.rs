@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Ending, Healer, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope, HealingTarget,
@@ -229,7 +230,13 @@ impl SelfHealingProtocolEngine {
         loop {
             let page = self.access.raw_page(query.clone())?;
             for record in &page.items {
-                let target = HealingTarget::from_record(record)?.found_at(record.id)?;
+                let target = HealingTarget::from_record(record).and_then(|target| target.found_at(record.id));
+                // Whoever has to mend it looks for it by its name. Without it nobody knows how many are ill, or what the
+                // budgets have left: nothing is healed until it is mended or deleted.
+                let target = target.map_err(|error| {
+                    let assistant = record.body.get("assistant").and_then(Value::as_str).unwrap_or("unknown");
+                    error.while_doing(format_args!("load target {assistant} of scope {scope}"))
+                })?;
                 versions.insert(target.assistant, record.version);
                 states.push(target.state);
             }

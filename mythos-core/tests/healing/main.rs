@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mythos_core::healing::*;
-use mythos_core::store::{MemoryStore, Store};
+use mythos_core::store::{
+    Answer, Batch, Expect, MemoryStore, Model, Query, Read, Record, RecordOp, SqliteOptions, SqliteStore,
+    Store,
+};
 use mythos_core::testing::{Fault, FaultStore, SimulatedClock, simulated_runtime};
 use mythos_core::types::{AssistantId, Digest, TenantId, Timestamp};
 use mythos_core::view::SystemHealthRecoveryView;
@@ -75,7 +78,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let store = FaultStore::new(MemoryStore::new());
+        Self::on(FaultStore::new(MemoryStore::new()))
+    }
+
+    fn on(store: FaultStore) -> Self {
         let (runtime, clock) = simulated_runtime(2026, start());
         let handle: Arc<dyn Store> = Arc::new(store.clone());
         let engine = SelfHealingProtocolEngine::new(handle, runtime, TenantId::default());
@@ -219,6 +225,19 @@ fn a_fault_at_any_call_changes_nothing() {
 }
 
 #[test]
+fn sqlite_and_memory_heal_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, options) = (directory.path().join("mythos.db"), SqliteOptions::default());
+    let sqlite = SqliteStore::open(&path, mythos_core::TABLES, &options).unwrap();
+    let mut world = World::on(FaultStore::new(sqlite));
+    let mut in_memory = World::new();
+    for world in [&mut world, &mut in_memory] {
+        world.run(TURNS);
+    }
+    assert_eq!(world.outcome(), in_memory.outcome());
+}
+
+#[test]
 fn an_older_healer_is_refused_and_a_newer_one_hands_out_again() {
     let mut world = World::new();
     let older = world.engine.engage(&scope(), &protocol()).unwrap();
@@ -298,4 +317,29 @@ fn an_observation_writes_only_its_target() {
     assert_eq!(changed, 1);
     let bad = Observation { readings: [(name("x"), f64::INFINITY)].into(), ..world.observations().remove(0) };
     assert_eq!(healer.observe(&[bad]).unwrap_err().field(), Some("readings.x"));
+}
+
+#[test]
+fn a_target_that_cannot_be_read_is_named_and_nothing_is_done_without_it() {
+    let mut world = World::new();
+    world.run(1);
+    let page = Read::Page(Query::new(HealingTarget::TABLE).limit(1));
+    let Answer::Page { records } = world.store.read(&[page]).unwrap().remove(0) else { panic!() };
+    let Record { id, version, mut body } = records.into_iter().next().unwrap();
+    let named = body["assistant"].as_str().unwrap().to_owned();
+    let whole = body.clone();
+    body.insert("state".to_owned(), "damaged".into());
+    let write = |body, version| {
+        let mut batch = Batch::new();
+        let expect = Expect::At(version);
+        batch.records.push(RecordOp::Put { table: HealingTarget::TABLE, id, expect, body });
+        world.store.commit(&batch).unwrap();
+    };
+    write(body, version);
+    let healer = world.engine.engage(&scope(), &protocol()).unwrap();
+    let error = healer.plan().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains(&named), "{error}");
+    write(whole, version.next().unwrap());
+    healer.plan().unwrap();
 }
