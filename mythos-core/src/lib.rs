@@ -8,6 +8,7 @@
 //! | do to the outside world nothing twice | [`journal::StepJournal`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
+//! | heal assistants that grow ill, within budgets | [`healing::SelfHealingProtocolEngine`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
 //! | show what is stored on a page of yours | [`view`] |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
@@ -59,6 +60,7 @@ pub mod anchor;
 pub mod canonical;
 pub mod codex;
 pub mod error;
+pub mod healing;
 pub mod journal;
 mod log;
 mod mythos;

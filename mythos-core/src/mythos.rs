@@ -8,6 +8,7 @@ use crate::anchor::{AnchorHead, AnchorLog, Shared as AnchorShared};
 use crate::codex::shared::Shared as CodexShared;
 use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
+use crate::healing::{HealingEvent, HealingScope, HealingTarget};
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
 use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
 use crate::ritual::shared::Shared;
@@ -33,6 +34,9 @@ pub const TABLES: &[Table] = &[
     Deployment::TABLE,
     DeploymentRestart::TABLE,
     SupervisorRecord::TABLE,
+    HealingScope::TABLE,
+    HealingTarget::TABLE,
+    HealingEvent::TABLE,
     AnchorHead::TABLE,
     Operation::TABLE,
 ];
