@@ -512,6 +512,9 @@ fn random(seed: u64) -> Scenario {
         options.free_restarts = u32::try_from(pick("free", 2)).unwrap();
         options.quiet_period_ms = pick("quiet", 20_000);
         options.quiet_since = [QuietSince::Up, QuietSince::LastFailure][pick("quiet since", 2) as usize];
+        if options.quiet_since == QuietSince::LastFailure {
+            options.quiet_period_ms += 1_001;
+        }
         options.window.kind = [WindowKind::Sliding, WindowKind::Tumbling][pick("window", 2) as usize];
         if options.window.kind == WindowKind::Tumbling {
             options.window.max_restarts += 1;

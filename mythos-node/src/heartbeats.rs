@@ -11,7 +11,8 @@ use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
 use crate::value::{Value, to_value};
 
-/// `HeartbeatMonitor` of the core. A call takes microseconds and waits for nothing, so that it needs no other thread.
+/// `HeartbeatMonitor` of the core. A call waits for nothing and takes microseconds, or milliseconds for 100,000
+/// assistants after the clock was set back, so that it needs no other thread.
 #[napi]
 #[derive(Debug)]
 pub struct NativeHeartbeatMonitor(Mutex<HeartbeatMonitor>);

@@ -111,7 +111,10 @@ export class Supervisor {
     return call(() => this.#native.deploy(request));
   }
 
-  /** Reports that an assistant failed. A report that comes late or twice changes nothing. */
+  /**
+   * Reports that an assistant failed: what follows is what follows a failed exit by the policy's `exits`. A report that comes
+   * late or twice changes nothing.
+   */
   reportFailure(request: ReportFailure): Promise<Decision> {
     return call(() => this.#native.reportFailure(request));
   }

@@ -47,7 +47,8 @@ impl Supervisor {
         answer(py, || self.0.deploy(&request))
     }
 
-    /// Reports that an assistant failed. A report that comes late or twice changes nothing.
+    /// Reports that an assistant failed: what follows is what follows a failed exit by the policy's `exits`. A report that
+    /// comes late or twice changes nothing.
     ///
     /// `run` is which run of it failed, from a decision or an effect; the current one if not given.
     #[pyo3(signature = (assistant, *, kind, reason, run = None, operation = None))]

@@ -74,6 +74,14 @@ impl Backoff {
         Duration::from_millis(milliseconds)
     }
 
+    /// The longest delay, in milliseconds.
+    pub(super) const fn longest_ms(&self) -> u64 {
+        match *self {
+            Self::Constant { delay_ms } => delay_ms,
+            Self::Exponential { cap_ms, .. } | Self::GeometricSteps { cap_ms, .. } => cap_ms,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         match *self {
             Self::Constant { delay_ms } => milliseconds("backoff.delay_ms", delay_ms),
@@ -137,7 +145,7 @@ fn geometric(initial_ms: u64, cap_ms: u64, steps: u32, step: u64) -> u64 {
     let ratio = cap_ms as f64 / initial_ms as f64;
     let delay = initial_ms as f64 * libm::pow(ratio, step as f64 / f64::from(steps));
     // A power that is a whole number in exact arithmetic is one after rounding; the cast saturates.
-    (libm::round(delay) as u64).clamp(initial_ms, cap_ms)
+    (libm::round(delay) as u64).min(cap_ms)
 }
 
 /// How a delay is spread, so that deployments that failed together do not come back together.

@@ -20,7 +20,7 @@ pub use policy::{DetectorPolicy, DetectorPolicyOptions};
 /// late has 2. So the same threshold suits a process that sends every 100 ms as well as one on a slow network.
 ///
 /// It is a value: it reads no clock, the same heartbeats make the same detector, on every platform, and a detector that
-/// was serialized goes on as if it had not been. It takes at most eight bytes for each of `max_samples` intervals, and
+/// was serialized goes on as if it had not been. It takes at most 16 bytes for each of `max_samples` intervals, and
 /// some hundred beside them. [`HeartbeatMonitor`](super::HeartbeatMonitor) keeps one for each of thousands of assistants.
 ///
 /// # What it assumes

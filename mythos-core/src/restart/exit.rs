@@ -28,7 +28,7 @@ pub struct Exit {
     pub kind: ExitKind,
     /// The exit status of its process, if it has one.
     #[serde(default)]
-    pub status: Option<i32>,
+    pub status: Option<i64>,
     /// The class of the failure, a name that the host and its policies agree on; 1 to [`Exit::MAX_CLASS_BYTES`] bytes.
     #[serde(default)]
     pub class: Option<String>,
@@ -74,7 +74,7 @@ impl Exit {
 
     /// With an exit status.
     #[must_use]
-    pub const fn status(mut self, status: i32) -> Self {
+    pub const fn status(mut self, status: i64) -> Self {
         self.status = Some(status);
         self
     }
@@ -138,7 +138,7 @@ pub enum ExitMatch {
     /// Those with an exit status.
     Status {
         /// The status.
-        status: i32,
+        status: i64,
     },
     /// Those of a class.
     Class {
@@ -243,7 +243,7 @@ mod tests {
         Exit::new(kind, Reason::new("test").unwrap())
     }
 
-    fn status(status: i32) -> ExitMatch {
+    fn status(status: i64) -> ExitMatch {
         ExitMatch::Status { status }
     }
 

@@ -266,7 +266,15 @@ impl Machine {
             _ => {}
         }
 
+        if let Some(verdict) = self.belated(&event, context) {
+            self.exited_belatedly(context, verdict);
+            return Ok(Step::Moved(Box::new(self)));
+        }
         let (event, verdict) = event.judged(&context.spec.policy.options().exits);
+        if matches!(event, E::Answered { answer: A::Approved | A::Declined, .. }) {
+            // What an operator took to decide is not the assistant's delay.
+            self.begun_at = Some(context.now);
+        }
         let state = mem::replace(&mut self.state, S::Stopped);
         match (state, event) {
             // What the host asks for goes before everything else.
@@ -283,16 +291,11 @@ impl Machine {
                 self.failed(context, since, Some(&entry), verdict, (kind, reason, operation));
             }
             (S::Verifying { entry, .. }, E::Failed { reason, .. }) => match verdict {
-                Verdict::Restart => self.launch_failed(context, &entry, reason),
                 Verdict::Rest => {
                     self.end_step(StepResult::Completed);
                     self.completed(context);
                 }
-                Verdict::GiveUp => {
-                    self.end_step(StepResult::NotReady { reason });
-                    self.visit(context, StateName::Failed);
-                    self.give_up(context, GiveUp::NotRestarted);
-                }
+                Verdict::Restart | Verdict::GiveUp => self.launch_failed(context, &entry, reason, verdict),
             },
             (
                 S::BackingOff { .. }
@@ -320,7 +323,7 @@ impl Machine {
             (S::Verifying { entry, generation, .. }, E::TimerFired { generation: fired })
                 if generation == fired =>
             {
-                self.launch_failed(context, &entry, Reason::shortened("the probe was not answered in time"));
+                self.not_ready(context, &entry, Reason::shortened("the probe was not answered in time"));
             }
             (_, E::TimerFired { .. }) => return ignored(Ignored::StaleTimer),
 
@@ -383,7 +386,7 @@ impl Machine {
                 self.ready(context, entry, alignment);
             }
             (S::Verifying { entry, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
-                self.launch_failed(context, &entry, reason);
+                self.not_ready(context, &entry, reason);
             }
 
             // The answer to a notice.
@@ -448,45 +451,96 @@ impl Machine {
         };
         let quiet = context.now.saturating_duration_since(quiet_since).as_millis();
         let set_back = context.now < quiet_since;
-        if set_back || quiet >= u128::from(options.quiet_period_ms) {
+        let is_quiet = match options.quiet_since {
+            QuietSince::Up => quiet >= u128::from(options.quiet_period_ms),
+            QuietSince::LastFailure => quiet > u128::from(options.quiet_period_ms),
+        };
+        if set_back || is_quiet {
             self.forget();
         }
         if let Some(entry) = entry {
             self.count_failed_launch(entry);
         }
         self.open_incident(context, kind, reason, operation);
+        self.follow(context, verdict);
+    }
+
+    /// After something went wrong.
+    fn follow(&mut self, context: &Context<'_>, verdict: Verdict) {
+        self.visit(context, StateName::Failed);
+        self.failed_at = Some(context.now);
         match verdict {
-            Verdict::GiveUp => {
-                self.visit(context, StateName::Failed);
-                self.give_up(context, GiveUp::NotRestarted);
-            }
+            Verdict::GiveUp => self.give_up(context, GiveUp::NotRestarted),
             Verdict::Restart | Verdict::Rest => self.restart_or_give_up(context),
         }
     }
 
-    fn launch_failed(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
+    /// A launch that did not become ready is judged as a failure that the host reports.
+    fn not_ready(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
+        let exit = Exit::new(ExitKind::Failed, reason);
+        let verdict = context.spec.policy.options().exits.verdict(&exit);
+        self.launch_failed(context, entry, exit.reason, verdict);
+    }
+
+    fn launch_failed(
+        &mut self,
+        context: &Context<'_>,
+        entry: &RestoredEntry,
+        reason: Reason,
+        verdict: Verdict,
+    ) {
         self.count_failed_launch(entry);
         self.end_step(StepResult::NotReady { reason });
-        self.restart_or_give_up(context);
+        self.follow(context, verdict);
+    }
+
+    /// What the rules say of the exit of a run that was reported as failed while it lived: that it completed, or that no
+    /// restart may follow, is known only now. `None` if it changes nothing.
+    fn belated(&self, event: &Event, context: &Context<'_>) -> Option<Verdict> {
+        let Event::Exited { run, exit, .. } = event else { return None };
+        let waits = matches!(
+            self.state,
+            State::BackingOff { .. }
+                | State::Restoring { .. }
+                | State::Aligning { .. }
+                | State::AwaitingOperator { .. }
+        );
+        let lived = self.incident.as_ref().is_some_and(|incident| {
+            matches!(incident.kind, FailureKind::Stalled | FailureKind::Unhealthy | FailureKind::Unresponsive)
+        });
+        let verdict = context.spec.policy.options().exits.verdict(exit);
+        Some(verdict)
+            .filter(|verdict| *run == Some(self.run) && waits && lived && *verdict != Verdict::Restart)
+    }
+
+    fn exited_belatedly(&mut self, context: &Context<'_>, verdict: Verdict) {
+        self.end_step(StepResult::Interrupted);
+        if verdict == Verdict::Rest {
+            self.completed(context);
+        } else {
+            self.give_up(context, GiveUp::NotRestarted);
+        }
     }
 
     fn restart_or_give_up(&mut self, context: &Context<'_>) {
-        self.visit(context, StateName::Failed);
-        self.failed_at = Some(context.now);
         let options = context.spec.policy.options();
-        if !self.history.admit(&options.window, context.now) {
-            self.give_up(context, GiveUp::WindowExceeded);
-            return;
-        }
         self.attempts = self.attempts.saturating_add(1);
-        if options.max_retries.is_some_and(|most| self.attempts > u64::from(most)) {
-            self.give_up(context, GiveUp::RetriesExhausted);
-            return;
-        }
         let generation = self.generation.saturating_add(1);
         let delay = context.spec.policy.delay(context.deployment, self.attempts, self.delay_ms, generation);
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.delay_ms = delay_ms;
+        let counted_at = match options.window.kind {
+            WindowKind::Sliding => context.now,
+            WindowKind::Tumbling => context.now.saturating_add(delay),
+        };
+        if !self.history.admit(&options.window, counted_at) {
+            self.give_up(context, GiveUp::WindowExceeded);
+            return;
+        }
+        if options.max_retries.is_some_and(|most| self.attempts > u64::from(most)) {
+            self.give_up(context, GiveUp::RetriesExhausted);
+            return;
+        }
         if self.is_past_deadline(context, delay) {
             self.give_up(context, GiveUp::DeadlineExceeded);
             return;
@@ -512,21 +566,25 @@ impl Machine {
     }
 
     /// Whether what begins after `delay` begins too late.
-    fn is_past_deadline(&self, context: &Context<'_>, delay: Duration) -> bool {
+    fn is_past_deadline(&mut self, context: &Context<'_>, delay: Duration) -> bool {
         let Some(deadline_ms) = context.spec.policy.options().deadline_ms else { return false };
-        let begun_at = self.begun_at.unwrap_or(context.now);
+        // If the clock was set back since, how long ago it began cannot be told: it counts from now on.
+        let begun_at = self.begun_at.unwrap_or(context.now).min(context.now);
+        self.begun_at = Some(begun_at);
         context.now.saturating_add(delay) > begun_at.saturating_add(Duration::from_millis(deadline_ms))
     }
 
     fn begin_step(&mut self, context: &Context<'_>, step: u32, older_than: Option<u64>) {
-        if self.is_past_deadline(context, Duration::ZERO) {
-            self.give_up(context, GiveUp::DeadlineExceeded);
-            return;
-        }
         let Some(kind) = context.spec.policy.step(step) else {
             self.give_up(context, GiveUp::PathExhausted);
             return;
         };
+        // The first step was decided together with its delay, and an operator is asked at any time.
+        let is_bound = step > 0 && *kind != FallbackStep::Escalate;
+        if is_bound && self.is_past_deadline(context, Duration::ZERO) {
+            self.give_up(context, GiveUp::DeadlineExceeded);
+            return;
+        }
         if let Some(incident) = &mut self.incident {
             incident.begin_step(kind.clone());
         }
@@ -590,6 +648,7 @@ impl Machine {
     fn try_again(&mut self, context: &Context<'_>) {
         self.end_step(StepResult::Approved);
         self.forget();
+        self.count_start(context);
         self.begun_at = Some(context.now);
         self.begin_path(context);
     }
@@ -626,6 +685,7 @@ impl Machine {
         self.history = RestartHistory::default();
         self.attempts = 0;
         self.delay_ms = 0;
+        self.failed_at = None;
         self.failed_launches.clear();
     }
 

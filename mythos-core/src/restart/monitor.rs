@@ -10,11 +10,12 @@ use crate::types::{AssistantId, MAX_SAFE_INTEGER, Timestamp};
 ///
 /// It is a value that reads no clock and calls nobody: it is told of heartbeats, says when to look again
 /// ([`poll_timeout`](Self::poll_timeout)), and then whom to report ([`suspects`](Self::suspects)). It lives in the memory
-/// of the process that hears the heartbeats, and one that begins anew learns anew; what is decided about a suspicion is
-/// the [`Supervisor`](super::Supervisor)'s, and survives.
+/// of the process that hears the heartbeats, and one that begins anew learns anew: tell it of a heartbeat of every
+/// deployment that should be up, with its run, or one that hung meanwhile is never suspected. What is decided about a
+/// suspicion is the [`Supervisor`](super::Supervisor)'s, and survives.
 ///
 /// A heartbeat costs microseconds, and time that grows with the logarithm of the number of assistants. A monitor takes at
-/// most eight bytes for each of `max_samples` intervals of each assistant, and some hundred beside them.
+/// most 16 bytes for each of `max_samples` intervals of each assistant, and some hundred beside them.
 ///
 /// Times are those of one clock, which should not be set. If it was set back, [`suspects`](Self::suspects) waits for
 /// those anew that were heard at a time that is still to come; a host on such a clock calls it now and then, not only at
@@ -171,8 +172,9 @@ impl HeartbeatMonitor {
         self.timeouts.first().map(|(timeout, _)| *timeout)
     }
 
-    /// The assistants that are suspected at `now`, in the order in which they began to be. Each is told of once; after its
-    /// next heartbeat, it can be suspected again.
+    /// The assistants that are suspected at `now`, in the order in which they began to be. Each is told of once, so keep it
+    /// until its report succeeded; after its next heartbeat, it can be suspected again. If `now` lies before the last
+    /// heartbeat, all assistants are looked at.
     pub fn suspects(&mut self, now: Timestamp) -> Vec<Suspicion> {
         if now < self.latest {
             self.follow_set_back(now);

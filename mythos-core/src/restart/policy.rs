@@ -48,8 +48,9 @@ pub struct RestartPolicyOptions {
     /// At most so many restarts in a row, however long they take: the next failure gives up. By default any number; where
     /// attempts are counted, as by Temporal's `maximum_attempts`, the first is one of them.
     pub max_retries: Option<u32>,
-    /// Restarts begin at most so many milliseconds after the failure that opened the incident, or after someone asked for
-    /// them since; a restart or a step of the path that would begin later gives up instead. By default at any time; above 0 (Temporal's
+    /// A restart, or a further step of its path, begins at most so many milliseconds after the failure that opened the
+    /// incident, or after a person asked for a restart or answered a question since; what would begin later gives up
+    /// instead, but for a question to an operator. By default at any time; above 0 (Temporal's
     /// `schedule_to_close_timeout`).
     pub deadline_ms: Option<u64>,
     /// So many restarts in a row come without a delay, before the first of `backoff`; by default none.
@@ -102,10 +103,11 @@ impl Default for RestartPolicyOptions {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum QuietSince {
-    /// From when the assistant came up (systemd, Erlang supervisors with a reset time).
+    /// From when the assistant came up.
     #[default]
     Up,
-    /// From the failure before, so that the time it took to come back counts as quiet (Kubernetes, `flowcontrol.Backoff`).
+    /// From the failure before, so that the time it took to come back counts as quiet: longer than the quiet period, which must
+    /// be longer than the longest delay. Kubernetes' `flowcontrol.Backoff`, asked at the failure, does so with twice the longest.
     LastFailure,
 }
 
@@ -175,6 +177,14 @@ impl RestartPolicy {
         milliseconds("probe_deadline_ms", options.probe_deadline_ms)?;
         if options.probe_deadline_ms == 0 {
             return Err(Error::invalid("probe_deadline_ms", "no probe can pass within a deadline of 0 ms"));
+        }
+        let longest_ms = options.backoff.longest_ms();
+        if options.quiet_since == QuietSince::LastFailure && options.quiet_period_ms <= longest_ms {
+            let message = format!(
+                "a wait of {longest_ms} ms would count as quiet for {} ms, and every restart be the first",
+                options.quiet_period_ms
+            );
+            return Err(Error::invalid("quiet_period_ms", message));
         }
         if let Some(deadline_ms) = options.deadline_ms {
             milliseconds("deadline_ms", deadline_ms)?;
@@ -288,6 +298,11 @@ mod tests {
             options.backoff = Backoff::Constant { delay_ms: 1 };
         };
         assert_eq!(refused(decorrelated), "jitter");
+        let endless = |options: &mut RestartPolicyOptions| {
+            options.quiet_since = QuietSince::LastFailure;
+            options.quiet_period_ms = 60_000;
+        };
+        assert_eq!(refused(endless), "quiet_period_ms");
         let transient = |options: &mut RestartPolicyOptions| {
             options.exits =
                 ExitRules { restart: RestartClass::Transient, is_one_shot: true, ..ExitRules::default() };

@@ -35,7 +35,7 @@ pub struct ReportFailure {
     /// about a run that was replaced since is recognised as late. The current one if not given.
     #[serde(default)]
     pub run: Option<u64>,
-    /// What kind of failure it is.
+    /// What kind of failure it is; neither [`FailureKind::Requested`] nor [`FailureKind::Ended`], which are none.
     pub kind: FailureKind,
     /// Why.
     pub reason: Reason,

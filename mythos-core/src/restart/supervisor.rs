@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::machine::{Answer, Context, Event, Refusal, Step};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Incident,
-    Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant, RestoredEntry, StopAssistant,
-    SupervisorRecord, Which,
+    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId,
+    FailureKind, Incident, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
+    RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -167,12 +167,17 @@ impl Supervisor {
         })
     }
 
-    /// Reports that an assistant failed. A report that comes late or twice changes nothing.
+    /// Reports that an assistant failed. What follows is what follows a failed exit by the policy's
+    /// [`exits`](super::RestartPolicyOptions::exits). A report that comes late or twice changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Invalid`] for a run that never was, or an
+    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Invalid`] for a kind that is no failure, field
+    /// `kind`, a run that never was, or an
     /// operation id that was used for another request; [`ErrorKind::Unknown`] as for [`deploy`](Self::deploy).
     pub fn report_failure(&self, request: &ReportFailure) -> Result<Decision> {
+        if matches!(request.kind, FailureKind::Requested | FailureKind::Ended) {
+            return Err(Error::invalid("kind", format!("{:?} is no failure: report an exit", request.kind)));
+        }
         let named = self.named(
             "report_failure",
             request.operation,

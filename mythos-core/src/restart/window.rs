@@ -34,8 +34,9 @@ pub enum WindowKind {
     /// Source: Erlang/OTP, "Supervisor Behaviour", section "Maximum Restart Intensity".
     #[default]
     Sliding,
-    /// The starts of the current period, the deployment's own included; the first start after a period is over begins the
-    /// next. A start that is refused is not counted.
+    /// The starts of the current period, the deployment's own included, each at the moment for which it is planned; the
+    /// first start after a period is over begins the next. A start that is refused is not counted. Where nothing but time
+    /// clears the count, as in systemd, the policy's quiet period is as long as can be.
     ///
     /// Source: systemd, systemd.unit(5), `StartLimitIntervalSec=` and `StartLimitBurst=`.
     Tumbling,

@@ -1288,10 +1288,10 @@ class Supervisor:
         run: int | None = None,
         operation: str | None = None,
     ) -> Decision:
-        """Reports that an assistant failed. A report that comes late or twice changes nothing.
+        """Reports that an assistant failed: what follows is what follows a failed exit by the policy's `exits`.
 
-        `run` is which run of it failed, from a decision or an effect; the current one if not given. `reason` has at
-        most 100 characters.
+        A report that comes late or twice changes nothing. `run` is which run of it failed, from a decision or an effect;
+        the current one if not given. `reason` has at most 100 characters.
         """
 
     def report_exit(

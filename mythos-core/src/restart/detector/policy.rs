@@ -37,7 +37,7 @@ pub struct DetectorPolicyOptions {
     pub threshold: f64,
     /// How many of the last intervals the distribution is estimated from: 2 to [`DetectorPolicy::MAX_SAMPLES`].
     ///
-    /// By default 200, which Pekko keeps for each watched peer (`remote.watch-failure-detector`): eight bytes each, for
+    /// By default 200, which Pekko keeps for each watched peer (`remote.watch-failure-detector`): 8 to 16 bytes each, for
     /// each of thousands of assistants.
     pub max_samples: u32,
     /// The least standard deviation that is estimated, in milliseconds, above 0; by default 100.

@@ -49,7 +49,7 @@ impl<'a> Runner<'a> {
     }
 
     fn commit(&self, commit: &Commit) -> Outcome {
-        let outcome = self.guarded.commit(&commit.batch());
+        let outcome = self.guarded.commit_owned(commit.batch());
         check_failure(outcome, commit.fails, commit.on, commit.field.as_deref())
     }
 

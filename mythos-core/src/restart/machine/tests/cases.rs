@@ -115,6 +115,36 @@ fn systemd_start_limit_counts_starts() {
     assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::WindowExceeded });
 }
 
+/// A start counts at its own moment, which a delay puts into the next period.
+#[test]
+fn delayed_starts_count_when_they_come() {
+    let mut driver = Driver::new(RestartPolicyOptions {
+        window: RestartWindow::tumbling(2, 10_000),
+        backoff: Backoff::Constant { delay_ms: 6_000 },
+        launches_per_entry: u32::MAX,
+        ..options()
+    });
+    for (failed_ms, started_ms) in [(1_000, 7_000), (8_000, 14_000), (15_000, 21_000)] {
+        driver.now_ms = failed_ms;
+        assert_eq!(driver.fail_and_recover(), StateName::MythpathReady);
+        assert_eq!(driver.now_ms, started_ms);
+    }
+    let mut driver = Driver::new(RestartPolicyOptions {
+        window: RestartWindow::tumbling(1, FOREVER_MS),
+        symbolic_fallback_path: vec![FallbackStep::Escalate],
+        ..options()
+    });
+    driver.moved(restart_requested());
+    driver.answer(Answer::NotRestored { sequence: None, reason: reason() });
+    assert_eq!(
+        driver.answer(Answer::Approved),
+        StateName::Restoring,
+        "an operator's start counts as the first"
+    );
+    driver.answer(Answer::Restored(entry(1)));
+    assert_eq!(driver.answer(Answer::NotReady { reason: reason() }), StateName::GivenUp);
+}
+
 /// systemd-force-status (systemd 257, TEST-23 oneshot-restart, RestartForceExitStatus): status 2 is restarted although the
 /// class says never; a oneshot that succeeded is not, although its status is forced.
 #[test]
@@ -197,7 +227,7 @@ fn k8s_crash_loop_documented_and_observed() {
 fn k8s_in_backoff_timeline() {
     let mut driver = Driver::new(RestartPolicyOptions {
         backoff: exponential(1_000, 10_000),
-        quiet_period_ms: 20_001,
+        quiet_period_ms: 20_000,
         quiet_since: QuietSince::LastFailure,
         launches_per_entry: u32::MAX,
         ..options()
@@ -319,6 +349,37 @@ fn temporal_retryable_classes() {
     for class in ["server", "application:other"] {
         assert_eq!(verdict(class, true), Verdict::GiveUp, "{class}");
     }
+}
+
+/// A heartbeat stays out because the assistant is done: its exit comes after the suspicion, and is believed.
+#[test]
+fn an_exit_after_a_suspicion_still_counts() {
+    let exits = ExitRules { is_one_shot: true, ..ExitRules::default() };
+    let suspected = |kind| Event::Failed { run: Some(1), kind, reason: reason(), operation: operation() };
+    let done = Exit::new(ExitKind::Completed, reason());
+    let done = Event::Exited { run: Some(1), exit: done, operation: operation() };
+    let mut driver = Driver::new(RestartPolicyOptions { exits, ..options() });
+    driver.moved(suspected(FailureKind::Unresponsive));
+    assert_eq!(driver.moved(done.clone()), StateName::Completed);
+    assert_eq!(driver.machine.incident.as_ref().unwrap().ending, Some(Ending::Completed));
+    let mut driver = Driver::new(options());
+    driver.moved(suspected(FailureKind::Unresponsive));
+    assert_eq!(driver.step(done.clone()), Ok(Some(Ignored::NothingRuns)), "a restart follows already");
+    let mut refused = Exit::new(ExitKind::Failed, reason());
+    refused.non_retryable = true;
+    driver.moved(Event::Exited { run: Some(1), exit: refused, operation: operation() });
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::NotRestarted });
+}
+
+/// A launch that does not become ready is judged as a failure that is reported.
+#[test]
+fn launches_are_judged_by_the_same_rules() {
+    let exits = ExitRules { restart: RestartClass::Temporary, ..ExitRules::default() };
+    let mut driver = Driver::new(RestartPolicyOptions { exits, ..options() });
+    driver.moved(restart_requested());
+    driver.answer(Answer::Restored(entry(1)));
+    assert_eq!(driver.answer(Answer::NotReady { reason: reason() }), StateName::GivenUp);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::NotRestarted });
 }
 
 /// The policy's deadline counts from the failure, or from a request since: a restart that would begin later gives up.

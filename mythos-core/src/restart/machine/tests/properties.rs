@@ -93,7 +93,10 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
                     RestartWindow::sliding(max_restarts, period_ms)
                 },
                 launches_per_entry: launches,
-                quiet_period_ms,
+                quiet_period_ms: match quiet_since {
+                    QuietSince::Up => quiet_period_ms,
+                    QuietSince::LastFailure => quiet_period_ms + 60_001,
+                },
                 jitter: if jitter { Jitter::Decorrelated } else { Jitter::Equal },
                 ..RestartPolicyOptions::default()
             }
