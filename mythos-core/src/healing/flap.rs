@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub struct FlapPolicy {
     /// Flapping ends below this, above 0.
     pub low_percent: f64,
-    /// Flapping begins above this, at least `low_percent`, at most 100. At 100 nothing ever flaps.
+    /// Flapping begins at this, at least `low_percent`, at most 100: then only what changes at every check flaps.
     pub high_percent: f64,
 }
 
@@ -31,7 +31,7 @@ impl FlapPolicy {
         }
         if !(self.high_percent >= self.low_percent && self.high_percent <= 100.0) {
             let message = format!(
-                "flapping begins above a percentage from {} to 100, not {}",
+                "flapping begins at a percentage from {} to 100, not {}",
                 self.low_percent, self.high_percent
             );
             return Err(Error::invalid("flapping.high_percent", message));
@@ -51,7 +51,7 @@ impl FlapPolicy {
 /// for check in 0..21 {
 ///     window.push(check % 2 == 0, &FlapPolicy::default());
 /// }
-/// assert!(window.percent() > 99.9);
+/// assert_eq!(window.percent(), 100.0);
 /// assert!(window.is_flapping());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,17 +65,17 @@ pub struct FlapWindow {
 impl FlapWindow {
     /// How many checks are remembered.
     pub const CHECKS: u32 = 21;
-    /// What the oldest change weighs.
-    const OLDEST_WEIGHT: f64 = 0.8;
-    /// What the newest change weighs.
-    const NEWEST_WEIGHT: f64 = 1.2;
+    /// What the newest change weighs, in parts of which 95 are 1: 1.2.
+    const NEWEST_WEIGHT: u32 = 114;
+    /// By how much less each older one weighs, in the same: the oldest of 20 weighs 0.8.
+    const WEIGHT_STEP: u32 = 2;
 
     /// Adds one check.
     pub fn push(&mut self, is_unhealthy: bool, policy: &FlapPolicy) {
         self.states = ((self.states << 1) | u32::from(is_unhealthy)) & ((1 << Self::CHECKS) - 1);
         let percent = self.percent();
         // Between the two, it stays as it is.
-        if percent > policy.high_percent {
+        if percent >= policy.high_percent {
             self.is_flapping = true;
         } else if percent < policy.low_percent {
             self.is_flapping = false;
@@ -85,18 +85,17 @@ impl FlapWindow {
     /// The weighted percent state change, 0 to 100: the weights of those of the 20 possible changes between neighbouring
     /// checks that happened, against all 20. The weight grows linearly from 0.8 for the oldest to 1.2 for the newest.
     ///
-    /// Source: Nagios Core 4 documentation, "Detection and Handling of State Flapping". Its text and graph say 0.8 to
-    /// 1.2; the program itself (`base/flapping.c`) uses 0.75 to 1.25.
+    /// Source: Nagios Core 4 documentation, "Detection and Handling of State Flapping". By its text the
+    /// newest change weighs 50 % more than the oldest, by its graph they weigh 0.8 and 1.2; the program itself
+    /// (`base/flapping.c`) uses 0.75 and 1.25.
     #[must_use]
     pub fn percent(&self) -> f64 {
         let changes = Self::CHECKS - 1;
-        let step = (Self::NEWEST_WEIGHT - Self::OLDEST_WEIGHT) / f64::from(changes - 1);
-        let weight: f64 = (0..changes)
-            .filter(|age| (self.states >> age) & 1 != (self.states >> (age + 1)) & 1)
-            .map(|age| Self::NEWEST_WEIGHT - step * f64::from(age))
-            .sum();
-        // The weights of all add up to their number; what is beyond 100 is rounding.
-        (weight * 100.0 / f64::from(changes)).min(100.0)
+        let weight = |age: u32| Self::NEWEST_WEIGHT - Self::WEIGHT_STEP * age;
+        let changed = |age: &u32| (self.states >> age) & 1 != (self.states >> (age + 1)) & 1;
+        let all: u32 = (0..changes).map(weight).sum();
+        let weights: u32 = (0..changes).filter(changed).map(weight).sum();
+        f64::from(weights) * 100.0 / f64::from(all)
     }
 
     /// Whether it flaps.
@@ -130,6 +129,17 @@ mod tests {
         let window = window(&states);
         // Seven of twenty are 35 percent; weighted as documented, (7 · 0.8 + 0.4 · 61 / 19) / 20.
         assert!((window.percent() - 34.421_052_631_578_95).abs() < 1e-9, "{}", window.percent());
+        assert!(window.is_flapping());
+    }
+
+    #[test]
+    fn what_changes_at_every_check_flaps_at_any_threshold() {
+        let policy = FlapPolicy { low_percent: 99.0, high_percent: 100.0 };
+        let mut window = FlapWindow::default();
+        for check in 0..20 {
+            assert!(!window.is_flapping());
+            window.push(check % 2 == 0, &policy);
+        }
         assert!(window.is_flapping());
     }
 
