@@ -80,7 +80,7 @@ pub enum DifferenceKind {
 }
 
 /// How a clause changed, without what it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClauseChange {
     /// The clause.
     pub clause: ClauseId,

@@ -61,7 +61,11 @@ impl Backoff {
     /// The delay before restart number `attempt` in a row, from 1; number 0 has none.
     #[must_use]
     pub fn delay(&self, attempt: u64) -> Duration {
-        let milliseconds = match (attempt, *self) {
+        Duration::from_millis(self.delay_ms(attempt))
+    }
+
+    fn delay_ms(&self, attempt: u64) -> u64 {
+        match (attempt, *self) {
             (0, _) => 0,
             (_, Self::Constant { delay_ms }) => delay_ms,
             (attempt, Self::Exponential { initial_ms, factor, cap_ms }) => {
@@ -70,8 +74,7 @@ impl Backoff {
             (attempt, Self::GeometricSteps { initial_ms, cap_ms, steps }) => {
                 geometric(initial_ms, cap_ms, steps, attempt - 1)
             }
-        };
-        Duration::from_millis(milliseconds)
+        }
     }
 
     /// The longest delay, in milliseconds.
@@ -169,11 +172,11 @@ pub enum Jitter {
 }
 
 impl Jitter {
-    /// The delay before restart number `attempt` in a row, spread by the drawn `fraction`, where `u64::MAX` stands for just
+    /// The delay in milliseconds before restart number `attempt` in a row, spread by the drawn `fraction`, where `u64::MAX` stands for just
     /// below 1; `previous_ms` is the delay of the restart before, 0 if it had none.
-    pub(super) fn delay(self, backoff: &Backoff, attempt: u64, previous_ms: u64, fraction: u64) -> Duration {
-        let delay = u64::try_from(backoff.delay(attempt).as_millis()).unwrap_or(u64::MAX);
-        let milliseconds = match (self, *backoff) {
+    pub(super) fn delay_ms(self, backoff: &Backoff, attempt: u64, previous_ms: u64, fraction: u64) -> u64 {
+        let delay = backoff.delay_ms(attempt);
+        match (self, *backoff) {
             (Self::Full, _) => draw(0, delay, fraction),
             (Self::Equal, _) => draw(delay - delay / 2, delay, fraction),
             (Self::Decorrelated, Backoff::Exponential { initial_ms, factor, cap_ms }) if attempt > 0 => {
@@ -181,8 +184,7 @@ impl Jitter {
                 draw(initial_ms, (highest as u64).max(initial_ms), fraction).min(cap_ms)
             }
             (Self::None | Self::Decorrelated, _) => delay,
-        };
-        Duration::from_millis(milliseconds)
+        }
     }
 
     pub(super) fn validate(self, backoff: &Backoff) -> Result<()> {
@@ -261,25 +263,25 @@ mod tests {
         let mut buckets = [0_f64; 16];
         for number in 0..10_000 {
             let delay = constant(1599, Jitter::Full, fraction(7, &deployment, number));
-            buckets[delay.as_millis() as usize / 100] += 1.0;
+            buckets[delay as usize / 100] += 1.0;
         }
         let chi_square: f64 = buckets.iter().map(|count| (count - 625.0).powi(2) / 625.0).sum();
         assert!(chi_square < 37.7, "{chi_square}: {buckets:?}");
-        assert_eq!(constant(9, Jitter::Full, u64::MAX), Duration::from_millis(9));
-        assert_eq!(constant(9, Jitter::Full, 0), Duration::ZERO);
-        assert_eq!(constant(9, Jitter::Equal, u64::MAX), Duration::from_millis(9));
-        assert_eq!(constant(9, Jitter::Equal, 0), Duration::from_millis(5));
+        assert_eq!(constant(9, Jitter::Full, u64::MAX), 9);
+        assert_eq!(constant(9, Jitter::Full, 0), 0);
+        assert_eq!(constant(9, Jitter::Equal, u64::MAX), 9);
+        assert_eq!(constant(9, Jitter::Equal, 0), 5);
     }
 
-    fn constant(delay_ms: u64, jitter: Jitter, fraction: u64) -> Duration {
-        jitter.delay(&Backoff::Constant { delay_ms }, 1, 0, fraction)
+    fn constant(delay_ms: u64, jitter: Jitter, fraction: u64) -> u64 {
+        jitter.delay_ms(&Backoff::Constant { delay_ms }, 1, 0, fraction)
     }
 
     #[test]
     fn decorrelated_delays_grow_from_each_other_up_to_the_cap() {
         let backoff = Backoff::Exponential { initial_ms: 100, factor: 3.0, cap_ms: 1_000 };
         let delay = |attempt, previous, fraction| {
-            Jitter::Decorrelated.delay(&backoff, attempt, previous, fraction).as_millis()
+            Jitter::Decorrelated.delay_ms(&backoff, attempt, previous, fraction)
         };
         assert_eq!(delay(0, 0, u64::MAX), 0, "free restarts stay free");
         assert_eq!([delay(1, 0, 0), delay(1, 0, u64::MAX)], [100, 300]);
@@ -290,8 +292,8 @@ mod tests {
             factor: *Backoff::FACTORS.end(),
             cap_ms: MAX_SAFE_INTEGER,
         };
-        let delay = Jitter::Decorrelated.delay(&largest, u64::MAX, u64::MAX, u64::MAX);
-        assert_eq!(delay, Duration::from_millis(MAX_SAFE_INTEGER));
+        let delay = Jitter::Decorrelated.delay_ms(&largest, u64::MAX, u64::MAX, u64::MAX);
+        assert_eq!(delay, MAX_SAFE_INTEGER);
         for backoff in [
             Backoff::Constant { delay_ms: 1 },
             Backoff::GeometricSteps { initial_ms: 1, cap_ms: 2, steps: 1 },
@@ -316,12 +318,13 @@ mod tests {
             prop_assert!(backoff.delay(1).as_millis() == u128::from(initial_ms));
             prop_assert!(delay <= backoff.delay(attempt + 1));
             prop_assert!(delay.as_millis() <= u128::from(cap_ms));
-            prop_assert!(Jitter::Full.delay(&backoff, attempt, 0, fraction) <= delay);
-            prop_assert!(Jitter::Equal.delay(&backoff, attempt, 0, fraction) <= delay);
-            prop_assert!(Jitter::Equal.delay(&backoff, attempt, 0, fraction) >= delay / 2);
-            prop_assert_eq!(Jitter::None.delay(&backoff, attempt, 0, fraction), delay);
-            let decorrelated = Jitter::Decorrelated.delay(&backoff, attempt, more, fraction);
-            prop_assert!((initial_ms..=cap_ms).contains(&(decorrelated.as_millis() as u64)));
+            let delay = backoff.delay_ms(attempt);
+            prop_assert!(Jitter::Full.delay_ms(&backoff, attempt, 0, fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, fraction) >= delay / 2);
+            prop_assert_eq!(Jitter::None.delay_ms(&backoff, attempt, 0, fraction), delay);
+            let decorrelated = Jitter::Decorrelated.delay_ms(&backoff, attempt, more, fraction);
+            prop_assert!((initial_ms..=cap_ms).contains(&(decorrelated)));
         }
 
         #[test]

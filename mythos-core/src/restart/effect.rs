@@ -56,6 +56,13 @@ pub enum Action {
         /// Until when the probe must have passed.
         deadline: Timestamp,
     },
+    /// End the assistant, as its group wants. Answered by the host with [`Outcome::Stopped`] once nothing of it runs.
+    Stop {
+        /// Until when it may end by itself; after it, a [`Kill`](Self::Kill) follows. `None` for as long as it takes.
+        deadline: Option<Timestamp>,
+    },
+    /// Kill the assistant. Answered by the host with [`Outcome::Stopped`] once nothing of it runs.
+    Kill,
     /// Tell an operator. Answered by the host: a question with [`Outcome::Approved`] or [`Outcome::Declined`], a
     /// notice with [`Outcome::Acknowledged`].
     Escalate {
@@ -118,6 +125,8 @@ pub enum Outcome {
     Declined,
     /// Of a notice: an operator knows.
     Acknowledged,
+    /// Of a stop and a kill: nothing of the assistant runs.
+    Stopped,
 }
 
 /// The id of an effect: the deployment, the incident, and the number of the effect in the deployment's life.

@@ -6,7 +6,7 @@ use super::{Alignment, FailureKind, FallbackStep, Reason, RestoredEntry, StateNa
 use crate::types::{OperationId, Timestamp};
 
 /// What happened to a deployment from a failure until it was ready again, given up or stopped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Incident {
     /// Counted from 1 in the deployment's life.
@@ -57,7 +57,7 @@ pub enum Ending {
 }
 
 /// One step of the path that was tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepTaken {
     /// Which beginning of the path it belongs to, from 1.
@@ -71,7 +71,7 @@ pub struct StepTaken {
 }
 
 /// What came of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StepResult {
@@ -109,7 +109,7 @@ pub enum StepResult {
 }
 
 /// A state that was passed through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Visit {
     /// The state.
     pub state: StateName,

@@ -23,6 +23,7 @@ mod backoff;
 mod detector;
 mod effect;
 mod exit;
+mod group;
 mod incident;
 mod machine;
 mod monitor;
@@ -32,6 +33,7 @@ mod request;
 mod service;
 mod spec;
 mod state;
+mod supervision_tree;
 mod supervisor;
 mod window;
 
@@ -39,14 +41,19 @@ pub use backoff::{Backoff, Jitter};
 pub use detector::{DetectorPolicy, DetectorPolicyOptions, HeartbeatDetector};
 pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
 pub use exit::{Exit, ExitKind, ExitMatch, ExitRules, RestartClass, Verdict};
+pub use group::{
+    AutoShutdown, Group, GroupEnd, GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, Shutdown,
+    Strategy,
+};
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
-pub use machine::Machine;
+pub use machine::{Answer, Cause, Machine};
 pub use monitor::{HeartbeatMonitor, Suspicion};
-pub use policy::{AlignmentPolicy, FallbackStep, QuietSince, RestartPolicy, RestartPolicyOptions, Strategy};
+pub use policy::{AlignmentPolicy, FallbackStep, QuietSince, RestartPolicy, RestartPolicyOptions};
 pub use record::{Decision, Deployment, DeploymentRestart, SupervisorRecord};
 pub use request::{DeployAssistant, ReportExit, ReportFailure, RestartAssistant, StopAssistant};
 pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, RestartFilter};
 pub use spec::DeploymentSpec;
-pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName};
+pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName, Stop};
+pub use supervision_tree::{MemberOptions, NodeId, SupervisionTree, TreeEffect};
 pub use supervisor::{CarriedOut, Supervisor};
 pub use window::{RestartHistory, RestartWindow, WindowKind};

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::backoff::{fraction, milliseconds};
@@ -31,8 +29,6 @@ pub struct RestartPolicy(RestartPolicyOptions);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RestartPolicyOptions {
-    /// Which deployments are restarted when one fails.
-    pub strategy: Strategy,
     /// Which ends of a run are followed by a restart; by default all.
     pub exits: ExitRules,
     /// How many restarts within which period; more, and the deployment is given up.
@@ -79,7 +75,6 @@ pub struct RestartPolicyOptions {
 impl Default for RestartPolicyOptions {
     fn default() -> Self {
         Self {
-            strategy: Strategy::OneForOne,
             exits: ExitRules::default(),
             window: RestartWindow::sliding(10, 600_000),
             backoff: Backoff::Exponential { initial_ms: 1_000, factor: 2.0, cap_ms: 60_000 },
@@ -111,18 +106,8 @@ pub enum QuietSince {
     LastFailure,
 }
 
-/// Which deployments of a supervisor are restarted when one fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Strategy {
-    /// Only the one that failed.
-    #[default]
-    OneForOne,
-}
-
 /// One way to bring an assistant back. A step that fails gives way to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FallbackStep {
@@ -218,12 +203,12 @@ impl RestartPolicy {
         }
     }
 
-    /// The delay before restart number `attempt` in a row, from 1, which comes after a delay of `previous_ms`; spread by
+    /// The delay in milliseconds before restart number `attempt` in a row, from 1, which comes after a delay of `previous_ms`; spread by
     /// draw number `draw` of `deployment`.
-    pub(super) fn delay(&self, deployment: &RecordId, attempt: u64, previous_ms: u64, draw: u64) -> Duration {
+    pub(super) fn delay_ms(&self, deployment: &RecordId, attempt: u64, previous_ms: u64, draw: u64) -> u64 {
         let attempt = attempt.saturating_sub(u64::from(self.0.free_restarts));
         let fraction = fraction(self.0.seed, deployment, draw);
-        self.0.jitter.delay(&self.0.backoff, attempt, previous_ms, fraction)
+        self.0.jitter.delay_ms(&self.0.backoff, attempt, previous_ms, fraction)
     }
 }
 

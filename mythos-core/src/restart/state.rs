@@ -2,14 +2,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ExitKind;
 use crate::codex::ClauseChange;
 use crate::error::{Error, Result};
 use crate::ritual::CompressedRitual;
 use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
 
 /// Where a deployment stands. Every state but the five in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
-/// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it, or, `Waiting`, a group
+/// that does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum State {
@@ -75,6 +77,22 @@ pub enum State {
         /// Why.
         why: GiveUp,
     },
+    /// Its group stops it; the host ends it.
+    Stopping {
+        /// What follows.
+        stop: Stop,
+        /// Until when it may end by itself; then it is killed. `None` for as long as it takes, or if it is killed already.
+        deadline: Option<Timestamp>,
+        /// When it was asked for.
+        set_at: Timestamp,
+        /// The timer that counts; others are stale.
+        generation: u64,
+    },
+    /// Down, until its group starts it.
+    Waiting {
+        /// How long its start is delayed, in milliseconds.
+        delay_ms: u64,
+    },
     /// It ended as it may, and its policy lets it rest.
     Completed {
         /// When that was reported.
@@ -108,6 +126,10 @@ pub enum StateName {
     MythpathReady,
     /// [`State::GivenUp`].
     GivenUp,
+    /// [`State::Stopping`].
+    Stopping,
+    /// [`State::Waiting`].
+    Waiting,
     /// [`State::Completed`].
     Completed,
     /// [`State::Stopped`].
@@ -127,6 +149,8 @@ impl State {
             Self::Verifying { .. } => StateName::Verifying,
             Self::MythpathReady { .. } => StateName::MythpathReady,
             Self::GivenUp { .. } => StateName::GivenUp,
+            Self::Stopping { .. } => StateName::Stopping,
+            Self::Waiting { .. } => StateName::Waiting,
             Self::Completed { .. } => StateName::Completed,
             Self::Stopped => StateName::Stopped,
         }
@@ -137,7 +161,8 @@ impl State {
     pub const fn timer(&self) -> Option<(Timestamp, u64)> {
         match self {
             Self::BackingOff { until, generation, .. } => Some((*until, *generation)),
-            Self::Verifying { deadline, generation, .. } => Some((*deadline, *generation)),
+            Self::Verifying { deadline, generation, .. }
+            | Self::Stopping { deadline: Some(deadline), generation, .. } => Some((*deadline, *generation)),
             _ => None,
         }
     }
@@ -146,7 +171,9 @@ impl State {
     #[must_use]
     pub const fn timer_set_at(&self) -> Option<Timestamp> {
         match self {
-            Self::BackingOff { set_at, .. } | Self::Verifying { set_at, .. } => Some(*set_at),
+            Self::BackingOff { set_at, .. }
+            | Self::Verifying { set_at, .. }
+            | Self::Stopping { deadline: Some(_), set_at, .. } => Some(*set_at),
             _ => None,
         }
     }
@@ -163,6 +190,18 @@ impl State {
 }
 
 impl StateName {
+    /// Whether the assistant is down and nothing brings it back by itself.
+    #[must_use]
+    pub const fn is_down(self) -> bool {
+        matches!(self, Self::Waiting | Self::GivenUp | Self::Completed | Self::Stopped)
+    }
+
+    /// Whether the assistant is up.
+    #[must_use]
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::MythpathReady)
+    }
+
     /// The name as it is stored and serialized.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -176,6 +215,8 @@ impl StateName {
             Self::Verifying => "verifying",
             Self::MythpathReady => "mythpath_ready",
             Self::GivenUp => "given_up",
+            Self::Stopping => "stopping",
+            Self::Waiting => "waiting",
             Self::Completed => "completed",
             Self::Stopped => "stopped",
         }
@@ -188,8 +229,23 @@ impl fmt::Display for StateName {
     }
 }
 
+/// How a deployment is stopped by its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stop {
+    /// How long its next start is delayed, in milliseconds.
+    pub delay_ms: u64,
+    /// Whether it is to be killed.
+    pub is_killed: bool,
+    /// Whether it rests then, or waits for its group to start it.
+    pub for_good: bool,
+    /// Why it had been given up, if it had.
+    pub given_up: Option<GiveUp>,
+    /// Whether an operator knows of that.
+    pub is_known: bool,
+}
+
 /// A checkpoint whose bytes were restored and verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RestoredEntry {
     /// The entry.
     pub entry: EntryId,
@@ -225,7 +281,7 @@ impl fmt::Display for RestoredEntry {
 }
 
 /// How a restored entry compares with the codex in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Alignment {
     /// The codex in force.
     pub codex: CodexId,
@@ -283,7 +339,7 @@ impl Alignment {
 }
 
 /// What an operator is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "a deployment has one at a time, inside its state")]
@@ -304,7 +360,7 @@ pub enum Question {
 }
 
 /// Why a deployment was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GiveUp {
@@ -320,6 +376,10 @@ pub enum GiveUp {
     DeadlineExceeded,
     /// Something went wrong that its policy does not let a restart follow.
     NotRestarted,
+    /// Its group ended: the restarts of all its members together were more than the group's window allows.
+    GroupWindowExceeded,
+    /// Its group had ended before.
+    GroupEnded,
 }
 
 /// What kind of failure was reported.
@@ -341,10 +401,30 @@ pub enum FailureKind {
     Requested,
     /// It did not fail, but ended, and its policy keeps it running.
     Ended,
+    /// It did not fail: its group stopped or started it, since another member failed or the group itself was stopped or
+    /// started.
+    Group,
+}
+
+impl FailureKind {
+    /// What the end of a run is where failures are listed.
+    pub(super) const fn of_exit(kind: ExitKind) -> Self {
+        if kind.is_clean() { Self::Ended } else { Self::Crashed }
+    }
+
+    /// Refuses kinds that no host reports as a failure.
+    pub(super) fn check_reported(self) -> Result<()> {
+        match self {
+            Self::Requested | Self::Ended | Self::Group => {
+                Err(Error::invalid("kind", format!("{self:?} is no failure: report an exit")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why something happened, in at most [`Reason::MAX_CHARACTERS`] characters; never empty, no U+0000.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reason(String);
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::machine::{Answer, Context, Event, Refusal, Step};
+use super::machine::{Answer, Context, Event};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId,
-    FailureKind, Incident, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
+    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Exit,
+    ExitKind, FailureKind, Incident, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
     RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
@@ -175,9 +175,7 @@ impl Supervisor {
     /// `kind`, a run that never was, or an
     /// operation id that was used for another request; [`ErrorKind::Unknown`] as for [`deploy`](Self::deploy).
     pub fn report_failure(&self, request: &ReportFailure) -> Result<Decision> {
-        if matches!(request.kind, FailureKind::Requested | FailureKind::Ended) {
-            return Err(Error::invalid("kind", format!("{:?} is no failure: report an exit", request.kind)));
-        }
+        request.kind.check_reported()?;
         let named = self.named(
             "report_failure",
             request.operation,
@@ -186,7 +184,7 @@ impl Supervisor {
         let event = Event::Failed {
             run: request.run,
             kind: request.kind,
-            reason: request.reason.clone(),
+            exit: Exit::new(ExitKind::Failed, request.reason.clone()),
             operation: named.1,
         };
         self.decide_known(&request.assistant, named, event)
@@ -206,7 +204,8 @@ impl Supervisor {
             request.operation,
             (&self.supervisor, &request.assistant, request.run, &request.exit),
         )?;
-        let event = Event::Exited { run: request.run, exit: request.exit.clone(), operation: named.1 };
+        let kind = FailureKind::of_exit(request.exit.kind);
+        let event = Event::Failed { run: request.run, kind, exit: request.exit.clone(), operation: named.1 };
         self.decide_known(&request.assistant, named, event)
     }
 
@@ -338,6 +337,7 @@ impl Supervisor {
             Outcome::Approved => Answer::Approved,
             Outcome::Declined => Answer::Declined,
             Outcome::Acknowledged => Answer::Acknowledged,
+            Outcome::Stopped => Answer::Stopped,
         };
         self.decide_by_id(effect.deployment, None, |head, _| {
             let current = head.ok_or_else(|| unknown_effect(effect))?.deployment?;
@@ -455,7 +455,8 @@ impl Supervisor {
                 }
                 Ok(Some(answer))
             }
-            Some(Action::Probe { .. } | Action::Escalate { .. }) | None => Ok(None),
+            Some(Action::Probe { .. } | Action::Stop { .. } | Action::Kill | Action::Escalate { .. })
+            | None => Ok(None),
         }
     }
 
@@ -591,20 +592,14 @@ impl Supervisor {
     /// Takes one event; whether it changed anything.
     fn apply(&self, deployment: &mut Deployment, event: Event, now: Timestamp) -> Result<bool> {
         let id = deployment.id();
-        let machine = deployment.machine.clone();
-        let context = Context { deployment: &id, spec: &deployment.spec, now };
-        match machine.step(&context, event) {
-            Ok(Step::Moved(machine)) => {
-                deployment.machine = *machine;
+        let context = Context { deployment: &id, spec: &deployment.spec, now, is_member: false };
+        match deployment.machine.step(&context, event) {
+            Ok(None) => {
                 deployment.index(now);
                 Ok(true)
             }
-            Ok(Step::Ignored(_)) => Ok(false),
-            Err(Refusal::NeverIssued) => Err(Error::invalid("effect", "that effect was never issued")),
-            Err(Refusal::NeverLaunched) => Err(Error::invalid("run", "that run was never launched")),
-            Err(Refusal::WrongAnswer) => {
-                Err(Error::invalid("outcome", "that is no outcome of the pending effect"))
-            }
+            Ok(Some(_)) => Ok(false),
+            Err(refusal) => Err(refusal.into_error()),
         }
     }
 

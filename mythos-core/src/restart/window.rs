@@ -79,7 +79,7 @@ impl RestartWindow {
 }
 
 /// The restarts that still count, in the order in which they happened.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RestartHistory(Vec<Timestamp>);
 

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::restart::{
-    Backoff, ExitMatch, Jitter, RestartClass, RestartPolicy, RestartPolicyOptions, RestartWindow,
+    AlignmentPolicy, Backoff, Ending, ExitKind, ExitMatch, ExitRules, Jitter, QuietSince, RestartClass,
+    RestartPolicy, RestartPolicyOptions, RestartWindow, StateName, Verdict,
 };
 use crate::types::{CodexId, Digest, EntryId, RitualId};
 
@@ -20,6 +21,7 @@ pub(super) struct Driver {
     spec: DeploymentSpec,
     id: RecordId,
     now_ms: u64,
+    is_member: bool,
 }
 
 fn options() -> RestartPolicyOptions {
@@ -58,11 +60,20 @@ fn operation() -> OperationId {
 }
 
 fn failed() -> Event {
-    Event::Failed { run: None, kind: FailureKind::Crashed, reason: reason(), operation: operation() }
+    suspected(None, FailureKind::Crashed)
 }
 
 fn exited(kind: ExitKind) -> Event {
-    Event::Exited { run: None, exit: Exit::new(kind, reason()), operation: operation() }
+    ended(None, Exit::new(kind, reason()))
+}
+
+fn ended(run: Option<u64>, exit: Exit) -> Event {
+    Event::Failed { run, kind: FailureKind::of_exit(exit.kind), exit, operation: operation() }
+}
+
+fn suspected(run: Option<u64>, kind: FailureKind) -> Event {
+    let exit = Exit::new(ExitKind::Failed, reason());
+    Event::Failed { run, kind, exit, operation: operation() }
 }
 
 fn completed() -> Event {
@@ -79,7 +90,7 @@ impl Driver {
         let spec =
             DeploymentSpec::new(RitualId::new("audit").unwrap()).policy(RestartPolicy::new(options).unwrap());
         let id = RecordId::new(b"deployment").unwrap();
-        let mut driver = Self { machine: Machine::default(), spec, id, now_ms: 0 };
+        let mut driver = Self { machine: Machine::default(), spec, id, now_ms: 0, is_member: false };
         driver.moved(Event::Deployed);
         driver
     }
@@ -94,14 +105,9 @@ impl Driver {
     }
 
     fn step(&mut self, event: Event) -> Result<Option<Ignored>, Refusal> {
-        let context = Context { deployment: &self.id, spec: &self.spec, now: self.now() };
-        match self.machine.clone().step(&context, event)? {
-            Step::Moved(machine) => {
-                self.machine = *machine;
-                Ok(None)
-            }
-            Step::Ignored(why) => Ok(Some(why)),
-        }
+        let now = self.now();
+        let context = Context { deployment: &self.id, spec: &self.spec, now, is_member: self.is_member };
+        self.machine.step(&context, event)
     }
 
     fn moved(&mut self, event: Event) -> StateName {
@@ -158,16 +164,9 @@ fn check_invariants(driver: &Driver) {
     let name = machine.state.name();
     let action = machine.action(&driver.spec);
     assert_eq!(machine.pending.is_some(), action.is_some(), "an effect and its action: {machine:?}");
-    let rests = matches!(
-        name,
-        StateName::Running
-            | StateName::MythpathReady
-            | StateName::GivenUp
-            | StateName::Completed
-            | StateName::Stopped
-    );
+    let rests = name.is_up() || (name.is_down() && name != StateName::Waiting);
     let leads_on = machine.pending.is_some() || machine.state.timer().is_some();
-    assert!(rests || leads_on, "stuck: {machine:?}");
+    assert!(rests || leads_on || name == StateName::Waiting, "stuck: {machine:?}");
     let recovering = !rests;
     assert_eq!(machine.incident.as_ref().is_some_and(Incident::is_open), recovering, "{machine:?}");
     assert_ne!(name, StateName::Failed);
@@ -188,12 +187,7 @@ fn late_and_repeated_events_are_recognised_in_every_state() {
     assert_eq!(driver.step(again), Ok(Some(Ignored::AlreadyAnswered)));
     driver.answer(Answer::Aligned(alignment(b"root")));
     // A report of the first run comes in when the second is launched already.
-    let late = |run| Event::Failed {
-        run: Some(run),
-        kind: FailureKind::Stalled,
-        reason: reason(),
-        operation: operation(),
-    };
+    let late = |run| suspected(Some(run), FailureKind::Stalled);
     assert_eq!(driver.step(late(1)), Ok(Some(Ignored::StaleRun)));
     assert_eq!(driver.step(late(3)), Err(Refusal::NeverLaunched));
     assert_eq!(driver.answer(Answer::Ready), StateName::MythpathReady);

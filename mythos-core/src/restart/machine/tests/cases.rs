@@ -20,13 +20,13 @@ fn without_delay(max_restarts: u32, period_ms: u64) -> RestartPolicyOptions {
     }
 }
 
-fn delays_ms(policy: RestartPolicyOptions, attempts: std::ops::RangeInclusive<u64>) -> Vec<u128> {
+fn delays_ms(policy: RestartPolicyOptions, attempts: std::ops::RangeInclusive<u64>) -> Vec<u64> {
     let policy = RestartPolicy::new(policy).unwrap();
     let id = RecordId::new(b"deployment").unwrap();
     let mut before = 0;
     let delay = |attempt| {
-        let delay = policy.delay(&id, attempt, before, attempt).as_millis();
-        before = u64::try_from(delay).unwrap();
+        let delay = policy.delay_ms(&id, attempt, before, attempt);
+        before = delay;
         delay
     };
     attempts.map(delay).collect()
@@ -71,7 +71,7 @@ fn otp_restart_types() {
             [Completed, ShutDown, Failed, Killed].map(|kind| Driver::new(policy.clone()).moved(exited(kind)));
         assert_eq!(after, expected, "{restart:?}");
         for kind in [FailureKind::Crashed, FailureKind::Stalled, FailureKind::Unhealthy] {
-            let event = Event::Failed { run: Some(1), kind, reason: reason(), operation: operation() };
+            let event = suspected(Some(1), kind);
             assert_eq!(Driver::new(policy.clone()).moved(event), expected[2], "{restart:?}, {kind:?}");
         }
     }
@@ -158,7 +158,7 @@ fn systemd_force_status() {
     let mut driver = Driver::new(RestartPolicyOptions { exits, ..without_delay(5, HOUR_MS) });
     let exit = |kind, status| {
         let exit = Exit::new(kind, reason()).status(status);
-        Event::Exited { run: None, exit, operation: operation() }
+        ended(None, exit)
     };
     assert_eq!(driver.moved(exit(ExitKind::Failed, 2)), StateName::Restoring);
     driver.answer(Answer::Restored(entry(1)));
@@ -316,7 +316,7 @@ fn temporal_attempts() {
         driver.fail_and_recover();
     }
     let exit = Exit::new(ExitKind::Failed, reason()).class("bad_input");
-    driver.moved(Event::Exited { run: None, exit, operation: operation() });
+    driver.moved(ended(None, exit));
     assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::NotRestarted });
 }
 
@@ -355,19 +355,18 @@ fn temporal_retryable_classes() {
 #[test]
 fn an_exit_after_a_suspicion_still_counts() {
     let exits = ExitRules { is_one_shot: true, ..ExitRules::default() };
-    let suspected = |kind| Event::Failed { run: Some(1), kind, reason: reason(), operation: operation() };
     let done = Exit::new(ExitKind::Completed, reason());
-    let done = Event::Exited { run: Some(1), exit: done, operation: operation() };
+    let done = ended(Some(1), done);
     let mut driver = Driver::new(RestartPolicyOptions { exits, ..options() });
-    driver.moved(suspected(FailureKind::Unresponsive));
+    driver.moved(suspected(Some(1), FailureKind::Unresponsive));
     assert_eq!(driver.moved(done.clone()), StateName::Completed);
     assert_eq!(driver.machine.incident.as_ref().unwrap().ending, Some(Ending::Completed));
     let mut driver = Driver::new(options());
-    driver.moved(suspected(FailureKind::Unresponsive));
+    driver.moved(suspected(Some(1), FailureKind::Unresponsive));
     assert_eq!(driver.step(done.clone()), Ok(Some(Ignored::NothingRuns)), "a restart follows already");
     let mut refused = Exit::new(ExitKind::Failed, reason());
     refused.non_retryable = true;
-    driver.moved(Event::Exited { run: Some(1), exit: refused, operation: operation() });
+    driver.moved(ended(Some(1), refused));
     assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::NotRestarted });
 }
 

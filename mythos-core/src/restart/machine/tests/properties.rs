@@ -16,6 +16,7 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         1 => Just(Answer::Approved),
         1 => Just(Answer::Declined),
         1 => Just(Answer::Acknowledged),
+        1 => Just(Answer::Stopped),
     ]
 }
 
@@ -179,20 +180,14 @@ proptest! {
                     driver.answer(Answer::Acknowledged);
                 }
                 Some(Action::Escalate { .. }) => { driver.answer(Answer::Approved); },
+                Some(Action::Stop { .. } | Action::Kill) => { driver.answer(Answer::Stopped); },
                 None if driver.machine.state.timer().is_some() => { driver.timer(); },
                 None => break,
             }
         }
         let name = driver.machine.state.name();
         prop_assert!(
-            matches!(
-                name,
-                StateName::Running
-                    | StateName::MythpathReady
-                    | StateName::GivenUp
-                    | StateName::Completed
-                    | StateName::Stopped
-            ),
+            name.is_up() || (name.is_down() && name != StateName::Waiting),
             "{name}"
         );
     }

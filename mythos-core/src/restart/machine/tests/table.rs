@@ -35,6 +35,23 @@ pub(super) fn in_state(row: &str) -> Driver {
         driver.moved(completed());
         return driver;
     }
+    if row.starts_with("stopping") {
+        driver.moved(stop_ordered(row == "stopping (for good)"));
+        if row == "stopping (killed)" {
+            driver.timer();
+        }
+        return driver;
+    }
+    if row.starts_with("waiting") {
+        driver.is_member = true;
+        if row == "waiting" {
+            driver.moved(stop_ordered(false));
+            driver.answer(Answer::Stopped);
+        } else {
+            driver.moved(failed());
+        }
+        return driver;
+    }
     driver.moved(failed());
     if row.starts_with("backing off") {
         return driver;
@@ -64,6 +81,14 @@ pub(super) fn in_state(row: &str) -> Driver {
     driver
 }
 
+fn cause() -> Cause {
+    Cause { reason: reason(), operation: operation() }
+}
+
+fn stop_ordered(for_good: bool) -> Event {
+    Event::StopOrdered { cause: cause(), shutdown: Shutdown::default(), for_good }
+}
+
 /// An event of each column, about the pending effect, the timer that is set, and the current run.
 fn event(column: &str, driver: &Driver) -> Event {
     let number = driver.machine.pending.map_or(driver.machine.effects + 1, |pending| pending.number);
@@ -85,32 +110,43 @@ fn event(column: &str, driver: &Driver) -> Event {
         "yes" => answer(Answer::Approved),
         "no" => answer(Answer::Declined),
         "known" => answer(Answer::Acknowledged),
+        "gone" => answer(Answer::Stopped),
+        "start!" => Event::StartOrdered { cause: cause() },
+        "stop!" => stop_ordered(false),
+        "end!" => stop_ordered(true),
+        "give-up!" => Event::GiveUpOrdered { why: GiveUp::GroupWindowExceeded },
         _ => panic!("no event {column}"),
     }
 }
 
 /// Every state with every event. The abbreviations: Ru(nning), Ba(cking off), Re(storing), Al(igning), Aw(aiting an
-/// operator), Ve(rifying), My(thpath-ready), Gi(ven up), Co(mpleted), St(opped); `-` ignored, `x` refused.
+/// operator), Ve(rifying), My(thpath-ready), Gi(ven up), Co(mpleted), St(opped), and of members of groups S(toppin)g
+/// and Wa(iting); `-` ignored, `x` refused.
 const CELLS: &str = "
-state                        deploy stop restart failed ended timer restored -restored aligned misalign -aligned ready -ready yes no known
-running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x
-running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x
-backing off                  Ru     St   Re      -      -     Re    x        x         x       x        x        x     x      x   x  x
-restoring                    Ru     St   Re      -      -     -     Al       Re        x       x        x        x     x      x   x  x
-restoring (last step)        Ru     St   Re      -      -     -     Al       Gi        x       x        x        x     x      x   x  x
-aligning                     Ru     St   Re      -      -     -     x        x         Ve      Ve       Re       x     x      x   x  x
-aligning (same root)         Ru     St   Re      -      -     -     x        x         Ve      Re       Re       x     x      x   x  x
-aligning (last step)         Ru     St   Re      -      -     -     x        x         Ve      Ve       Gi       x     x      x   x  x
-awaiting (misaligned)        Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Ve  Re x
-awaiting (exhausted)         Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Re  Gi x
-verifying                    Ru     St   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x
-verifying (window full)      Ru     St   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x
-mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x
-mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x
-given up                     Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  Gi
-given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x
-completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x
-stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x
+state                        deploy stop restart failed ended timer restored -restored aligned misalign -aligned ready -ready yes no known gone start! stop! end! give-up!
+running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+backing off                  Ru     St   Re      -      -     Re    x        x         x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
+restoring                    Ru     St   Re      -      -     -     Al       Re        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
+restoring (last step)        Ru     St   Re      -      -     -     Al       Gi        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
+aligning                     Ru     St   Re      -      -     -     x        x         Ve      Ve       Re       x     x      x   x  x    x    -      Wa    St   Gi
+aligning (same root)         Ru     St   Re      -      -     -     x        x         Ve      Re       Re       x     x      x   x  x    x    -      Wa    St   Gi
+aligning (last step)         Ru     St   Re      -      -     -     x        x         Ve      Ve       Gi       x     x      x   x  x    x    -      Wa    St   Gi
+awaiting (misaligned)        Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Ve  Re x    x    -      Wa    St   Gi
+awaiting (exhausted)         Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Re  Gi x    x    -      Wa    St   Gi
+verifying                    Ru     St   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x    x    -      Sg    Sg   Gi
+verifying (window full)      Ru     St   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x    x    -      Sg    Sg   Gi
+mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+given up                     Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  Gi    x    Re     -     -    -
+given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    -
+completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
+stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
+stopping                     x      St     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+stopping (for good)          x      St     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
+stopping (killed)            x      St     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+waiting                      x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     St   Gi
+waiting (with a delay)       x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Ba     -     St   Gi
 ";
 
 #[test]
@@ -126,7 +162,7 @@ fn every_cell_of_the_table() {
         check_row(&name, &columns, cells);
         seen.insert(in_state(&name).machine.state.name());
     }
-    assert_eq!(seen.len(), 10, "each of the ten states has a row");
+    assert_eq!(seen.len(), 12, "each of the twelve states has a row");
 }
 
 fn check_row(row: &str, columns: &[&str], cells: &[&str]) {
@@ -162,6 +198,8 @@ pub(super) const fn abbreviation(state: StateName) -> &'static str {
         StateName::Verifying => "Ve",
         StateName::MythpathReady => "My",
         StateName::GivenUp => "Gi",
+        StateName::Stopping => "Sg",
+        StateName::Waiting => "Wa",
         StateName::Completed => "Co",
         StateName::Stopped => "St",
     }

@@ -1,0 +1,512 @@
+//! What a decision about one node of a supervision tree leads to in the others.
+
+use std::fmt;
+
+use super::machine::{Group, GroupEnd, GroupState, Place};
+use super::policy::{AutoShutdown, GroupPolicyOptions, Strategy};
+use crate::restart::machine::{Cause, Context, Event, Ignored, Machine, Refusal};
+use crate::restart::{DeploymentSpec, GiveUp, RestartClass, State, StateName};
+use crate::types::{RecordId, Timestamp};
+
+/// The nodes of a supervision tree, as far as a decision asks for them: in memory, or in a store.
+///
+/// Each step costs what it changes: no method goes through all members of a group.
+pub(in crate::restart) trait Nodes {
+    /// Names a node.
+    type Id: Copy + Eq + fmt::Debug;
+    /// Why a node cannot be had.
+    type Error;
+
+    /// A deployment, or `None` if the node is a group.
+    fn member(&mut self, id: Self::Id) -> Result<Option<Member<'_>>, Self::Error>;
+
+    /// A group.
+    fn group(&mut self, id: Self::Id) -> Result<(&GroupPolicyOptions, &mut Group), Self::Error>;
+
+    /// Where a node stands in its group, if it is in one.
+    fn place(&mut self, id: Self::Id) -> Result<Option<Place<Self::Id>>, Self::Error>;
+
+    /// Says whether a node has not ended.
+    fn set_active(&mut self, id: Self::Id, is_active: bool) -> Result<(), Self::Error>;
+
+    /// Takes a node out of its group.
+    fn detach(&mut self, id: Self::Id) -> Result<(), Self::Error>;
+
+    /// The member of a group with the highest position below `position`.
+    fn before(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
+
+    /// The member of a group with the lowest position above `position`.
+    fn after(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
+}
+
+/// A deployment as a decision needs it.
+pub(in crate::restart) struct Member<'a> {
+    pub(in crate::restart) id: &'a RecordId,
+    pub(in crate::restart) spec: &'a DeploymentSpec,
+    pub(in crate::restart) machine: &'a mut Machine,
+    pub(in crate::restart) is_member: bool,
+}
+
+/// What a group learns of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    /// It is up.
+    Up,
+    /// It is down, and to be started again.
+    Failed,
+    /// It is down, and its own rules let it rest.
+    Ended,
+    /// It is down, and cannot be brought back.
+    GivenUp,
+    /// It is down, since its group stopped it.
+    Halted,
+    /// It is down, since someone asked for that, and stays so until someone asks for it.
+    Stopped,
+}
+
+/// What came of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    /// It is so already.
+    Done,
+    /// It will be told.
+    Underway,
+}
+
+/// A decision about a supervision tree.
+pub(in crate::restart) struct Tree<'n, N> {
+    nodes: &'n mut N,
+    now: Timestamp,
+}
+
+impl Signal {
+    fn of(before: StateName, after: &State) -> Option<Self> {
+        match after {
+            State::Running { .. } | State::MythpathReady { .. } => Some(Self::Up),
+            State::Waiting { .. } | State::Stopped | State::GivenUp { .. }
+                if before == StateName::Stopping =>
+            {
+                Some(Self::Halted)
+            }
+            State::Waiting { .. } => Some(Self::Failed),
+            State::Stopped => Some(Self::Stopped),
+            State::Completed { .. } => Some(Self::Ended),
+            State::GivenUp { .. } if before == StateName::GivenUp => None,
+            State::GivenUp { why: GiveUp::NotRestarted } => Some(Self::Ended),
+            State::GivenUp { .. } => Some(Self::GivenUp),
+            _ => None,
+        }
+    }
+}
+
+impl<'n, N: Nodes> Tree<'n, N> {
+    pub(in crate::restart) const fn new(nodes: &'n mut N, now: Timestamp) -> Self {
+        Self { nodes, now }
+    }
+
+    /// Takes an event of a deployment, and all that follows from it.
+    pub(in crate::restart) fn handle(
+        &mut self,
+        id: N::Id,
+        event: Event,
+    ) -> Result<Result<Option<Ignored>, Refusal>, N::Error> {
+        let now = self.now;
+        let Some(mut member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
+        let before = member.machine.state().name();
+        let is_member = member.is_member;
+        let is_request = event == Event::StopRequested;
+        let outcome = member.step(now, event);
+        if !is_member || outcome != Ok(None) {
+            return Ok(outcome);
+        }
+        let signal =
+            if is_request { Some(Signal::Stopped) } else { Signal::of(before, member.machine.state()) };
+        if let Some(signal) = signal {
+            self.signal(id, signal)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Starts a member that was just taken in, if its group is up; otherwise its turn comes.
+    pub(in crate::restart) fn joined(&mut self, id: N::Id, cause: &Cause) -> Result<(), N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(()) };
+        if matches!(self.nodes.group(place.group)?.1.state, GroupState::Up { .. }) {
+            self.start(id, cause)?;
+        }
+        Ok(())
+    }
+
+    /// Starts the members of a group that ended. Whether it had.
+    pub(in crate::restart) fn start_group(&mut self, id: N::Id, cause: Cause) -> Result<bool, N::Error> {
+        if !matches!(self.nodes.group(id)?.1.state, GroupState::Ended { .. }) {
+            return Ok(false);
+        }
+        self.begin_group(id, cause)?;
+        if self.go_on_starting(id)? {
+            self.signal(id, Signal::Up)?;
+        }
+        Ok(true)
+    }
+
+    /// Stops the members of a group for good. Whether it had not ended or begun to.
+    pub(in crate::restart) fn stop_group(&mut self, id: N::Id, cause: Cause) -> Result<bool, N::Error> {
+        if !self.nodes.group(id)?.1.state.is_open() {
+            return Ok(false);
+        }
+        self.end(id, GroupEnd::Requested, cause)?;
+        Ok(true)
+    }
+
+    /// Tells the group of `child` what became of it.
+    fn signal(&mut self, child: N::Id, signal: Signal) -> Result<(), N::Error> {
+        use {GroupState as G, Signal as S};
+
+        let Some(place) = self.nodes.place(child)? else { return Ok(()) };
+        let (group, position) = (place.group, place.position);
+        self.count_active(child, &place, signal)?;
+        let (options, machine) = self.nodes.group(group)?;
+        let (state, strategy) = (machine.state, options.strategy);
+        if is_dropped(&place, strategy, signal) {
+            self.drop_out(child)?;
+        }
+        match (state, signal) {
+            (G::Ended { .. }, S::Failed) => self.give_up(child, GiveUp::GroupEnded),
+            (G::Ended { .. }, _) | (G::Ending { .. }, S::Up) => Ok(()),
+            (G::Ending { why, at, in_flight }, _) => {
+                let is_awaited = position == at || (strategy == Strategy::SimpleOneForOne && position > at);
+                if is_awaited && in_flight > 0 {
+                    self.group_mut(group)?.state = G::Ending { why, at, in_flight: in_flight - 1 };
+                    self.go_on_ending(group)?;
+                }
+                Ok(())
+            }
+            (G::Stopping { at, .. }, _) if position == at => self.go_on_stopping(group),
+            (G::Stopping { at, .. }, _) if position > at => Ok(()),
+            // It is reached later, and found down.
+            (G::Stopping { floor, .. }, S::Failed) if position >= floor => Ok(()),
+            (G::Stopping { at, .. }, S::Failed) => {
+                if self.admit(child, group)? {
+                    self.group_mut(group)?.state = G::Stopping { floor: position, at };
+                }
+                Ok(())
+            }
+            (G::Stopping { .. } | G::Up { .. }, S::Up | S::Halted | S::Stopped) => Ok(()),
+            // Its turn comes.
+            (G::Starting { at }, S::Failed) if position > at => Ok(()),
+            (G::Starting { at }, S::Up | S::Halted | S::Stopped) => {
+                if position == at {
+                    self.go_on_starting_and_tell(group)
+                } else {
+                    Ok(())
+                }
+            }
+            (G::Starting { at }, S::Failed) => self.restart(child, &place, strategy, at.saturating_add(1)),
+            (G::Up { .. }, S::Failed) => self.restart(child, &place, strategy, u64::MAX),
+            (_, S::GivenUp) => {
+                let cause = self.cause_of(child)?;
+                self.end(group, GroupEnd::MemberGivenUp, cause)
+            }
+            (_, S::Ended) => self.member_ended(child, &place, state),
+        }
+    }
+
+    /// A member failed: its group restarts it, and others with it. Those at `top` and above are down.
+    fn restart(
+        &mut self,
+        child: N::Id,
+        place: &Place<N::Id>,
+        strategy: Strategy,
+        top: u64,
+    ) -> Result<(), N::Error> {
+        if !self.admit(child, place.group)? {
+            return Ok(());
+        }
+        let floor = match strategy {
+            Strategy::OneForOne | Strategy::SimpleOneForOne => {
+                let cause = self.cause_of(child)?;
+                return self.start(child, &cause).map(drop);
+            }
+            Strategy::RestForOne => place.position,
+            Strategy::OneForAll => 0,
+        };
+        let cause = self.cause_of(child)?;
+        let group = self.group_mut(place.group)?;
+        group.cause = Some(cause);
+        group.state = GroupState::Stopping { floor, at: top };
+        self.go_on_stopping(place.group)
+    }
+
+    /// Counts a restart; if the window allows no more, the group ends.
+    fn admit(&mut self, child: N::Id, group: N::Id) -> Result<bool, N::Error> {
+        let now = self.now;
+        let (options, machine) = self.nodes.group(group)?;
+        if machine.history.admit(&options.window, now) {
+            return Ok(true);
+        }
+        let cause = self.cause_of(child)?;
+        self.give_up(child, GiveUp::GroupWindowExceeded)?;
+        self.end(group, GroupEnd::WindowExceeded, cause)?;
+        Ok(false)
+    }
+
+    /// Stops what is to be stopped before members are started again.
+    fn go_on_stopping(&mut self, group: N::Id) -> Result<(), N::Error> {
+        let cause = self.group_cause(group)?;
+        loop {
+            let GroupState::Stopping { floor, at } = self.group_mut(group)?.state else { return Ok(()) };
+            let next = self.nodes.before(group, at)?.filter(|(_, position)| *position >= floor);
+            let Some((child, position)) = next else {
+                let at = floor.saturating_sub(1);
+                self.group_mut(group)?.state = GroupState::Starting { at };
+                return self.go_on_starting_and_tell(group);
+            };
+            self.group_mut(group)?.state = GroupState::Stopping { floor, at: position };
+            if self.stop(child, &cause, false)? == Carried::Underway {
+                return Ok(());
+            }
+        }
+    }
+
+    fn go_on_starting_and_tell(&mut self, group: N::Id) -> Result<(), N::Error> {
+        if self.go_on_starting(group)? {
+            self.signal(group, Signal::Up)?;
+        }
+        Ok(())
+    }
+
+    /// Starts the next member; whether all are up.
+    fn go_on_starting(&mut self, group: N::Id) -> Result<bool, N::Error> {
+        let cause = self.group_cause(group)?;
+        loop {
+            let GroupState::Starting { at } = self.group_mut(group)?.state else { return Ok(false) };
+            let Some((child, position)) = self.nodes.after(group, at)? else {
+                let since = self.now;
+                let group = self.group_mut(group)?;
+                group.state = GroupState::Up { since };
+                group.cause = None;
+                return Ok(true);
+            };
+            self.group_mut(group)?.state = GroupState::Starting { at: position };
+            if self.start(child, &cause)? == Carried::Underway {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// A member ended and is not restarted.
+    fn member_ended(
+        &mut self,
+        child: N::Id,
+        place: &Place<N::Id>,
+        state: GroupState,
+    ) -> Result<(), N::Error> {
+        let (options, machine) = self.nodes.group(place.group)?;
+        let is_last = machine.active_significant == 0;
+        let ends = match options.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => place.is_significant,
+            AutoShutdown::AllSignificant => place.is_significant && is_last,
+        };
+        if ends {
+            let cause = self.cause_of(child)?;
+            return self.end(place.group, GroupEnd::AutoShutdown, cause);
+        }
+        match state {
+            GroupState::Starting { at } if at == place.position => self.go_on_starting_and_tell(place.group),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a group, and tells the group that holds it.
+    fn end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
+        self.begin_end(group, why, cause)?;
+        self.go_on_ending(group)
+    }
+
+    fn begin_end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
+        let group = self.group_mut(group)?;
+        group.cause = Some(cause);
+        group.state = GroupState::Ending { why, at: u64::MAX, in_flight: 0 };
+        Ok(())
+    }
+
+    fn go_on_ending(&mut self, group: N::Id) -> Result<(), N::Error> {
+        let Some(why) = self.stop_members(group)? else { return Ok(()) };
+        let class = self.nodes.place(group)?.map(|place| place.class);
+        let signal = match (why, class) {
+            (_, None) => return Ok(()),
+            (GroupEnd::Requested, _) => Signal::Stopped,
+            (GroupEnd::Parent, _) => Signal::Halted,
+            (_, Some(RestartClass::Permanent)) => Signal::Failed,
+            (_, Some(RestartClass::Transient | RestartClass::Temporary)) => Signal::Ended,
+        };
+        self.signal(group, signal)
+    }
+
+    /// Stops the next members of a group that ends; why it ended, if it has.
+    fn stop_members(&mut self, group: N::Id) -> Result<Option<GroupEnd>, N::Error> {
+        /// How many members of a simple group are stopped together.
+        const TOGETHER: u64 = 64;
+
+        let cause = self.group_cause(group)?;
+        loop {
+            let since = self.now;
+            let (options, machine) = self.nodes.group(group)?;
+            let GroupState::Ending { why, at, in_flight } = machine.state else { return Ok(None) };
+            let together = if options.strategy == Strategy::SimpleOneForOne { TOGETHER } else { 1 };
+            if in_flight >= together {
+                return Ok(None);
+            }
+            let Some((child, position)) = self.nodes.before(group, at)? else {
+                if in_flight > 0 {
+                    return Ok(None);
+                }
+                let group = self.group_mut(group)?;
+                group.state = GroupState::Ended { why, since };
+                group.cause = None;
+                return Ok(Some(why));
+            };
+            self.group_mut(group)?.state = GroupState::Ending { why, at: position, in_flight };
+            if self.stop(child, &cause, true)? == Carried::Underway {
+                let in_flight = in_flight.saturating_add(1);
+                self.group_mut(group)?.state = GroupState::Ending { why, at: position, in_flight };
+            }
+        }
+    }
+
+    /// Has a node stopped.
+    fn stop(&mut self, id: N::Id, cause: &Cause, for_good: bool) -> Result<Carried, N::Error> {
+        let now = self.now;
+        let Some(place) = self.nodes.place(id)? else { return Ok(Carried::Done) };
+        let strategy = self.nodes.group(place.group)?.0.strategy;
+        let is_dropped = is_dropped(&place, strategy, Signal::Halted);
+        let for_good = for_good || is_dropped;
+        let carried = match self.nodes.member(id)? {
+            Some(mut member) => {
+                let order = Event::StopOrdered { cause: cause.clone(), shutdown: place.shutdown, for_good };
+                // Nothing is refused that a group orders.
+                let _ = member.step(now, order);
+                if member.machine.state().name().is_down() { Carried::Done } else { Carried::Underway }
+            }
+            None => {
+                let state = self.group_mut(id)?.state;
+                if state.is_open() {
+                    self.begin_end(id, GroupEnd::Parent, cause.clone())?;
+                    self.stop_members(id)?;
+                }
+                match self.group_mut(id)?.state {
+                    GroupState::Ended { .. } => Carried::Done,
+                    _ => Carried::Underway,
+                }
+            }
+        };
+        if carried == Carried::Done && is_dropped {
+            self.drop_out(id)?;
+        }
+        Ok(carried)
+    }
+
+    /// Has a node started, unless it was stopped by request.
+    fn start(&mut self, id: N::Id, cause: &Cause) -> Result<Carried, N::Error> {
+        let now = self.now;
+        let is_active = self.nodes.place(id)?.is_none_or(|place| place.is_active);
+        if let Some(mut member) = self.nodes.member(id)? {
+            if !is_active && *member.machine.state() == State::Stopped {
+                return Ok(Carried::Done);
+            }
+            let _ = member.step(now, Event::StartOrdered { cause: cause.clone() });
+            let is_up = member.machine.state().name().is_up();
+            return Ok(if is_up { Carried::Done } else { Carried::Underway });
+        }
+        let is_up = match self.group_mut(id)?.state {
+            GroupState::Up { .. } => true,
+            GroupState::Ended { why: GroupEnd::Requested, .. } if !is_active => true,
+            GroupState::Ended { .. } => {
+                self.begin_group(id, cause.clone())?;
+                self.go_on_starting(id)?
+            }
+            _ => false,
+        };
+        Ok(if is_up { Carried::Done } else { Carried::Underway })
+    }
+
+    /// A group that ended begins anew: what happened before no longer counts.
+    fn begin_group(&mut self, id: N::Id, cause: Cause) -> Result<(), N::Error> {
+        let group = self.group_mut(id)?;
+        group.history = crate::restart::RestartHistory::default();
+        group.cause = Some(cause);
+        group.state = GroupState::Starting { at: 0 };
+        Ok(())
+    }
+
+    /// An operator learns through `id`, or through the last member of a group, that a group ended.
+    fn give_up(&mut self, mut id: N::Id, why: GiveUp) -> Result<(), N::Error> {
+        let now = self.now;
+        loop {
+            if let Some(mut member) = self.nodes.member(id)? {
+                let _ = member.step(now, Event::GiveUpOrdered { why });
+                return Ok(());
+            }
+            match self.nodes.before(id, u64::MAX)? {
+                Some((last, _)) => id = last,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn count_active(&mut self, child: N::Id, place: &Place<N::Id>, signal: Signal) -> Result<(), N::Error> {
+        let is_active = match signal {
+            Signal::Up => true,
+            // It is started again, or ends with its group.
+            Signal::Failed | Signal::Halted => return Ok(()),
+            Signal::Ended | Signal::GivenUp | Signal::Stopped => false,
+        };
+        if is_active == place.is_active {
+            return Ok(());
+        }
+        self.nodes.set_active(child, is_active)?;
+        if place.is_significant {
+            let count = &mut self.group_mut(place.group)?.active_significant;
+            *count = if is_active { count.saturating_add(1) } else { count.saturating_sub(1) };
+        }
+        Ok(())
+    }
+
+    fn drop_out(&mut self, child: N::Id) -> Result<(), N::Error> {
+        // As it is now: whether it is active may have changed since.
+        if let Some(place) = self.nodes.place(child)? {
+            self.group_mut(place.group)?.leave(&place);
+            self.nodes.detach(child)?;
+        }
+        Ok(())
+    }
+
+    fn cause_of(&mut self, child: N::Id) -> Result<Cause, N::Error> {
+        if let Some(member) = self.nodes.member(child)? {
+            let cause = member.machine.cause();
+            return Ok(cause.unwrap_or_else(Cause::unknown));
+        }
+        self.group_cause(child)
+    }
+
+    fn group_cause(&mut self, group: N::Id) -> Result<Cause, N::Error> {
+        Ok(self.group_mut(group)?.cause.clone().unwrap_or_else(Cause::unknown))
+    }
+
+    fn group_mut(&mut self, id: N::Id) -> Result<&mut Group, N::Error> {
+        Ok(self.nodes.group(id)?.1)
+    }
+}
+
+impl Member<'_> {
+    fn step(&mut self, now: Timestamp, event: Event) -> Result<Option<Ignored>, Refusal> {
+        let context = Context { deployment: self.id, spec: self.spec, now, is_member: self.is_member };
+        self.machine.step(&context, event)
+    }
+}
+
+/// Whether a node of which `signal` tells is no member any more.
+fn is_dropped<Id>(place: &Place<Id>, strategy: Strategy, signal: Signal) -> bool {
+    let is_short_lived = place.class == RestartClass::Temporary || strategy == Strategy::SimpleOneForOne;
+    is_short_lived && matches!(signal, Signal::Ended | Signal::Halted | Signal::Stopped)
+}
