@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
-use crate::store::{Batch, Expect, Model, Read};
+use crate::store::{Batch, Expect, Model, Read, epoch};
 use crate::types::{AssistantId, Timestamp, Version};
 
 /// The holder of a scope: takes observations, plans, and hands out effects.
@@ -250,15 +250,7 @@ impl Healer {
         let id = HealingScope::record_id(self.access().tenant(), &self.scope);
         let [found] = self.access().read([Read::Record { table: HealingScope::TABLE, id }])?;
         let found = access::record(found)?.map(|found| found.version);
-        if found == Some(self.epoch) {
-            return Ok(());
-        }
-        let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
-        let message = format!(
-            "stale epoch: this healer of {} holds epoch {}, and {found} is in force",
-            self.scope, self.epoch
-        );
-        Err(Error::conflict(message).with_field("epoch"))
+        epoch::check(format_args!("healer of {}", self.scope), self.epoch, found)
     }
 
     const fn access(&self) -> &Access {

@@ -1,11 +1,9 @@
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::types::check_label;
+use crate::error::Result;
+use crate::types::{check_label, string_newtype};
 
 /// A name that the host gives: of a rule, a node, a zone, a reading, a person.
 ///
@@ -38,30 +36,4 @@ impl HealingName {
     }
 }
 
-impl fmt::Display for HealingName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for HealingName {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::new(name)
-    }
-}
-
-impl TryFrom<String> for HealingName {
-    type Error = Error;
-
-    fn try_from(name: String) -> Result<Self> {
-        Self::new(name)
-    }
-}
-
-impl From<HealingName> for String {
-    fn from(name: HealingName) -> Self {
-        name.as_str().to_owned()
-    }
-}
+string_newtype!(HealingName);

@@ -7,9 +7,9 @@ use super::{
     Ending, Healer, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope, HealingTarget,
     HealthTotals, PlanEntry,
 };
-use crate::error::{Error, ErrorKind, Result};
-use crate::store::access::{Access, MAX_ATTEMPTS, Page};
-use crate::store::{Batch, Cursor, Direction, Expect, Model, Query, Store};
+use crate::error::{Error, Result};
+use crate::store::access::{Access, Page};
+use crate::store::{Cursor, Direction, Model, Query, Store, epoch};
 use crate::types::{AssistantId, RecordId, Runtime, TenantId, Timestamp, Version};
 
 /// How many targets one read of a load brings.
@@ -121,44 +121,35 @@ impl SelfHealingProtocolEngine {
     /// Takes a scope over and puts a protocol in force: from now on only what the returned [`Healer`] decides counts, and
     /// one that held it before, perhaps in a process that only seemed dead, is refused by the store.
     ///
-    /// It takes no operation id, since repeating it is harmless: after [`ErrorKind::Unknown`], call it again.
+    /// It takes no operation id, since repeating it is harmless: after [`ErrorKind::Unknown`](crate::ErrorKind::Unknown), call
+    /// it again.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if others took it over at the same time, again and again; [`ErrorKind::Corrupt`] if the
-    /// scope's record cannot be read; [`ErrorKind::Unknown`] if it cannot be told whether it was taken over.
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if others took it over at the same time, again and again;
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the scope's record cannot be read;
+    /// [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether it was taken over.
     pub fn engage(&self, scope: &HealingName, protocol: &HealingProtocol) -> Result<Healer> {
         let id = HealingScope::record_id(self.access.tenant(), scope);
-        let now = self.access.now();
-        for _ in 0..MAX_ATTEMPTS {
-            let stored = self.access.record::<HealingScope>(id)?;
-            let expect = stored.as_ref().map_or(Expect::Absent, |stored| Expect::At(stored.version));
-            let before = stored.map(|stored| stored.model.check()).transpose()?;
-            let record = HealingScope {
+        let next = |before: Option<HealingScope>, now: Timestamp| {
+            let before = before.map(HealingScope::check).transpose()?;
+            Ok(HealingScope {
                 format: HealingScope::FORMAT,
                 tenant: self.access.tenant().clone(),
                 scope: scope.clone(),
                 protocol: protocol.clone(),
                 created_at: before.as_ref().map_or(now, |before| before.created_at),
-                taken_over_at: before.as_ref().map_or(now, |before| now.max(before.taken_over_at)),
-            };
-            let mut batch = Batch::new();
-            batch.put(id, expect, &record)?;
-            match self.access.commit(batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error.while_doing(format_args!("take over scope {scope}"))),
-                Ok(()) => {
-                    let epoch = expect.next_version()?;
-                    return Ok(Healer::new(self.clone(), scope.clone(), protocol.clone(), epoch));
-                }
-            }
-        }
-        Err(Error::conflict(format!("others took scope {scope} over {MAX_ATTEMPTS} times")))
+                taken_over_at: before.map_or(now, |before| now.max(before.taken_over_at)),
+            })
+        };
+        let epoch = epoch::take_over(&self.access, id, format_args!("scope {scope}"), next)?;
+        Ok(Healer::new(self.clone(), scope.clone(), protocol.clone(), epoch))
     }
 
     /// A scope as it stands. Reads all its targets.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if nobody ever engaged in it; [`ErrorKind::Corrupt`] if a record of it cannot be read.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if nobody ever engaged in it;
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a record of it cannot be read.
     pub fn status(&self, scope: &HealingName) -> Result<HealingStatus> {
         let id = HealingScope::record_id(self.access.tenant(), scope);
         let stored = self.access.record::<HealingScope>(id)?.ok_or_else(|| {
@@ -174,7 +165,8 @@ impl SelfHealingProtocolEngine {
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit or
+    /// cursor out of bounds.
     pub fn events(
         &self,
         filter: &HealingEventFilter,
@@ -200,8 +192,8 @@ impl SelfHealingProtocolEngine {
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds; [`ErrorKind::Corrupt`] for a
-    /// record on the page that cannot be read.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit or
+    /// cursor out of bounds; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a record on the page that cannot be read.
     pub fn targets(
         &self,
         filter: &HealingTargetFilter,

@@ -1,9 +1,7 @@
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::types::string_newtype;
 
 /// The longest key, in bytes: room for a URL path or a handful of ids.
 const MAX_KEY_BYTES: usize = 200;
@@ -50,41 +48,7 @@ impl StepKey {
     }
 }
 
-impl fmt::Display for StepKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for StepKey {
-    type Err = Error;
-
-    fn from_str(key: &str) -> Result<Self> {
-        Self::new(key)
-    }
-}
-
-impl TryFrom<String> for StepKey {
-    type Error = Error;
-
-    fn try_from(key: String) -> Result<Self> {
-        Self::new(key)
-    }
-}
-
-impl TryFrom<&str> for StepKey {
-    type Error = Error;
-
-    fn try_from(key: &str) -> Result<Self> {
-        Self::new(key)
-    }
-}
-
-impl From<StepKey> for String {
-    fn from(key: StepKey) -> Self {
-        key.0
-    }
-}
+string_newtype!(StepKey);
 
 #[cfg(test)]
 mod tests {

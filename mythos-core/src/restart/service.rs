@@ -2,10 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Deployment, DeploymentRestart, StateName, Supervisor, SupervisorRecord};
 use crate::codex::CodexProofOfSymbolEngine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::ritual::RitualCompressionCache;
-use crate::store::access::{Access, MAX_ATTEMPTS, Page};
-use crate::store::{Batch, Cursor, Direction, Expect, Model, Query};
+use crate::store::access::{Access, Page};
+use crate::store::{Cursor, Direction, Model, Query, epoch};
 use crate::types::{AssistantId, SupervisorId, Timestamp};
 
 /// Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
@@ -93,48 +93,35 @@ impl AssistantDeploymentAutoRestarter {
     /// it before, perhaps in a process that only seemed dead, is refused by the store.
     ///
     /// It takes no operation id, since repeating it is harmless: a repeated takeover only raises the epoch once more. So
-    /// after [`ErrorKind::Unknown`], call it again: whether or not the first call counted, the second one's supervisor is
-    /// the newest, and nobody holds one of the first.
+    /// after [`ErrorKind::Unknown`](crate::ErrorKind::Unknown), call it again: whether or not the first call counted, the
+    /// second one's supervisor is the newest, and nobody holds one of the first.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if others took it over at the same time, again and again;
-    /// [`ErrorKind::Unknown`] if it cannot be told whether it was taken over: call it again.
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if others took it over at the same time, again and again;
+    /// [`ErrorKind::Unknown`](crate::ErrorKind::Unknown) if it cannot be told whether it was taken over: call it again.
     pub fn supervise(&self, supervisor: &SupervisorId) -> Result<Supervisor> {
         let id = SupervisorRecord::record_id(self.access.tenant(), supervisor);
-        let now = self.access.now();
-        for _ in 0..MAX_ATTEMPTS {
-            let stored = self.access.record::<SupervisorRecord>(id)?;
-            let expect = stored.as_ref().map_or(Expect::Absent, |stored| Expect::At(stored.version));
-            let record = SupervisorRecord {
+        let next = |before: Option<SupervisorRecord>, now: Timestamp| {
+            Ok(SupervisorRecord {
                 format: SupervisorRecord::FORMAT,
                 tenant: self.access.tenant().clone(),
                 supervisor: supervisor.clone(),
-                created_at: stored.as_ref().map_or(now, |stored| stored.model.created_at),
-                taken_over_at: stored.as_ref().map_or(now, |stored| now.max(stored.model.taken_over_at)),
-            };
-            let mut batch = Batch::new();
-            batch.put(id, expect, &record)?;
-            match self.access.commit(batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => {
-                    return Err(error.while_doing(format_args!("take over supervisor {supervisor}")));
-                }
-                Ok(()) => {
-                    let (access, supervisor) = (self.access.clone(), supervisor.clone());
-                    let (rituals, codices) = (self.rituals.clone(), self.codices.clone());
-                    let epoch = expect.next_version()?;
-                    return Ok(Supervisor::new(access, rituals, codices, supervisor, epoch));
-                }
-            }
-        }
-        Err(Error::conflict(format!("others took supervisor {supervisor} over {MAX_ATTEMPTS} times")))
+                created_at: before.as_ref().map_or(now, |before| before.created_at),
+                taken_over_at: before.map_or(now, |before| now.max(before.taken_over_at)),
+            })
+        };
+        let epoch = epoch::take_over(&self.access, id, format_args!("supervisor {supervisor}"), next)?;
+        let (access, supervisor) = (self.access.clone(), supervisor.clone());
+        let (rituals, codices) = (self.rituals.clone(), self.codices.clone());
+        Ok(Supervisor::new(access, rituals, codices, supervisor, epoch))
     }
 
     /// A deployment as it stands.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the supervisor has no such deployment; [`ErrorKind::Corrupt`] if its record cannot be
-    /// read: [`deploy`](Supervisor::deploy) replaces it.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if the supervisor has no such deployment;
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its record cannot be read: [`deploy`](Supervisor::deploy)
+    /// replaces it.
     pub fn deployment(&self, supervisor: &SupervisorId, assistant: &AssistantId) -> Result<Deployment> {
         let id = Deployment::record_id(self.access.tenant(), supervisor, assistant);
         let stored = self.access.record::<Deployment>(id)?.ok_or_else(|| no_deployment(assistant))?;
@@ -146,9 +133,9 @@ impl AssistantDeploymentAutoRestarter {
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds; [`ErrorKind::Corrupt`], naming
-    /// the assistant, for a record on the page that cannot be read. Supervision passes such a record over, so this is
-    /// where it shows.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit or
+    /// cursor out of bounds; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt), naming the assistant, for a record on the
+    /// page that cannot be read. Supervision passes such a record over, so this is where it shows.
     pub fn deployments(
         &self,
         filter: &DeploymentFilter,
@@ -168,7 +155,8 @@ impl AssistantDeploymentAutoRestarter {
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] or [`ErrorKind::Invalid`] for a limit or cursor out of bounds.
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit or
+    /// cursor out of bounds.
     pub fn history(
         &self,
         filter: &RestartFilter,

@@ -18,7 +18,7 @@ use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
 use crate::store::{
-    Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar,
+    Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar, epoch,
 };
 use crate::types::{AssistantId, CodexId, Digest, OperationId, RecordId, SupervisorId, Timestamp, Version};
 
@@ -725,15 +725,7 @@ impl Supervisor {
 
     fn check_epoch(&self, holder: StoreAnswer) -> Result<()> {
         let found = access::stored::<SupervisorRecord>(holder)?.map(|stored| stored.version);
-        if found == Some(self.epoch) {
-            return Ok(());
-        }
-        let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
-        let message = format!(
-            "stale epoch: this supervisor {} holds epoch {}, and {found} is in force",
-            self.supervisor, self.epoch
-        );
-        Err(Error::conflict(message).with_field("epoch"))
+        epoch::check(format_args!("supervisor {}", self.supervisor), self.epoch, found)
     }
 
     fn record_id(&self) -> RecordId {

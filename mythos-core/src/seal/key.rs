@@ -1,10 +1,10 @@
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::types::string_newtype;
 
 /// The longest id of a key, in bytes: room for a UUID, a digest or a path, and its length fits one byte.
 const MAX_ID_BYTES: usize = 64;
@@ -52,41 +52,7 @@ impl KeyId {
     }
 }
 
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = Error;
-
-    fn from_str(id: &str) -> Result<Self> {
-        Self::new(id)
-    }
-}
-
-impl TryFrom<String> for KeyId {
-    type Error = Error;
-
-    fn try_from(id: String) -> Result<Self> {
-        Self::new(id)
-    }
-}
-
-impl TryFrom<&str> for KeyId {
-    type Error = Error;
-
-    fn try_from(id: &str) -> Result<Self> {
-        Self::new(id)
-    }
-}
-
-impl From<KeyId> for String {
-    fn from(id: KeyId) -> Self {
-        id.0
-    }
-}
+string_newtype!(KeyId);
 
 /// The 256 secret bits of a key, overwritten with zeros when dropped, and printed by nothing.
 ///

@@ -9,6 +9,7 @@ mod cell;
 pub(crate) mod contention;
 mod copy;
 mod emulate;
+pub(crate) mod epoch;
 mod error;
 pub(crate) mod evaluate;
 mod memory;

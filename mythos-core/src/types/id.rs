@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{DomainHasher, RecordId};
+use super::{DomainHasher, RecordId, string_newtype};
 use crate::error::{Error, Result};
 
 /// The longest name, in characters; the seed documents' `max_length` of ids.
@@ -55,41 +55,7 @@ macro_rules! name_id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(name: &str) -> Result<Self> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(name: String) -> Result<Self> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<&str> for $name {
-            type Error = Error;
-
-            fn try_from(name: &str) -> Result<Self> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.as_str().to_owned()
-            }
-        }
+        string_newtype!($name);
     };
 }
 
