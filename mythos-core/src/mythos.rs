@@ -10,7 +10,9 @@ use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProo
 use crate::error::Result;
 use crate::healing::{HealingEvent, HealingScope, HealingTarget};
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
-use crate::restart::{AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisorRecord};
+use crate::restart::{
+    AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisionGroup, SupervisorRecord,
+};
 use crate::ritual::shared::Shared;
 use crate::ritual::{
     RitualBudget, RitualCompressionCache, RitualDictionaries, RitualHead, RitualOptions, RitualRetention,
@@ -34,6 +36,7 @@ pub const TABLES: &[Table] = &[
     Deployment::TABLE,
     DeploymentRestart::TABLE,
     SupervisorRecord::TABLE,
+    SupervisionGroup::TABLE,
     HealingScope::TABLE,
     HealingTarget::TABLE,
     HealingEvent::TABLE,

@@ -17,17 +17,19 @@ use damage::{WHOLE, cell_at, cells, overwrite_cell, owner, records};
 
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
-    Action, AlignmentPolicy, Backoff, DeployAssistant, Deployment, DeploymentFilter, DeploymentRestart,
-    DeploymentSpec, EffectId, Escalation, Exit, ExitKind, FailureKind, FallbackStep, Jitter, Outcome,
-    QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartClass, RestartFilter, RestartPolicy,
-    RestartPolicyOptions, RestartWindow, StateName, StopAssistant, Supervisor, WindowKind,
+    Action, AlignmentPolicy, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant,
+    Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, Effect, EffectId, Escalation, Exit,
+    ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
+    Jitter, Outcome, QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartChild, RestartClass,
+    RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, Shutdown, StartChild, StateName,
+    StopAssistant, Strategy, SupervisionGroup, Supervisor, WindowKind,
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Record, RecordOp, Store};
 use mythos_core::testing::{Fault, FaultStore, SimulatedClock};
 use mythos_core::types::{
-    AssistantId, Clock, CodexId, Digest, OperationId, RitualId, Runtime, SeededEntropy, SupervisorId,
-    Timestamp,
+    AssistantId, Clock, CodexId, Digest, GroupId, OperationId, RitualId, Runtime, SeededEntropy,
+    SupervisorId, Timestamp,
 };
 use mythos_core::{Error, ErrorKind, Mythos, TABLES};
 
@@ -45,6 +47,12 @@ enum Happening {
     Exit(Exit),
     Stop,
     RestartNow,
+    StartChild(StartChild),
+    RestartChild,
+    DeleteChild,
+    CreateGroup(CreateGroup),
+    StartGroup(GroupId),
+    StopGroup(GroupId),
 }
 
 #[derive(Debug, Clone)]
@@ -90,8 +98,18 @@ struct World {
 #[derive(Debug, PartialEq)]
 struct Outcomes {
     deployments: Vec<Deployment>,
+    groups: Vec<SupervisionGroup>,
     history: Vec<DeploymentRestart>,
     launches: Launches,
+}
+
+/// What a request is refused for depends on the state, which does not depend on crashes.
+fn refused_or<T>(answer: Result<T, Error>) -> Result<(), Error> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn draw(seed: u64, what: &str) -> u64 {
@@ -247,21 +265,23 @@ impl World {
 
     fn carry_out_all(&mut self, supervisor: &Supervisor) -> Result<(), Error> {
         loop {
-            // One at a time, so that handing out goes on behind what was handed out already.
-            let Some(effect) = supervisor.poll_effects(1)?.pop() else { return Ok(()) };
-            let mut next = Some(effect);
-            while let Some(effect) = next.take() {
-                if matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
-                    next = supervisor.carry_out(&effect)?.next;
-                    continue;
-                }
-                let outcome = self.host(&effect.id, &effect.assistant, &effect.action);
-                if let Err(error) = supervisor.answer(&effect.id, &outcome) {
-                    supervisor.give_back(&effect.id);
-                    return Err(error);
-                }
-                self.answered.insert(effect.id);
+            // In an order that does not depend on what was handed out before: members of a group depend on each other.
+            let mut effects = supervisor.poll_effects(1_000)?;
+            effects.sort_by(|one, other| one.assistant.cmp(&other.assistant));
+            let mut effects = effects.into_iter();
+            let Some(effect) = effects.next() else { return Ok(()) };
+            effects.for_each(|later| supervisor.give_back(&later.id));
+            if matches!(effect.action, Action::Restore { .. } | Action::Align { .. }) {
+                let next = supervisor.carry_out(&effect)?.next;
+                next.into_iter().for_each(|next: Effect| supervisor.give_back(&next.id));
+                continue;
             }
+            let outcome = self.host(&effect.id, &effect.assistant, &effect.action);
+            if let Err(error) = supervisor.answer(&effect.id, &outcome) {
+                supervisor.give_back(&effect.id);
+                return Err(error);
+            }
+            self.answered.insert(effect.id);
         }
     }
 
@@ -279,24 +299,47 @@ impl World {
                 }
                 Happening::Fail => {
                     let (kind, reason) = (FailureKind::Crashed, "killed".try_into()?);
-                    supervisor.report_failure(&ReportFailure {
-                        assistant,
-                        run: None,
-                        kind,
-                        reason,
-                        operation,
-                    })?;
+                    let report = ReportFailure { assistant, run: None, kind, reason, operation };
+                    refused_or(supervisor.report_failure(&report))?;
                 }
                 Happening::Exit(exit) => {
                     let exit = exit.clone();
-                    supervisor.report_exit(&ReportExit { assistant, run: None, exit, operation })?;
+                    refused_or(supervisor.report_exit(&ReportExit {
+                        assistant,
+                        run: None,
+                        exit,
+                        operation,
+                    }))?;
                 }
                 Happening::Stop => {
-                    supervisor.stop(&StopAssistant { assistant, operation })?;
+                    refused_or(supervisor.stop(&StopAssistant { assistant, operation }))?;
                 }
                 Happening::RestartNow => {
                     let reason = "asked for".try_into()?;
-                    supervisor.restart_now(&RestartAssistant { assistant, reason, operation })?;
+                    let restarted =
+                        supervisor.restart_now(&RestartAssistant { assistant, reason, operation });
+                    refused_or(restarted)?;
+                }
+                Happening::StartChild(start) => {
+                    refused_or(supervisor.start_child(&StartChild { operation, ..start.clone() }))?;
+                }
+                Happening::RestartChild => {
+                    let reason = "asked for".try_into()?;
+                    refused_or(supervisor.restart_child(&RestartChild { assistant, reason, operation }))?;
+                }
+                Happening::DeleteChild => {
+                    refused_or(supervisor.delete_child(&DeleteChild { assistant, operation }))?;
+                }
+                Happening::CreateGroup(create) => {
+                    refused_or(supervisor.create_group(&CreateGroup { operation, ..create.clone() }))?;
+                }
+                Happening::StartGroup(group) => {
+                    let (group, reason) = (group.clone(), "asked for".try_into()?);
+                    refused_or(supervisor.start_group(&ChangeGroup { group, reason, operation }))?;
+                }
+                Happening::StopGroup(group) => {
+                    let (group, reason) = (group.clone(), "asked for".try_into()?);
+                    refused_or(supervisor.stop_group(&ChangeGroup { group, reason, operation }))?;
                 }
             }
             self.fed += 1;
@@ -318,6 +361,7 @@ impl World {
                     Outcome::Ready
                 }
             }
+            Action::Stop { .. } | Action::Kill => Outcome::Stopped,
             Action::Escalate { escalation: Escalation::GivenUp { .. } } => Outcome::Acknowledged,
             Action::Escalate { .. } if chance < 50 => Outcome::Approved,
             Action::Escalate { .. } => Outcome::Declined,
@@ -371,7 +415,9 @@ impl World {
         let deployments = self.undisturbed_mythos().deployments();
         let page = deployments.deployments(&DeploymentFilter::default(), None, 1_000).unwrap();
         let history = deployments.history(&RestartFilter::default(), None, 1_000).unwrap();
-        Outcomes { deployments: page.items, history: history.items, launches: self.launches.clone() }
+        let groups = deployments.groups(&GroupFilter::default(), None, 1_000).unwrap();
+        let launches = self.launches.clone();
+        Outcomes { deployments: page.items, groups: groups.items, history: history.items, launches }
     }
 }
 
@@ -389,6 +435,9 @@ impl Outcomes {
             StateName::Completed,
             StateName::Stopped,
         ];
+        for group in &self.groups {
+            assert!(matches!(group.state, GroupStateName::Up | GroupStateName::Ended), "stuck: {group:?}");
+        }
         for deployment in &self.deployments {
             assert!(at_rest.contains(&deployment.state), "stuck: {deployment:?}");
             assert_eq!((deployment.timer_at, deployment.effect_at), (None, None));
@@ -431,6 +480,30 @@ fn small() -> Scenario {
     let scripted = |(at_ms, happening)| Scripted { at_ms, assistant: ana.clone(), happening };
     let script = script.into_iter().map(scripted).collect();
     Scenario { seed: 1, script, damaged: BTreeMap::from([(ana.clone(), 1)]), failing_percent: 0 }
+}
+
+/// Three members of a group, of which the second fails, and then the first while the others are stopped for it.
+fn family(strategy: Strategy, failing_percent: u64) -> Scenario {
+    let group: GroupId = "pipeline".parse().unwrap();
+    let options = GroupPolicyOptions {
+        strategy,
+        window: RestartWindow::sliding(2, 60_000),
+        ..GroupPolicyOptions::default()
+    };
+    let create = CreateGroup::new(group.clone(), GroupPolicy::new(options).unwrap());
+    let first: AssistantId = "member 1".parse().unwrap();
+    let mut script =
+        vec![Scripted { at_ms: 0, assistant: first.clone(), happening: Happening::CreateGroup(create) }];
+    for number in 1..=3 {
+        let assistant: AssistantId = format!("member {number}").parse().unwrap();
+        let start = StartChild::new(group.clone(), assistant.clone(), spec(policy()));
+        let start = if number == 3 { start } else { start.running() };
+        script.push(Scripted { at_ms: 0, assistant, happening: Happening::StartChild(start) });
+    }
+    let second = "member 2".parse().unwrap();
+    script.push(Scripted { at_ms: 1_000, assistant: second, happening: Happening::Fail });
+    script.push(Scripted { at_ms: 1_000, assistant: first, happening: Happening::Fail });
+    Scenario { seed: 1, script, damaged: BTreeMap::new(), failing_percent }
 }
 
 /// Launches never succeed: the window runs full.
@@ -497,6 +570,108 @@ fn two_crashes_at_any_calls_change_nothing() {
     }
 }
 
+#[test]
+fn a_fault_at_any_call_changes_nothing_of_a_group() {
+    for (strategy, failing_percent) in
+        [(Strategy::RestForOne, 0), (Strategy::OneForAll, 50), (Strategy::OneForOne, 100)]
+    {
+        let world = World::new(family(strategy, failing_percent));
+        let (expected, calls) = undisturbed(&world);
+        assert_eq!((expected.groups.len(), expected.deployments.len()), (1, 3));
+        assert!(expected.launches.len() >= 2, "{strategy:?}: {:?}", expected.launches);
+        for planned in (1..=calls).flat_map(|call| Fault::ALL.map(|fault| (call, fault))) {
+            let mut world = world.copy();
+            world.run([planned]);
+            assert_eq!(world.outcomes(), expected, "{strategy:?} {planned:?}");
+        }
+    }
+}
+
+#[test]
+fn groups_restart_as_their_strategies_say() {
+    let runs = |strategy| {
+        let (outcomes, _) = undisturbed(&World::new(family(strategy, 0)));
+        assert_eq!(outcomes.groups[0].state, GroupStateName::Up);
+        outcomes.deployments.iter().map(|deployment| deployment.machine.run()).collect::<Vec<_>>()
+    };
+    // The third was started by its group, which is its first run.
+    assert_eq!(runs(Strategy::OneForOne), [2, 2, 1]);
+    assert_eq!(runs(Strategy::RestForOne), [2, 2, 2]);
+    assert_eq!(runs(Strategy::OneForAll), [2, 2, 2]);
+}
+
+/// A scenario of two groups, one in the other, and members of all kinds.
+fn random_family(seed: u64) -> Scenario {
+    let pick = |what: &str, below: u64| draw(seed, what) % below;
+    let group = |which: u64| -> GroupId { format!("group {which}").parse().unwrap() };
+    let class = |drawn: u64| {
+        [RestartClass::Permanent, RestartClass::Transient, RestartClass::Temporary][drawn as usize]
+    };
+    let strategies =
+        [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne, Strategy::SimpleOneForOne];
+    let mut script = Vec::new();
+    let mut say = |at_ms, assistant: u64, happening| {
+        let assistant = format!("member {assistant}").parse().unwrap();
+        script.push(Scripted { at_ms, assistant, happening });
+    };
+    for which in 0..2 {
+        let pick = |what: &str, below: u64| pick(&format!("group {which} {what}"), below);
+        let strategy = strategies[pick("strategy", 4) as usize];
+        let auto = [AutoShutdown::Never, AutoShutdown::AnySignificant, AutoShutdown::AllSignificant];
+        let auto = auto[pick("auto", 3) as usize];
+        let options = GroupPolicyOptions {
+            strategy,
+            window: RestartWindow::sliding(pick("restarts", 6) as u32, 1 + pick("period", 20_000)),
+            auto_shutdown: if strategy == Strategy::SimpleOneForOne { AutoShutdown::Never } else { auto },
+            restart: class(pick("class", 3)),
+        };
+        let mut create = CreateGroup::new(group(which), GroupPolicy::new(options).unwrap());
+        create.within = (which == 1).then(|| group(0));
+        create.is_significant = pick("significant", 2) == 0;
+        say(0, 0, Happening::CreateGroup(create));
+    }
+    let members = 2 + pick("members", 4);
+    for number in 0..members {
+        let pick = |what: &str, below: u64| pick(&format!("member {number} {what}"), below);
+        let mut options = policy();
+        options.seed = seed;
+        options.window.max_restarts = 2 + pick("restarts", 6) as u32;
+        options.free_restarts = pick("free", 3) as u32;
+        options.exits.restart = class(pick("class", 3));
+        options.symbolic_fallback_path.truncate(pick("path", 3) as usize);
+        let spec = spec(options);
+        let mut start =
+            StartChild::new(group(pick("group", 2)), format!("member {number}").parse().unwrap(), spec);
+        start.is_significant = pick("significant", 3) == 0;
+        start.is_running = pick("running", 3) > 0;
+        start.shutdown =
+            [Shutdown::Kill, Shutdown::default(), Shutdown::Unlimited][pick("shutdown", 3) as usize];
+        say(0, number, Happening::StartChild(start));
+    }
+    for number in 0..pick("happenings", 14) {
+        let pick = |what: &str, below: u64| pick(&format!("happening {number} {what}"), below);
+        let happening = match pick("kind", 16) {
+            0 => Happening::Stop,
+            1 => Happening::RestartNow,
+            2 => Happening::RestartChild,
+            3 => Happening::DeleteChild,
+            4 => Happening::StopGroup(group(pick("group", 2))),
+            5 | 6 => Happening::StartGroup(group(pick("group", 2))),
+            7 | 8 => Happening::Exit(Exit::new(ExitKind::Completed, "done".try_into().unwrap())),
+            9 => Happening::Exit(Exit::new(ExitKind::Killed, "killed".try_into().unwrap()).status(137)),
+            _ => Happening::Fail,
+        };
+        say(pick("when", 20_000), pick("whom", members), happening);
+    }
+    script.sort_by_key(|scripted| scripted.at_ms);
+    Scenario { seed, script, damaged: BTreeMap::new(), failing_percent: pick("failing", 60) }
+}
+
+#[test]
+fn random_faults_in_random_groups_change_nothing() {
+    random_faults(random_family);
+}
+
 /// A scenario of several assistants, policies and happenings.
 fn random(seed: u64) -> Scenario {
     let pick = |what: &str, below: u64| draw(seed, what) % below;
@@ -561,6 +736,10 @@ fn random(seed: u64) -> Scenario {
 
 #[test]
 fn random_faults_in_random_scenarios_change_nothing() {
+    random_faults(random);
+}
+
+fn random_faults(random: impl Fn(u64) -> Scenario) {
     let seeds = std::env::var("MYTHOS_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     for seed in 0..seeds.unwrap_or(DEFAULT_SEEDS) {
         let mut world = World::new(random(seed));

@@ -42,8 +42,9 @@ pub use detector::{DetectorPolicy, DetectorPolicyOptions, HeartbeatDetector};
 pub use effect::{Action, Effect, EffectId, Escalation, Outcome, Which};
 pub use exit::{Exit, ExitKind, ExitMatch, ExitRules, RestartClass, Verdict};
 pub use group::{
-    AutoShutdown, Group, GroupEnd, GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, Shutdown,
-    Strategy,
+    AutoShutdown, ChangeGroup, CreateGroup, DeleteChild, Group, GroupDecision, GroupEnd, GroupMember,
+    GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, MemberNode, Membership, RestartChild,
+    Shutdown, StartChild, Strategy, SupervisionGroup,
 };
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
 pub use machine::{Answer, Cause, Machine};
@@ -51,7 +52,7 @@ pub use monitor::{HeartbeatMonitor, Suspicion};
 pub use policy::{AlignmentPolicy, FallbackStep, QuietSince, RestartPolicy, RestartPolicyOptions};
 pub use record::{Decision, Deployment, DeploymentRestart, SupervisorRecord};
 pub use request::{DeployAssistant, ReportExit, ReportFailure, RestartAssistant, StopAssistant};
-pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, RestartFilter};
+pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, GroupFilter, RestartFilter};
 pub use spec::DeploymentSpec;
 pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName, Stop};
 pub use supervision_tree::{MemberOptions, NodeId, SupervisionTree, TreeEffect};

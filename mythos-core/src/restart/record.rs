@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::machine::Pending;
 use super::{
-    Action, Alignment, DeploymentSpec, Effect, EffectId, Ending, FailureKind, Incident, Machine, Reason,
-    RestoredEntry, State, StateName, StepTaken, Visit,
+    Action, Alignment, DeploymentSpec, Effect, EffectId, Ending, FailureKind, Incident, Machine, Membership,
+    Reason, RestoredEntry, State, StateName, StepTaken, Visit,
 };
 use crate::error::{Error, Result};
 use crate::store::{Field, FieldKind, Model, Record, Schema, Table};
@@ -31,6 +31,13 @@ pub struct Deployment {
     pub timer_set_at: Option<Timestamp>,
     /// When its pending effect was issued, if one is pending.
     pub effect_at: Option<Timestamp>,
+    /// Where it stands among the members of its group: the group's record in hexadecimal, a slash, and its position in 16
+    /// hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// How it is a member of a group, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Membership>,
     /// What it is restored to, and how.
     pub spec: DeploymentSpec,
     /// The machine.
@@ -54,6 +61,7 @@ impl Model for Deployment {
             Field::new("timer_at", FieldKind::Text),
             Field::new("timer_set_at", FieldKind::Text),
             Field::new("effect_at", FieldKind::Text),
+            Field::new("place", FieldKind::Text),
             Field::new("updated_at", FieldKind::Text),
         ],
         indexes: &[
@@ -61,6 +69,7 @@ impl Model for Deployment {
             &["tenant", "supervisor", "timer_set_at"],
             &["tenant", "supervisor", "effect_at"],
             &["tenant", "supervisor", "assistant"],
+            &["tenant", "place"],
             &["tenant", "assistant"],
             &["tenant", "state", "assistant"],
             &["tenant", "updated_at"],
@@ -143,6 +152,7 @@ impl Deployment {
         self.timer_at = self.machine.state().timer().map(|(due, _)| due);
         self.timer_set_at = self.machine.state().timer_set_at();
         self.effect_at = self.machine.pending().map(|pending| pending.issued_at);
+        self.place = self.member.as_ref().map(|member| member.key(&self.tenant, &self.supervisor));
         self.updated_at = now.max(self.updated_at);
     }
 }

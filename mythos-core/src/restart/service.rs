@@ -1,12 +1,16 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Deployment, DeploymentRestart, StateName, Supervisor, SupervisorRecord};
+use super::group::{key, no_group};
+use super::{
+    Deployment, DeploymentRestart, GroupMember, GroupStateName, StateName, SupervisionGroup, Supervisor,
+    SupervisorRecord,
+};
 use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, Result};
 use crate::ritual::RitualCompressionCache;
 use crate::store::access::{Access, Page};
 use crate::store::{Cursor, Direction, Model, Query, epoch};
-use crate::types::{AssistantId, SupervisorId, Timestamp};
+use crate::types::{AssistantId, GroupId, SupervisorId, Timestamp};
 
 /// Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
 ///
@@ -150,6 +154,64 @@ impl AssistantDeploymentAutoRestarter {
         self.access.page(query.after(after).limit(limit))
     }
 
+    /// A group as it stands.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), field `group`, if the supervisor has no such group;
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if its record cannot be read.
+    pub fn group(&self, supervisor: &SupervisorId, group: &GroupId) -> Result<SupervisionGroup> {
+        let id = SupervisionGroup::record_id(self.access.tenant(), supervisor, group);
+        let stored = self.access.record::<SupervisionGroup>(id)?.ok_or_else(|| no_group(group))?;
+        stored.model.found_at(id)
+    }
+
+    /// Lists groups by name.
+    ///
+    /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit or
+    /// cursor out of bounds; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a record that cannot be read.
+    pub fn groups(
+        &self,
+        filter: &GroupFilter,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<SupervisionGroup>> {
+        let query = Query::new(SupervisionGroup::TABLE)
+            .order_by("group", Direction::Ascending)
+            .equals("supervisor", filter.supervisor.as_ref().map(SupervisorId::as_str))
+            .equals("state", filter.state.map(GroupStateName::as_str));
+        self.access.page(query.after(after).limit(limit))
+    }
+
+    /// Lists the members of a group in the order in which they are started, from the first behind position `after`, which is
+    /// 0 for all; at most `limit`, which is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS). Another page may
+    /// follow one that is full.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit) or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a limit out of
+    /// bounds; [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for a record that cannot be read.
+    pub fn members(
+        &self,
+        supervisor: &SupervisorId,
+        group: &GroupId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<GroupMember>> {
+        let id = SupervisionGroup::record_id(self.access.tenant(), supervisor, group);
+        let keys = (key(&id, after.saturating_add(1)), key(&id, u64::MAX));
+        let of = |table| Query::new(table).order_by("place", Direction::Ascending).limit(limit).keyed(&keys);
+        let [deployments, groups] = [of(Deployment::TABLE), of(SupervisionGroup::TABLE)];
+        let deployments = self.access.page::<Deployment>(deployments)?.items;
+        let groups = self.access.page::<SupervisionGroup>(groups)?.items;
+        let mut members: Vec<_> = deployments.into_iter().filter_map(GroupMember::of_deployment).collect();
+        members.extend(groups.into_iter().filter_map(GroupMember::of_group));
+        members.sort_unstable_by_key(|member| member.position);
+        members.truncate(limit as usize);
+        Ok(members)
+    }
+
     /// Lists incidents, newest first.
     ///
     /// `limit` is 1 to [`MAX_PAGE_RECORDS`](crate::store::MAX_PAGE_RECORDS).
@@ -170,6 +232,16 @@ impl AssistantDeploymentAutoRestarter {
             .created(filter.since, filter.before);
         self.access.page(query.after(after).limit(limit))
     }
+}
+
+/// Which groups to list; all conditions hold together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupFilter {
+    /// Of this supervisor.
+    pub supervisor: Option<SupervisorId>,
+    /// In this state.
+    pub state: Option<GroupStateName>,
 }
 
 pub(super) fn no_deployment(assistant: &AssistantId) -> Error {

@@ -2,14 +2,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::machine::{Answer, Context, Event};
+use super::group::Tree;
+use super::machine::{Answer, Event, Refusal};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Exit,
-    ExitKind, FailureKind, Incident, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
+    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
+    ExitKind, FailureKind, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
     RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
@@ -21,6 +23,11 @@ use crate::store::{
     Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar, epoch,
 };
 use crate::types::{AssistantId, CodexId, Digest, OperationId, RecordId, SupervisorId, Timestamp, Version};
+
+mod groups;
+mod nodes;
+
+use nodes::{NodeRecord, StoredNodes};
 
 /// How many deployments one read of a tick or a poll looks at.
 const PAGE: u32 = 256;
@@ -96,19 +103,6 @@ impl Head {
     }
 }
 
-/// What a commit replaces.
-struct Before {
-    version: Version,
-    incident: Option<Incident>,
-}
-
-impl Before {
-    fn of(head: &Head) -> Self {
-        let machine = head.deployment.as_ref().ok().map(|deployment| &deployment.machine);
-        Self { version: head.version, incident: machine.and_then(Machine::incident).cloned() }
-    }
-}
-
 /// What was found while an effect was carried out.
 #[derive(Default)]
 struct Findings {
@@ -154,13 +148,16 @@ impl Supervisor {
             self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
         self.decide(&request.assistant, Some(named), |head, now| {
             let deployment = match head {
-                None => self.new_deployment(request, Machine::default(), now),
+                None => self.new_deployment(&request.assistant, &request.spec, Machine::default(), now),
                 Some(Head { deployment: Ok(deployment), .. }) => {
                     Deployment { spec: request.spec.clone(), ..deployment }
                 }
-                Some(Head { deployment: Err(_), is_replaceable: true, version }) => {
-                    self.new_deployment(request, Machine::after_unreadable(version), now)
-                }
+                Some(Head { deployment: Err(_), is_replaceable: true, version }) => self.new_deployment(
+                    &request.assistant,
+                    &request.spec,
+                    Machine::after_unreadable(version),
+                    now,
+                ),
                 Some(Head { deployment: Err(error), .. }) => return Err(error),
             };
             Ok((deployment, Some(Event::Deployed)))
@@ -351,20 +348,28 @@ impl Supervisor {
     /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Corrupt`] if its record cannot be read.
     pub fn deployment(&self, assistant: &AssistantId) -> Result<Deployment> {
         let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
-        self.load(id, None)?.head.ok_or_else(|| no_deployment(assistant))?.deployment
+        self.load(Some(id), None)?.head.ok_or_else(|| no_deployment(assistant))?.deployment
     }
 
-    fn new_deployment(&self, request: &DeployAssistant, machine: Machine, now: Timestamp) -> Deployment {
+    fn new_deployment(
+        &self,
+        assistant: &AssistantId,
+        spec: &DeploymentSpec,
+        machine: Machine,
+        now: Timestamp,
+    ) -> Deployment {
         Deployment {
             format: Deployment::FORMAT,
             tenant: self.access.tenant().clone(),
             supervisor: self.supervisor.clone(),
-            assistant: request.assistant.clone(),
+            assistant: assistant.clone(),
             state: machine.state().name(),
             timer_at: None,
             timer_set_at: None,
             effect_at: None,
-            spec: request.spec.clone(),
+            place: None,
+            member: None,
+            spec: spec.clone(),
             machine,
             incident_version: 0,
             created_at: now,
@@ -401,31 +406,33 @@ impl Supervisor {
 
     fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
         let id = effect.id.deployment;
-        for _ in 0..MAX_ATTEMPTS {
-            let head = self.load(id, None)?.head.ok_or_else(|| unknown_effect(&effect.id))?;
-            let now = self.access.now();
-            let before = Before::of(&head);
-            let mut deployment = head.deployment?;
+        let carried_out = self.transact(Some(id), None, |head, nodes, now| {
+            let deployment = self.take(id, head.ok_or_else(|| unknown_effect(&effect.id))?, nodes)?;
             let mut findings = Findings::default();
             let mut number = effect.id.number;
             let mut changed = false;
             // What is asked for is read from the record: an effect is a copy of it, and may be an old one.
-            while let Some(answer) = self.answer_of(&deployment, number, changed, &mut findings)? {
-                if !self.apply(&mut deployment, Event::Answered { number, answer }, now)? {
+            let mut answer = self.answer_of(&deployment, number, changed, &mut findings)?;
+            while let Some(given) = answer {
+                if !step(nodes, id, Event::Answered { number, answer: given }, now)? {
                     break;
                 }
                 changed = true;
+                let deployment = nodes.deployment(id)?;
                 number = deployment.machine.pending().map_or(0, |pending| pending.number);
+                answer = self.answer_of(deployment, number, changed, &mut findings)?;
             }
-            let decision = Decision::of(&deployment, changed, now);
-            if changed && !self.commit(Some(&before), deployment.clone(), None, &decision, now)? {
-                continue;
-            }
-            let next = deployment.effect(self.epoch).filter(|next| self.mark_handed_out(&next.id));
+            let decision = Decision::of(nodes.deployment(id)?, changed, now);
+            let next = nodes.deployment(id)?.effect(self.epoch);
             let Findings { restored, alignment } = findings;
-            return Ok(CarriedOut { decision, restored, alignment, next });
-        }
-        Err(too_many_conflicts(&effect.assistant))
+            Ok((CarriedOut { decision, restored, alignment, next }, changed))
+        });
+        let carried_out = carried_out.map_err(|error| match error.kind() {
+            ErrorKind::Conflict if error.field().is_none() => too_many_conflicts(&effect.assistant),
+            _ => error,
+        })?;
+        let next = carried_out.next.filter(|next| self.mark_handed_out(&next.id));
+        Ok(CarriedOut { next, ..carried_out })
     }
 
     /// Does what the pending effect `number` asks for; `None` if it is not pending or up to the host.
@@ -559,26 +566,45 @@ impl Supervisor {
         named: Option<Named>,
         happened: impl Fn(Option<Head>, Timestamp) -> Result<(Deployment, Option<Event>)>,
     ) -> Result<Decision> {
+        self.transact(Some(id), named, |head, nodes, now| {
+            let version = head.as_ref().map(|head| head.version);
+            let before = head.as_ref().and_then(|head| head.deployment.as_ref().ok()).cloned();
+            let (deployment, event) = happened(head, now)?;
+            nodes.set(id, version, before, deployment);
+            let changed = match event {
+                Some(event) => step(nodes, id, event, now)?,
+                None => false,
+            };
+            Ok((Decision::of(nodes.deployment(id)?, changed, now), changed))
+        })
+    }
+
+    /// Loads the deployment `first`, lets `decide` decide, and commits the nodes that it changed; whether it decided anything
+    /// is the second part of its answer. Another decision about the same nodes at the same time is no error: `decide` is
+    /// called again.
+    fn transact<T: Serialize + DeserializeOwned>(
+        &self,
+        first: Option<RecordId>,
+        named: Option<Named>,
+        decide: impl Fn(Option<Head>, &mut StoredNodes<'_>, Timestamp) -> Result<(T, bool)>,
+    ) -> Result<T> {
         for _ in 0..MAX_ATTEMPTS {
-            let Loaded { head, operation } = self.load(id, named.map(|named| named.1))?;
+            let Loaded { head, operation } = self.load(first, named.map(|named| named.1))?;
             // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
             // it does when the clock was set back.
             let now = self.access.now();
             if let (Some(operation), Some((_, _, digest))) = (operation, named) {
                 return operation.model.recall(self.access.tenant(), &digest);
             }
-            let before = head.as_ref().map(Before::of);
-            let (mut deployment, event) = happened(head, now)?;
-            let changed = match event {
-                Some(event) => self.apply(&mut deployment, event, now)?,
-                None => false,
-            };
-            let decision = Decision::of(&deployment, changed, now);
+            let mut nodes = StoredNodes::new(self);
+            let (decision, changed) = decide(head, &mut nodes, now)?;
             // A write that changed nothing is recorded too: repeated later, it must still change nothing.
             if !changed && named.is_none() {
                 return Ok(decision);
             }
-            let committed = self.commit(before.as_ref(), deployment, named, &decision, now);
+            let mut batch = self.batch(named, &decision, now)?;
+            nodes.stage(&mut batch, now)?;
+            let committed = self.commit_batch(batch);
             if committed.map_err(|error| match named {
                 Some((_, operation, _)) => error.of_operation(operation),
                 None => error,
@@ -589,52 +615,15 @@ impl Supervisor {
         Err(Error::conflict(format!("other decisions were faster {MAX_ATTEMPTS} times")))
     }
 
-    /// Takes one event; whether it changed anything.
-    fn apply(&self, deployment: &mut Deployment, event: Event, now: Timestamp) -> Result<bool> {
-        let id = deployment.id();
-        let context = Context { deployment: &id, spec: &deployment.spec, now, is_member: false };
-        match deployment.machine.step(&context, event) {
-            Ok(None) => {
-                deployment.index(now);
-                Ok(true)
-            }
-            Ok(Some(_)) => Ok(false),
-            Err(refusal) => Err(refusal.into_error()),
-        }
-    }
-
-    /// Commits what was decided; `false` if someone else was faster.
-    fn commit(
-        &self,
-        before: Option<&Before>,
-        mut deployment: Deployment,
-        named: Option<Named>,
-        decision: &Decision,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let mut batch = self.batch(named, decision, now)?;
-        let id = deployment.id();
-        let expect = before.map_or(Expect::Absent, |before| Expect::At(before.version));
-        if !decision.changed {
-            batch.check(Deployment::TABLE, id, expect);
-            return self.commit_batch(batch);
-        }
-        let old = before.and_then(|before| before.incident.as_ref());
-        if let Some(incident) = deployment.machine.incident().filter(|incident| old != Some(*incident)) {
-            // The head decides, and this record tells of it: a host may have pruned it, and it is written anew.
-            let record_id = DeploymentRestart::record_id(&id, incident);
-            let [found] =
-                self.access.read([Read::Record { table: DeploymentRestart::TABLE, id: record_id }])?;
-            let expect = record_of(found)?.map_or(Expect::Absent, |found| Expect::At(found.version));
-            batch.put(record_id, expect, &DeploymentRestart::of(&deployment, incident))?;
-            deployment.incident_version = expect.next_version()?.get();
-        }
-        batch.put(id, expect, &deployment)?;
-        self.commit_batch(batch)
+    /// Takes a deployment that was found into a decision.
+    fn take(&self, id: RecordId, head: Head, nodes: &mut StoredNodes<'_>) -> Result<Deployment> {
+        let deployment = head.deployment?;
+        nodes.set(id, Some(head.version), Some(deployment.clone()), deployment.clone());
+        Ok(deployment)
     }
 
     /// A batch that only the holder of the supervision can commit.
-    fn batch(&self, named: Option<Named>, decision: &Decision, now: Timestamp) -> Result<Batch> {
+    fn batch<T: Serialize>(&self, named: Option<Named>, decision: &T, now: Timestamp) -> Result<Batch> {
         let mut batch = Batch::new();
         batch.check(SupervisorRecord::TABLE, self.record_id(), Expect::At(self.epoch));
         if let Some((name, operation, digest)) = named {
@@ -652,28 +641,27 @@ impl Supervisor {
         }
     }
 
-    fn load(&self, id: RecordId, operation: Option<OperationId>) -> Result<Loaded> {
+    fn load(&self, first: Option<RecordId>, operation: Option<OperationId>) -> Result<Loaded> {
         let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
-        let deployment = Read::Record { table: Deployment::TABLE, id };
-        let (holder, deployment, operation) = match operation {
-            None => {
-                let [holder, deployment] = self.access.read([holder, deployment])?;
-                (holder, deployment, None)
-            }
-            Some(operation) => {
-                let operation =
-                    Read::Record { table: Operation::TABLE, id: operation.record_id(self.access.tenant()) };
-                let [holder, deployment, operation] = self.access.read([holder, deployment, operation])?;
-                (holder, deployment, access::stored(operation)?)
-            }
+        let mut reads = vec![holder];
+        reads.extend(first.map(|id| Read::Record { table: Deployment::TABLE, id }));
+        reads.extend(operation.map(|operation| Read::Record {
+            table: Operation::TABLE,
+            id: operation.record_id(self.access.tenant()),
+        }));
+        let mut answers = self.access.read_all(&reads)?.into_iter();
+        let mut next = || answers.next().ok_or_else(|| Error::internal("the store left an answer out"));
+        self.check_epoch(next()?)?;
+        let head = match first {
+            Some(_) => access::record(next()?)?.map(|record| Head::of(&record)),
+            None => None,
         };
-        self.check_epoch(holder)?;
-        let head = record_of(deployment)?.map(|record| Head::of(&record));
         if let Some(Head { deployment: Ok(deployment), .. }) = &head
             && (deployment.tenant != *self.access.tenant() || deployment.supervisor != self.supervisor)
         {
             return Err(Error::not_found("this supervisor has no such deployment"));
         }
+        let operation = if operation.is_some() { access::stored(next()?)? } else { None };
         Ok(Loaded { head, operation })
     }
 
@@ -752,12 +740,10 @@ fn readable(record: &Record) -> Result<Deployment> {
     Deployment::from_record(record)?.found_at(record.id)
 }
 
-/// Unpacks the answer to a [`Read::Record`], without a look at its body.
-fn record_of(answer: StoreAnswer) -> Result<Option<Record>> {
-    match answer {
-        StoreAnswer::Record { record } => Ok(record),
-        _ => Err(Error::internal("the store answered a record with another kind of answer")),
-    }
+/// Takes one event of a deployment that was loaded, and what follows from it; whether it changed anything.
+fn step(nodes: &mut StoredNodes<'_>, id: RecordId, event: Event, now: Timestamp) -> Result<bool> {
+    let outcome = Tree::new(nodes, now).handle(NodeRecord::Deployment(id), event)?;
+    outcome.map(|ignored| ignored.is_none()).map_err(Refusal::into_error)
 }
 
 fn unknown_effect(effect: &EffectId) -> Error {

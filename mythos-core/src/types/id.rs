@@ -83,6 +83,10 @@ name_id! {
     /// One supervisor of deployments.
     SupervisorId, "supervisor"
 }
+name_id! {
+    /// One group of deployments that are started, stopped and restarted together.
+    GroupId, "group"
+}
 
 impl Default for TenantId {
     /// The tenant `default`.

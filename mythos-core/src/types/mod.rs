@@ -13,7 +13,9 @@ mod version;
 
 pub use digest::{Commitment, Digest, Salt};
 pub(crate) use digest::{DomainHasher, KeyedDomain};
-pub use id::{AssistantId, ClauseId, CodexId, EntryId, OperationId, RitualId, SupervisorId, TenantId};
+pub use id::{
+    AssistantId, ClauseId, CodexId, EntryId, GroupId, OperationId, RitualId, SupervisorId, TenantId,
+};
 pub use record_id::RecordId;
 #[cfg(feature = "testing")]
 pub(crate) use record_id::decode_hex;

@@ -472,7 +472,8 @@ impl<'n, N: Nodes> Tree<'n, N> {
         Ok(())
     }
 
-    fn drop_out(&mut self, child: N::Id) -> Result<(), N::Error> {
+    /// Takes a node out of its group.
+    pub(in crate::restart) fn drop_out(&mut self, child: N::Id) -> Result<(), N::Error> {
         // As it is now: whether it is active may have changed since.
         if let Some(place) = self.nodes.place(child)? {
             self.group_mut(place.group)?.leave(&place);

@@ -409,7 +409,8 @@ impl Machine {
             State::Waiting { delay_ms } => delay_ms,
             _ => 0,
         };
-        if !self.incident.as_ref().is_some_and(Incident::is_open) {
+        // Of one that was given up, an operator was told of the incident that ended so.
+        if given_up.is_none() && !self.incident.as_ref().is_some_and(Incident::is_open) {
             self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
         }
         self.end_step(StepResult::Interrupted);
