@@ -173,6 +173,10 @@ impl<'n, N: Nodes> Tree<'n, N> {
             (G::Ended { .. }, S::Failed) => self.give_up(child, GiveUp::GroupEnded),
             (G::Ended { .. }, _) | (G::Ending { .. }, S::Up) => Ok(()),
             (G::Ending { why, at, in_flight }, _) => {
+                // Of a deployment that is stopped its group learns that it was halted: someone started this one.
+                if signal == S::Failed && position >= at && self.nodes.member(child)?.is_some() {
+                    return self.give_up(child, GiveUp::GroupEnded);
+                }
                 let is_awaited = position == at || (strategy == Strategy::SimpleOneForOne && position > at);
                 if is_awaited && in_flight > 0 {
                     self.group_mut(group)?.state = G::Ending { why, at, in_flight: in_flight - 1 };
