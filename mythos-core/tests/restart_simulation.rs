@@ -423,7 +423,7 @@ impl World {
 
 impl Outcomes {
     /// What holds at the end of every run.
-    fn check(&self) {
+    fn check(&self, run: &str) {
         let count =
             |deployment: &Deployment| deployment.machine.incident().map_or(0, |incident| incident.number);
         let incidents: u64 = self.deployments.iter().map(count).sum();
@@ -436,14 +436,17 @@ impl Outcomes {
             StateName::Stopped,
         ];
         for group in &self.groups {
-            assert!(matches!(group.state, GroupStateName::Up | GroupStateName::Ended), "stuck: {group:?}");
+            assert!(
+                matches!(group.state, GroupStateName::Up | GroupStateName::Ended),
+                "{run}, stuck: {group:?}"
+            );
         }
         for deployment in &self.deployments {
-            assert!(at_rest.contains(&deployment.state), "stuck: {deployment:?}");
-            assert_eq!((deployment.timer_at, deployment.effect_at), (None, None));
+            assert!(at_rest.contains(&deployment.state), "{run}, stuck: {deployment:?}");
+            assert_eq!((deployment.timer_at, deployment.effect_at), (None, None), "{run}: {deployment:?}");
         }
         for incident in &self.history {
-            assert!(incident.ending.is_some(), "{incident:?}");
+            assert!(incident.ending.is_some(), "{run}: {incident:?}");
             assert_eq!(incident.successful_redeploy_flag, incident.ready_at.is_some());
             assert!(!incident.successful_redeploy_flag || incident.entry.is_some());
         }
@@ -515,7 +518,7 @@ fn undisturbed(world: &World) -> (Outcomes, u64) {
     let mut world = world.copy();
     let calls = world.run([]);
     let outcomes = world.outcomes();
-    outcomes.check();
+    outcomes.check(&format!("seed {}, undisturbed", world.scenario.seed));
     (outcomes, calls)
 }
 
@@ -754,7 +757,7 @@ fn random_faults(random: impl Fn(u64) -> Scenario) {
             .collect();
         world.run(planned.iter().copied());
         let outcomes = world.outcomes();
-        outcomes.check();
+        outcomes.check(&format!("seed {seed}, {planned:?}"));
         assert_eq!(outcomes, expected, "seed {seed}, {planned:?}");
     }
 }

@@ -92,7 +92,7 @@ pub(super) enum Event {
     /// Its group stops it, because of `cause`: to start it again, or for good.
     StopOrdered { cause: Cause, shutdown: Shutdown, for_good: bool },
     /// Its group ends, and an operator is to know.
-    GiveUpOrdered { why: GiveUp },
+    GiveUpOrdered { cause: Cause, why: GiveUp },
 }
 
 /// Why a group starts and stops its members.
@@ -392,7 +392,10 @@ impl Machine {
             (state @ S::GivenUp { .. }, E::GiveUpOrdered { .. }) | (state, E::StartOrdered { .. }) => {
                 return self.ignored(state, Ignored::AsOrdered);
             }
-            (_, E::GiveUpOrdered { why }) => self.give_up(context, why),
+            (_, E::GiveUpOrdered { cause, why }) => {
+                self.need_incident(context, cause);
+                self.give_up(context, why);
+            }
 
             // The answer to Restore.
             (S::Restoring { step, older_than }, E::Answered { answer: A::Restored(entry), .. }) => {

@@ -446,9 +446,10 @@ impl<'n, N: Nodes> Tree<'n, N> {
     /// An operator learns through `id`, or through the last member of a group, that a group ended.
     fn give_up(&mut self, mut id: N::Id, why: GiveUp) -> Result<(), N::Error> {
         let now = self.now;
+        let cause = self.cause_of(id)?;
         loop {
             if let Some(mut member) = self.nodes.member(id)? {
-                let _ = member.step(now, Event::GiveUpOrdered { why });
+                let _ = member.step(now, Event::GiveUpOrdered { cause, why });
                 return Ok(());
             }
             match self.nodes.before(id, u64::MAX)? {

@@ -410,8 +410,8 @@ impl Machine {
             _ => 0,
         };
         // Of one that was given up, an operator was told of the incident that ended so.
-        if given_up.is_none() && !self.incident.as_ref().is_some_and(Incident::is_open) {
-            self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
+        if given_up.is_none() {
+            self.need_incident(context, cause);
         }
         self.end_step(StepResult::Interrupted);
         let stop = Stop { delay_ms, is_killed: false, for_good, given_up, is_known: self.pending.is_none() };
@@ -520,6 +520,13 @@ impl Machine {
         }
         self.begun_at = Some(context.now);
         self.incident = Some(Incident::open(number, kind, reason, operation, opened_at));
+    }
+
+    /// What its group does to it is told in an incident, and effects belong to one.
+    pub(super) fn need_incident(&mut self, context: &Context<'_>, cause: Cause) {
+        if !self.incident.as_ref().is_some_and(Incident::is_open) {
+            self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
+        }
     }
 
     fn end_incident(&mut self, context: &Context<'_>, ending: Ending) {

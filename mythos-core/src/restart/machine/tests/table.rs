@@ -114,7 +114,7 @@ fn event(column: &str, driver: &Driver) -> Event {
         "start!" => Event::StartOrdered { cause: cause() },
         "stop!" => stop_ordered(false),
         "end!" => stop_ordered(true),
-        "give-up!" => Event::GiveUpOrdered { why: GiveUp::GroupWindowExceeded },
+        "give-up!" => Event::GiveUpOrdered { cause: cause(), why: GiveUp::GroupWindowExceeded },
         _ => panic!("no event {column}"),
     }
 }
