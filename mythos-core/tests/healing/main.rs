@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod merges;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
