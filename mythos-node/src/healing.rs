@@ -1,6 +1,8 @@
 //! What finds ill assistants and heals them.
 
-use mythos_core::healing::{Healer, HealingProtocol, Observation, SelfHealingProtocolEngine};
+use mythos_core::healing::{
+    Healer, HealingProtocol, HealingProtocolDraft, Observation, SelfHealingProtocolEngine,
+};
 use mythos_core::view::SystemHealthRecoveryView;
 use napi_derive::napi;
 
@@ -38,7 +40,8 @@ impl NativeHealing {
     pub async fn engage(&self, scope: Argument, protocol: Argument) -> Outcome<NativeHealer> {
         let (engine, lane) = (self.engine.clone(), self.lane);
         open(lane, move || {
-            let protocol = HealingProtocol::new(protocol.parse("protocol")?)?;
+            let draft: HealingProtocolDraft = protocol.parse("protocol")?;
+            let protocol = HealingProtocol::try_from(draft)?;
             Ok(NativeHealer { healer: engine.engage(&scope.parse("scope")?, &protocol)?, lane })
         })
         .await

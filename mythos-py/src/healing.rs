@@ -1,8 +1,7 @@
 //! `SelfHealingProtocolEngine`: what finds ill assistants and heals them.
 
 use mythos_core::healing::{
-    self as core, HealingEventFilter, HealingName, HealingProtocol, HealingProtocolOptions,
-    HealingTargetFilter,
+    self as core, HealingEventFilter, HealingName, HealingProtocol, HealingProtocolDraft, HealingTargetFilter,
 };
 use pyo3::prelude::*;
 
@@ -27,8 +26,8 @@ impl SelfHealingProtocolEngine {
         protocol: &Bound<'_, PyAny>,
     ) -> PyResult<Healer> {
         let scope: HealingName = convert::argument("scope", scope)?;
-        let options: HealingProtocolOptions = convert::argument("protocol", protocol)?;
-        call(py, || self.0.engage(&scope, &HealingProtocol::new(options)?)).map(Healer)
+        let draft: HealingProtocolDraft = convert::argument("protocol", protocol)?;
+        call(py, || self.0.engage(&scope, &HealingProtocol::try_from(draft)?)).map(Healer)
     }
 
     /// A scope as it stands: its targets all together, and what would be decided now. Reads all its targets.

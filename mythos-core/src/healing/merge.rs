@@ -201,7 +201,9 @@ impl Healer {
     /// the merge.
     ///
     /// The merge is one operation, named after the effect's idempotency key: repeated, after any failure and through any later
-    /// healer, it is made once. It joins the two heads that were approved or nothing.
+    /// healer, it is made once. It joins the two heads that were approved or nothing. A healer that is replaced in the middle of
+    /// this call may still make it, since it was approved; the one that took over answers it with its next
+    /// [`observe_codices`](Self::observe_codices).
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`], field `effect`, if no merge of it waits for approval, or its target names no codex; field `theirs`,
@@ -285,11 +287,16 @@ impl Healer {
         let operations: Vec<_> = waiting.iter().map(|effect| operation(&effect.idempotency_key)).collect();
         for (effect, proof) in waiting.iter().zip(made(self.access(), &operations)?) {
             let Some(proof) = proof else { continue };
-            let entries = self.codices().trail(&proof.codex, proof.sequence, 1)?.items;
+            let entries = match self.codices().trail(&proof.codex, proof.sequence, 1) {
+                Ok(page) => page.items,
+                // The verification says what is damaged.
+                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Vec::new(),
+                Err(error) => return Err(error),
+            };
             let actor = entries.into_iter().next().and_then(|entry| entry.actor);
             // The name may have been erased since; that somebody approved stays.
             let by = actor.and_then(|actor| HealingName::new(actor).ok());
-            let by = by.unwrap_or_else(|| HealingName::of("erased"));
+            let by = by.unwrap_or_else(|| HealingName::of("unknown"));
             self.answer(&effect.id, &Outcome::Approved { by })?;
         }
         Ok(())

@@ -48,7 +48,7 @@ pub use machine::{Changes, HealingMachine, HealthTotals};
 pub use merge::{ApproveMerge, DisputedClause, MergeOffer, MergeProposal, ObservedCodices};
 pub use name::HealingName;
 pub use plan::{Decision, Hold, PlanEntry};
-pub use protocol::{HealingProtocol, HealingProtocolOptions, UnhealthyLimit};
+pub use protocol::{HealingProtocol, HealingProtocolDraft, HealingProtocolOptions, UnhealthyLimit};
 pub use record::{HealingEvent, HealingScope, HealingTarget};
 pub use rule::{FLAPPING_PERCENT, HealingRule, HealingRuleOptions, Side, Threshold, Trigger};
 pub use score::{HealthDelta, ScoreTerm, Unresolved};

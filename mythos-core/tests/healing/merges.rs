@@ -287,3 +287,54 @@ fn a_codex_that_is_damaged_or_not_there_gives_no_reading() {
     let state = world.mythos.healing().targets(&HealingTargetFilter::default(), None, 10).unwrap().items;
     assert!(state.iter().all(|target| !target.state.readings.contains_key(&name(CODEX_HEADS))));
 }
+
+/// A codex of any length is verified when its head is new, and not at every observation.
+#[test]
+fn a_codex_whose_head_is_as_it_was_is_not_verified_anew() {
+    let mut world = World::new(&["refunds"]);
+    world.healer().unwrap().plan().unwrap();
+    let observe = |world: &mut World| {
+        world.clock.advance(Duration::from_secs(1));
+        let before = world.store.calls();
+        let heads = world.observe().unwrap().codices[0].heads.len();
+        (heads, world.store.calls() - before)
+    };
+    let (heads, first) = observe(&mut world);
+    let (_, second) = observe(&mut world);
+    let (_, third) = observe(&mut world);
+    assert_eq!(heads, 1);
+    assert!(second < first && second == third, "{first} calls, then {second}, then {third}");
+    let add = Mutation::Add { clause: "hours".parse().unwrap(), text: "hours".into(), position: None };
+    let add = MutateCodex { parent: Some(0), ..MutateCodex::new(codex(), add, path(), "bob") };
+    world.mythos.codices().mutate(&add).unwrap();
+    assert_eq!(observe(&mut world).0, 2);
+    assert_eq!(observe(&mut world), (2, second));
+}
+
+/// Two targets that follow one codex each have an incident; the merge of one heals both.
+#[test]
+fn one_merge_heals_all_targets_of_a_codex() {
+    let mut world = World::new(&["refunds", "greetings"]);
+    let healer = world.healer().unwrap();
+    let observe = |world: &World| {
+        world.clock.advance(Duration::from_secs(1));
+        let seen = |number| {
+            let target = Target { codex: Some(codex()), ..crate::target(number) };
+            Observation { target, at: world.clock.now(), readings: Readings::new() }
+        };
+        healer.observe_codices(&[seen(0), seen(1)]).unwrap()
+    };
+    assert_eq!(observe(&world).codices.len(), 1);
+    healer.plan().unwrap();
+    let proposals = world.proposals().unwrap();
+    assert_eq!(proposals.len(), 2);
+    healer.approve_merge(&approval(&proposals[1])).unwrap();
+    let left = world.proposals().unwrap();
+    assert!(left.len() == 1 && left[0].merge.is_none(), "there is nothing left to merge");
+    observe(&world);
+    let events = world.mythos.healing().events(&HealingEventFilter::default(), None, 10).unwrap().items;
+    assert!(events.iter().all(|event| event.ending == Some(Ending::Healthy)));
+    let mut outcomes: Vec<_> = events.iter().filter_map(|event| event.outcome.clone()).collect();
+    outcomes.sort_by_key(|outcome| format!("{outcome:?}"));
+    assert_eq!(outcomes, [AttemptOutcome::Approved { by: name("eve") }, AttemptOutcome::Withdrawn]);
+}
