@@ -8,7 +8,7 @@ use crate::anchor::{AnchorHead, AnchorLog, Shared as AnchorShared};
 use crate::codex::shared::Shared as CodexShared;
 use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
-use crate::healing::{HealingEvent, HealingScope, HealingTarget};
+use crate::healing::{HealingEvent, HealingScope, HealingTarget, SelfHealingProtocolEngine};
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
 use crate::restart::{
     AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisionGroup, SupervisorRecord,
@@ -147,6 +147,12 @@ impl Mythos {
     #[must_use]
     pub fn deployments(&self) -> AssistantDeploymentAutoRestarter {
         AssistantDeploymentAutoRestarter::new(self.access.clone(), self.rituals(), self.codices())
+    }
+
+    /// What finds ill assistants by rules, plans repairs within budgets, and measures what they did.
+    #[must_use]
+    pub fn healing(&self) -> SelfHealingProtocolEngine {
+        SelfHealingProtocolEngine::new(self.access.clone(), self.codices())
     }
 
     /// The log over everything that this tenant stores: what finds that something is gone, or older than it was.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dump::{dump, golden, load};
+use mythos_core::Mythos;
 use mythos_core::healing::*;
 use mythos_core::store::MemoryStore;
 use mythos_core::testing::simulated_runtime;
-use mythos_core::types::{Clock, TenantId, Timestamp};
+use mythos_core::types::{Clock, Timestamp};
 
 fn start() -> Timestamp {
     "2026-11-22T06:00:00Z".parse().unwrap()
@@ -76,7 +77,7 @@ fn engine(store: Arc<MemoryStore>, now: Timestamp) -> (SelfHealingProtocolEngine
     let advance = move |seconds| {
         moved.advance(Duration::from_secs(seconds));
     };
-    (SelfHealingProtocolEngine::new(store, runtime, TenantId::default()), clock, advance)
+    (Mythos::with_store(store, runtime).healing(), clock, advance)
 }
 
 fn observation(assistant: &str, at: Timestamp, readings: &[(&str, f64)]) -> Observation {

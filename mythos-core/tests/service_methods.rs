@@ -17,6 +17,9 @@ const SERVICES: &[(&str, &str)] = &[
     ("AssistantDeploymentAutoRestarter", "restart"),
     ("Supervisor", "restart"),
     ("HeartbeatMonitor", "restart"),
+    ("SelfHealingProtocolEngine", "healing"),
+    ("Healer", "healing"),
+    ("SystemHealthRecoveryView", "view"),
     ("AnchorLog", "anchor"),
     ("SqliteStore", "store/sqlite"),
 ];
@@ -30,6 +33,7 @@ const SPELLED_OTHERWISE: &[(&str, &str, &str)] = &[
     ("RitualCompressionCache", "save_shared", "what `save` is"),
     ("RitualCompressionView", "new", "the constructor"),
     ("CodexProofView", "new", "the constructor"),
+    ("SystemHealthRecoveryView", "new", "the constructor"),
     ("HeartbeatMonitor", "new", "the constructor"),
     ("HeartbeatMonitor", "policy", "hosts know what they gave the constructor"),
     ("AnchorLog", "with_mac_key", "in Python an argument of `anchors`, in Node a method"),

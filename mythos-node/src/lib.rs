@@ -13,7 +13,7 @@
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
 //! - `heartbeats`: who is suspected to have failed,
-//! - `mythos`, `ritual`, `steps`, `codex`, `restart` and `anchor`: the services,
+//! - `mythos`, `ritual`, `steps`, `codex`, `restart`, `healing` and `anchor`: the services,
 //! - `view`: the read models,
 //! - `page`: which part of a listing,
 //! - `testing`: the conformance cases for stores.
@@ -28,6 +28,7 @@ mod codex;
 mod convert;
 mod errors;
 mod formats;
+mod healing;
 mod heartbeats;
 mod host;
 mod keys;

@@ -13,6 +13,7 @@ use crate::codex::NativeCodices;
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
 use crate::formats::NativeFormats;
+use crate::healing::NativeHealing;
 use crate::keys::NativeKeys;
 use crate::restart::NativeDeployments;
 use crate::ritual::NativeRituals;
@@ -132,6 +133,12 @@ impl NativeMythos {
     #[napi]
     pub fn steps(&self) -> NativeSteps {
         NativeSteps::new(self.mythos.steps(), self.lane)
+    }
+
+    /// What finds ill assistants and heals them.
+    #[napi]
+    pub fn healing(&self) -> NativeHealing {
+        NativeHealing::new(self.mythos.healing(), self.lane)
     }
 
     /// The rule books and their logs.

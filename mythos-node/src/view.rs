@@ -1,7 +1,7 @@
 //! The read models.
 
 use mythos_core::ritual::RitualTotals;
-use mythos_core::view::{CodexProofView, RitualCompressionView, RitualVerb};
+use mythos_core::view::{CodexProofView, RitualCompressionView, RitualVerb, SystemHealthRecoveryView};
 use napi_derive::napi;
 
 use crate::calls::{Lane, run};
@@ -164,6 +164,45 @@ impl NativeProofView {
         run(self.lane, move || {
             let PageRequest { after, limit } = page.parse("page")?;
             Ok(view.verify_all(after, limit)?)
+        })
+        .await
+    }
+}
+
+/// `SystemHealthRecoveryView` of the core.
+#[napi]
+#[derive(Debug)]
+pub struct NativeRecoveryView {
+    view: SystemHealthRecoveryView,
+    lane: Lane,
+}
+
+impl NativeRecoveryView {
+    pub(crate) const fn new(view: SystemHealthRecoveryView, lane: Lane) -> Self {
+        Self { view, lane }
+    }
+}
+
+#[napi]
+impl NativeRecoveryView {
+    /// One scope at a glance.
+    #[napi]
+    pub async fn overview(&self, scope: Argument, limit: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let limit = limit.parse("limit")?;
+            Ok(view.overview(&scope.parse("scope")?, limit)?)
+        })
+        .await
+    }
+
+    /// Lists incidents.
+    #[napi]
+    pub async fn events(&self, filter: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.events(&filter.parse("filter")?, after, limit)?)
         })
         .await
     }

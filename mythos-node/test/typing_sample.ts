@@ -11,6 +11,7 @@ import {
   CosignatureSigner,
   Ed25519Signer,
   type ErrorCode,
+  type HealingRule,
   HeartbeatMonitor,
   type KeyProvider,
   KeyRing,
@@ -32,6 +33,7 @@ import {
   stall,
   type Store,
   type Supervisor,
+  SystemHealthRecoveryView,
 } from 'mythos';
 import { type ProvenClause, verifyEvidence } from 'mythos/evidence';
 import { conformanceCases, runConformanceCase } from 'mythos/testing';
@@ -261,4 +263,32 @@ export async function paid(): Promise<void> {
   await steps.resolve({ ...pay, attempt: 1, resolution: { kind: 'happened' } });
   const { in_doubt, completed } = await steps.afterRestore({ assistant: 'ana', ritual: 'refund' });
   void [in_doubt.items[0]?.begun_at, completed.next];
+}
+
+export async function healed(): Promise<void> {
+  const hourly = { max_actions: 3, period_ms: 3_600_000 };
+  const rule: HealingRule = {
+    rule: 'stuck',
+    trigger: { kind: 'stall' },
+    threshold: { reading: 'stall_length', side: 'above', enter: 10, exit: 1 },
+    score: [{ reading: 'stall_length', healthy: 0, worst: 20, weight: 1 }],
+    // @ts-expect-error: how much less is to be said.
+    repair_actions: [{ action: { kind: 'reduce_load' } }],
+  };
+  const healer = await Mythos.inMemory().healing().engage('support', {
+    rules: [rule],
+    budgets: { target: hourly, zone: hourly, node: hourly, overall: hourly },
+    unhealthy: { kind: 'at_most_percent', percent: 40 },
+  });
+  for (const { decision } of await healer.plan()) {
+    if (decision.kind === 'hold' && decision.why.kind === 'budget') void decision.why.until?.length;
+    // @ts-expect-error: what is held back has no effect.
+    if (decision.kind === 'hold') void decision.effect;
+  }
+  for (const { effect } of await healer.pollEffects()) await healer.answer(effect.id, { kind: 'done' });
+  // @ts-expect-error: whoever approves has a name.
+  await healer.answer({ assistant: 'ana', rule: 'stuck', incident: 1, attempt: 1 }, { kind: 'approved' });
+  const { ended } = await new SystemHealthRecoveryView(Mythos.inMemory().healing()).overview('support');
+  const delta = ended[0]?.symbolic_health_delta;
+  if (delta?.kind === 'measured') void delta.value.toFixed();
 }

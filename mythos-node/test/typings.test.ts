@@ -34,7 +34,8 @@ test('the published typings say what everything is, and nothing of the native ha
   for (const name of typings) {
     const text = await readFile(join(root, 'dist', name), 'utf8');
     const code = text.replaceAll(/\/\*[^]*?\*\//g, '');
-    assert.doesNotMatch(code, /\bany\b/, name);
+    // In quotes it is the name of a condition.
+    assert.doesNotMatch(code, /(?<!')\bany\b(?!')/, name);
     if (!INTERNAL.includes(name)) assert.doesNotMatch(code, /native/i, name);
   }
 });

@@ -15,6 +15,8 @@ export { CodexProofOfSymbolEngine, CodexTree, verifyEvidence } from './codex.js'
 export type * from './codex_proofs.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { PayloadFormats, type Upcast } from './formats.js';
+export { Healer, SelfHealingProtocolEngine } from './healing.js';
+export type * from './healing_types.js';
 export { type DetectorPolicy, HeartbeatMonitor, type Suspicion } from './heartbeats.js';
 export { type CodexOptions, Mythos, type OpenOptions, type RitualOptions } from './mythos.js';
 export type * from './page.js';
@@ -26,6 +28,7 @@ export {
   type LineageNode,
 } from './proof_view.js';
 export type * from './protocol.js';
+export { SystemHealthRecoveryView } from './recovery_view.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_types.js';
 export { RitualCompressionCache } from './ritual.js';

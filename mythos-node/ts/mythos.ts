@@ -2,6 +2,7 @@ import { NativeMythos } from '../native/index.js';
 import { AnchorLog } from './anchor.js';
 import { CodexProofOfSymbolEngine } from './codex.js';
 import { nativeFormats, type PayloadFormats } from './formats.js';
+import { SelfHealingProtocolEngine } from './healing.js';
 import { bindMethods, call, unwrap } from './native.js';
 import type { Budget, Maintained } from './protocol.js';
 import { AssistantDeploymentAutoRestarter } from './restart.js';
@@ -119,6 +120,11 @@ export class Mythos {
   /** The deployments of assistants, and their restarts. */
   deployments(): AssistantDeploymentAutoRestarter {
     return AssistantDeploymentAutoRestarter.over(this.#native.deployments());
+  }
+
+  /** What finds ill assistants by rules, plans repairs within budgets, and measures what they did. */
+  healing(): SelfHealingProtocolEngine {
+    return SelfHealingProtocolEngine.over(this.#native.healing());
   }
 
   /** The log over everything that this tenant stores: what finds that something is gone, or older than it was. */

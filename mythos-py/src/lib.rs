@@ -33,6 +33,8 @@ mod deployments;
 mod errors;
 mod folder;
 mod formats;
+mod healer;
+mod healing;
 mod heartbeats;
 mod host;
 mod interpreter;
@@ -67,6 +69,10 @@ mod _mythos {
     #[pymodule_export]
     use super::formats::PayloadFormats;
     #[pymodule_export]
+    use super::healer::Healer;
+    #[pymodule_export]
+    use super::healing::SelfHealingProtocolEngine;
+    #[pymodule_export]
     use super::heartbeats::HeartbeatMonitor;
     #[pymodule_export]
     use super::keys::KeyRing;
@@ -95,7 +101,9 @@ mod _mythos {
         verify_log_proof,
     };
     #[pymodule_export]
-    use super::views::{CodexProofView, RitualCompressionView, add_totals, compression_ratio};
+    use super::views::{
+        CodexProofView, RitualCompressionView, SystemHealthRecoveryView, add_totals, compression_ratio,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

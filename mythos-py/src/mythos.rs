@@ -14,6 +14,7 @@ use crate::call::{answer, call};
 use crate::codices::CodexProofOfSymbolEngine;
 use crate::deployments::AssistantDeploymentAutoRestarter;
 use crate::formats::PayloadFormats;
+use crate::healing::SelfHealingProtocolEngine;
 use crate::rituals::RitualCompressionCache;
 use crate::sqlite::{self, SqliteStore};
 use crate::steps::StepJournal;
@@ -121,6 +122,11 @@ impl Mythos {
     /// The deployments of assistants, and their restarts.
     fn deployments(&self) -> AssistantDeploymentAutoRestarter {
         AssistantDeploymentAutoRestarter(self.0.deployments())
+    }
+
+    /// What finds ill assistants by rules, plans repairs within budgets, and measures what they did.
+    fn healing(&self) -> SelfHealingProtocolEngine {
+        SelfHealingProtocolEngine(self.0.healing())
     }
 
     /// The log over everything that this tenant stores: what finds that something is gone, or older than it was.

@@ -2,6 +2,7 @@
 
 use mythos_core::Error;
 use mythos_core::codex::ProofFilter;
+use mythos_core::healing::{HealingEventFilter, HealingName};
 use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
 use mythos_core::types::{AssistantId, CodexId, RitualId};
 use mythos_core::view as core;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use crate::call::{answer, call};
 use crate::codices::CodexProofOfSymbolEngine;
 use crate::convert::{self, arguments};
+use crate::healing::SelfHealingProtocolEngine;
 use crate::rituals::{RitualCompressionCache, totals_request};
 
 /// `totals`, and those that the next call gave, together; `next` is that of the latter.
@@ -225,5 +227,61 @@ impl CodexProofView {
     ) -> PyResult<Bound<'py, PyAny>> {
         let after = convert::optional("after", after)?;
         answer(py, || self.0.verify_all(after, limit))
+    }
+}
+
+/// What a page at `/system/health/recovery` shows. Every method may be called from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct SystemHealthRecoveryView(core::SystemHealthRecoveryView);
+
+#[pymethods]
+impl SystemHealthRecoveryView {
+    /// The view of an engine, for its tenant.
+    #[new]
+    fn new(healing: PyRef<'_, SelfHealingProtocolEngine>) -> Self {
+        Self(core::SystemHealthRecoveryView::new(healing.0.clone()))
+    }
+
+    /// One scope at a glance, with at most `limit` open and as many ended incidents.
+    #[pyo3(signature = (scope, *, limit = 100))]
+    fn overview<'py>(
+        &self,
+        py: Python<'py>,
+        scope: &Bound<'py, PyAny>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let scope: HealingName = convert::argument("scope", scope)?;
+        answer(py, || self.0.overview(&scope, limit))
+    }
+
+    /// One page of incidents, newest first: see `SelfHealingProtocolEngine.events`.
+    #[pyo3(signature = (
+        *, scope = None, assistant = None, node_id = None, zone = None, rule = None, triggered_by = None, is_open = None,
+        ending = None, since = None, before = None, after = None, limit = 100
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn events<'py>(
+        &self,
+        py: Python<'py>,
+        scope: Option<&Bound<'py, PyAny>>,
+        assistant: Option<&Bound<'py, PyAny>>,
+        node_id: Option<&Bound<'py, PyAny>>,
+        zone: Option<&Bound<'py, PyAny>>,
+        rule: Option<&Bound<'py, PyAny>>,
+        triggered_by: Option<&Bound<'py, PyAny>>,
+        is_open: Option<&Bound<'py, PyAny>>,
+        ending: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: HealingEventFilter = convert::request(
+            py,
+            arguments![scope, assistant, node_id, zone, rule, triggered_by, is_open, ending, since, before],
+        )?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.events(&filter, after, limit))
     }
 }

@@ -8,7 +8,8 @@ from typing import Literal, assert_type
 
 import mythos
 from mythos import tlog
-from mythos.records import CompressedRitual, DirectedMutation
+from mythos.records import CompressedRitual, DirectedMutation, HealingProtocol, HealingRule, MergeOffer, Target
+from mythos.records import Budget as HealingBudget
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
 from mythos.testing import conformance_cases, run_conformance_case
 
@@ -219,6 +220,39 @@ def check_services(home: mythos.Mythos) -> None:
     for doubtful in steps.after_restore("ana", "refund")["in_doubt"]["items"]:
         assert_type(doubtful["intent"], bytes | None)
     assert_type(steps.forget("ana", "refund")["done"], bool)
+
+    hourly: HealingBudget = {"max_actions": 3, "period_ms": 3_600_000}
+    rule: HealingRule = {
+        "rule": "stuck",
+        "trigger": {"kind": "stall"},
+        "threshold": {"reading": "stall_length", "side": "above", "enter": 10, "exit": 1},
+        "condition": {"kind": "any", "of": [{"kind": "compare", "reading": "load", "is": "below", "value": 1}]},
+        "score": [{"reading": "stall_length", "healthy": 0, "worst": 20, "weight": 1}],
+        "repair_actions": [{"action": {"kind": "reduce_load", "percent": 50}}, {"action": {"kind": "notify"}}],
+    }
+    protocol: HealingProtocol = {
+        "rules": [rule],
+        "budgets": {"target": hourly, "zone": hourly, "node": hourly, "overall": hourly},
+        "unhealthy": {"kind": "at_most_percent", "percent": 40},
+    }
+    healer = home.healing().engage("support", protocol)
+    assert_type(healer, mythos.Healer)
+    ill: Target = {"assistant": "ana", "node": "node-1", "zone": "eu"}
+    assert_type(healer.observe([{"target": ill, "at": datetime.now(), "readings": {"stall_length": 12}}]), int)
+    for planned in healer.plan():
+        if planned["decision"]["kind"] == "hold":
+            if planned["decision"]["why"]["kind"] == "budget":
+                assert_type(planned["decision"]["why"]["until"], datetime | None)
+        elif planned["decision"]["kind"] == "act":
+            assert_type(planned["decision"]["step"], int)
+    for given in healer.poll_effects():
+        healer.answer(given["effect"]["id"], {"kind": "lost"})  # type: ignore[arg-type, misc]
+        assert_type(healer.answer(given["effect"]["id"], {"kind": "done", "reversible": True}), bool)
+    for healed in mythos.SystemHealthRecoveryView(home.healing()).overview("support")["ended"]:
+        if healed["symbolic_health_delta"]["kind"] == "measured":
+            assert_type(healed["symbolic_health_delta"]["value"], float)
+    for proposal in home.healing().merge_proposals("support"):
+        assert_type(proposal["merge"], MergeOffer | None)
 
     supervisor = deployments.supervise("night watch")
     assert_type(supervisor.id, str)

@@ -80,11 +80,21 @@ pub struct RepairStep {
     /// What is done.
     pub action: RepairAction,
     /// How often it is tried in one incident before the next step is taken: 1 to [`RepairStep::MAX_ATTEMPTS`]. An action
-    /// that made things worse is not tried again, whatever this says.
+    /// that made things worse is not tried again, whatever this says. By default 1.
+    #[serde(default = "default_attempts")]
     pub attempts: u32,
     /// How many milliseconds the host has to answer; above 0. Past it the action counts as failed, and is handed out no
-    /// more. Without meaning for what awaits approval.
+    /// more. Without meaning for what awaits approval. By default ten minutes.
+    #[serde(default = "default_deadline_ms")]
     pub deadline_ms: u64,
+}
+
+const fn default_attempts() -> u32 {
+    1
+}
+
+const fn default_deadline_ms() -> u64 {
+    600_000
 }
 
 impl RepairStep {
@@ -94,7 +104,7 @@ impl RepairStep {
     /// One attempt with ten minutes to answer.
     #[must_use]
     pub const fn new(action: RepairAction) -> Self {
-        Self { action, attempts: 1, deadline_ms: 600_000 }
+        Self { action, attempts: default_attempts(), deadline_ms: default_deadline_ms() }
     }
 
     /// So many attempts.

@@ -1,13 +1,15 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::merge::Remembered;
 use super::service::Loaded;
 use super::{
     Effect, EffectId, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope,
     HealingTarget, HealthTotals, Observation, Outcome, PlanEntry, SelfHealingProtocolEngine,
 };
+use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
 use crate::store::{Batch, Expect, Model, Read, epoch};
@@ -35,6 +37,7 @@ pub struct Healer {
     protocol: HealingProtocol,
     epoch: Version,
     loaded: Arc<Mutex<Option<Loaded>>>,
+    remembered: Arc<Mutex<Remembered>>,
 }
 
 /// An effect, as a healer hands it out.
@@ -62,7 +65,7 @@ impl Healer {
         protocol: HealingProtocol,
         epoch: Version,
     ) -> Self {
-        Self { engine, scope, protocol, epoch, loaded: Arc::default() }
+        Self { engine, scope, protocol, epoch, loaded: Arc::default(), remembered: Arc::default() }
     }
 
     /// The scope.
@@ -86,13 +89,7 @@ impl Healer {
     /// Those of [`HealingMachine::observe`]; [`ErrorKind::Limit`], field `observations`, for more than
     /// [`Healer::MAX_OBSERVATIONS`].
     pub fn observe(&self, observations: &[Observation]) -> Result<usize> {
-        if observations.len() > Self::MAX_OBSERVATIONS {
-            let (count, most) = (observations.len(), Self::MAX_OBSERVATIONS);
-            return Err(Error::limit(
-                "observations",
-                format!("one call takes {most} observations, not {count}"),
-            ));
-        }
+        Self::check_count(observations)?;
         self.change(|machine, now| machine.observe(observations, now))
     }
 
@@ -163,8 +160,19 @@ impl Healer {
         self.look(|machine, now| machine.totals(now))
     }
 
+    pub(super) fn check_count(observations: &[Observation]) -> Result<()> {
+        if observations.len() > Self::MAX_OBSERVATIONS {
+            let (count, most) = (observations.len(), Self::MAX_OBSERVATIONS);
+            return Err(Error::limit(
+                "observations",
+                format!("one call takes {most} observations, not {count}"),
+            ));
+        }
+        Ok(())
+    }
+
     /// Lets `look` look, while this healer holds the scope.
-    fn look<T>(&self, look: impl FnOnce(&mut HealingMachine, Timestamp) -> T) -> Result<T> {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut HealingMachine, Timestamp) -> T) -> Result<T> {
         let mut held = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_epoch()?;
         let mut loaded = self.take(&mut held)?;
@@ -253,7 +261,15 @@ impl Healer {
         epoch::check(format_args!("healer of {}", self.scope), self.epoch, found)
     }
 
-    const fn access(&self) -> &Access {
+    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) const fn codices(&self) -> &CodexProofOfSymbolEngine {
+        self.engine.codices()
+    }
+
+    pub(super) const fn access(&self) -> &Access {
         self.engine.access()
     }
 }

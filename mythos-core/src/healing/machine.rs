@@ -10,7 +10,7 @@ use super::{
     Hold, Incident, Observation, Outcome, Phase, PlanEntry, ScoreTerm, TargetState, Trigger,
 };
 use crate::error::{Error, Result};
-use crate::types::{AssistantId, Timestamp};
+use crate::types::{AssistantId, Digest, Timestamp};
 
 /// The machine of one scope: all its targets under one protocol.
 ///
@@ -241,6 +241,25 @@ impl HealingMachine {
             }
         }
         effects
+    }
+
+    /// The merges that wait for approval, oldest first.
+    pub(super) fn merges(&self) -> Vec<Effect> {
+        let effects = self.tally.pending.iter().filter_map(|(_, assistant, rule)| {
+            self.targets.get(assistant).and_then(|state| self.effect(state, rule))
+        });
+        effects.filter(|effect| effect.action.awaits_approval() && !effect.id.rollback).collect()
+    }
+
+    /// The merge that waits for approval by an id.
+    pub(super) fn merge(&self, id: &EffectId) -> Option<Effect> {
+        let effect = self.effect(self.targets.get(&id.assistant)?, &id.rule)?;
+        (effect.id == *id && effect.action.awaits_approval()).then_some(effect)
+    }
+
+    /// The key of an effect of this machine.
+    pub(super) fn idempotency_key(&self, id: &EffectId) -> Digest {
+        id.idempotency_key(&self.scope)
     }
 
     /// Takes an effect back that could not be carried out: the next poll hands it out again, if it is still pending.

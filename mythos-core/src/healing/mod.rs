@@ -13,7 +13,7 @@
 //! - No action while more targets are ill than the [`UnhealthyLimit`] allows, while the rule's state flaps, or upon readings
 //!   that are too old.
 //! - An action that made things worse is not repeated in its incident; where the host can, it is rolled back.
-//! - Heads of a codex are merged only upon a person's or an audit's approval.
+//! - Heads of a codex are merged only upon a person's or an audit's approval, and then once.
 //! - A [dry run](HealingMachine::dry_run) is the plan.
 
 mod action;
@@ -24,6 +24,7 @@ mod flap;
 mod healer;
 mod incident;
 mod machine;
+mod merge;
 mod name;
 mod plan;
 mod protocol;
@@ -44,9 +45,10 @@ pub use flap::{FlapPolicy, FlapWindow};
 pub use healer::{HandedOut, Healer};
 pub use incident::{Attempt, AttemptOutcome, Cause, Ending, Incident, Phase};
 pub use machine::{Changes, HealingMachine, HealthTotals};
+pub use merge::{ApproveMerge, DisputedClause, MergeOffer, MergeProposal, ObservedCodices};
 pub use name::HealingName;
 pub use plan::{Decision, Hold, PlanEntry};
-pub use protocol::{HealingProtocol, HealingProtocolOptions, UnhealthyLimit};
+pub use protocol::{HealingProtocol, HealingProtocolDraft, HealingProtocolOptions, UnhealthyLimit};
 pub use record::{HealingEvent, HealingScope, HealingTarget};
 pub use rule::{FLAPPING_PERCENT, HealingRule, HealingRuleOptions, Side, Threshold, Trigger};
 pub use score::{HealthDelta, ScoreTerm, Unresolved};

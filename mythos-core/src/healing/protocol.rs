@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::rule::check_milliseconds;
-use super::{Budgets, FlapPolicy, HealingName, HealingRule};
+use super::{Budgets, FlapPolicy, HealingName, HealingRule, HealingRuleOptions};
 use crate::error::{Error, Result};
 
 /// The rules by which targets are healed, and what bounds them. Valid by construction; serde checks as
@@ -41,6 +41,49 @@ pub struct HealingProtocolOptions {
     #[serde(default)]
     pub flapping: FlapPolicy,
     /// An action follows only upon readings at most so many milliseconds old, above 0; by default five minutes.
+    #[serde(default = "default_max_reading_age_ms")]
+    pub max_reading_age_ms: u64,
+}
+
+/// A protocol as a host writes it, of which nothing is checked yet: [`HealingProtocol`] is tried from it, and says exactly which
+/// member of which rule is not acceptable, where serde alone would say no more than which rule.
+///
+/// ```
+/// use mythos_core::healing::{HealingProtocol, HealingProtocolDraft};
+///
+/// let draft = r#"{
+///     "rules": [{
+///         "rule": "stuck",
+///         "trigger": {"kind": "stall"},
+///         "threshold": {"reading": "stall_ms", "side": "above", "enter": 60000, "exit": 70000},
+///         "score": [{"reading": "stall_ms", "healthy": 0, "worst": 120000, "weight": 1}],
+///         "repair_actions": [{"action": {"kind": "restart_assistant"}}]
+///     }],
+///     "budgets": {
+///         "target": {"max_actions": 3, "period_ms": 3600000},
+///         "zone": {"max_actions": 10, "period_ms": 3600000},
+///         "node": {"max_actions": 5, "period_ms": 3600000},
+///         "overall": {"max_actions": 20, "period_ms": 3600000}
+///     },
+///     "unhealthy": {"kind": "at_most_percent", "percent": 40}
+/// }"#;
+/// let draft: HealingProtocolDraft = serde_json::from_str(draft).unwrap();
+/// let error = HealingProtocol::try_from(draft).unwrap_err();
+/// assert_eq!(error.field(), Some("rules[0].threshold.exit"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealingProtocolDraft {
+    /// The rules.
+    pub rules: Vec<HealingRuleOptions>,
+    /// As [`HealingProtocolOptions::budgets`].
+    pub budgets: Budgets,
+    /// As [`HealingProtocolOptions::unhealthy`].
+    pub unhealthy: UnhealthyLimit,
+    /// As [`HealingProtocolOptions::flapping`].
+    #[serde(default)]
+    pub flapping: FlapPolicy,
+    /// As [`HealingProtocolOptions::max_reading_age_ms`].
     #[serde(default = "default_max_reading_age_ms")]
     pub max_reading_age_ms: u64,
 }
@@ -169,6 +212,22 @@ impl TryFrom<HealingProtocolOptions> for HealingProtocol {
 
     fn try_from(options: HealingProtocolOptions) -> Result<Self> {
         Self::new(options)
+    }
+}
+
+impl TryFrom<HealingProtocolDraft> for HealingProtocol {
+    type Error = Error;
+
+    fn try_from(draft: HealingProtocolDraft) -> Result<Self> {
+        let HealingProtocolDraft { rules, budgets, unhealthy, flapping, max_reading_age_ms } = draft;
+        let rules = rules.into_iter().enumerate().map(|(place, rule)| {
+            HealingRule::new(rule).map_err(|error| {
+                let field = format!("rules[{place}].{}", error.field().unwrap_or("rule"));
+                error.with_field(field)
+            })
+        });
+        let rules = rules.collect::<Result<_>>()?;
+        Self::new(HealingProtocolOptions { rules, budgets, unhealthy, flapping, max_reading_age_ms })
     }
 }
 

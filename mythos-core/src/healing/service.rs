@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -7,10 +5,11 @@ use super::{
     Ending, Healer, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope, HealingTarget,
     HealthTotals, PlanEntry,
 };
+use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, Result};
 use crate::store::access::{Access, Page};
-use crate::store::{Cursor, Direction, Model, Query, Store, epoch};
-use crate::types::{AssistantId, RecordId, Runtime, TenantId, Timestamp, Version};
+use crate::store::{Cursor, Direction, Model, Query, epoch};
+use crate::types::{AssistantId, RecordId, Timestamp, Version};
 
 /// How many targets one read of a load brings.
 const PAGE: u32 = 256;
@@ -20,18 +19,12 @@ const PAGE: u32 = 256;
 /// Cheap to clone; every method may be called from any thread. What changes anything goes through the [`Healer`] that
 /// [`engage`](Self::engage) gives; what only looks needs none.
 ///
-/// The store must have been opened with [`TABLES`](crate::TABLES).
-///
 /// ```
-/// use std::sync::Arc;
-///
+/// use mythos_core::Mythos;
 /// use mythos_core::healing::*;
-/// use mythos_core::store::MemoryStore;
-/// use mythos_core::types::{Runtime, TenantId};
+/// use mythos_core::types::Runtime;
 ///
-/// let runtime = Runtime::system();
-/// let engine =
-///     SelfHealingProtocolEngine::new(Arc::new(MemoryStore::new()), runtime.clone(), TenantId::default());
+/// let engine = Mythos::in_memory().healing();
 /// let threshold = Threshold { reading: "stall_ms".parse()?, side: Side::Above, enter: 60_000.0, exit: 0.0 };
 /// let ladder = vec![RepairStep::new(RepairAction::RestartAssistant)];
 /// let rule = HealingRule::new(HealingRuleOptions::new("stuck".parse()?, Trigger::Stall, threshold, ladder))?;
@@ -43,7 +36,7 @@ const PAGE: u32 = 256;
 /// let target =
 ///     Target { assistant: "ana".parse()?, node: "node-1".parse()?, zone: "eu".parse()?, codex: None };
 /// let readings = [("stall_ms".parse()?, 90_000.0)].into();
-/// healer.observe(&[Observation { target, at: runtime.now(), readings }])?;
+/// healer.observe(&[Observation { target, at: Runtime::system().now(), readings }])?;
 /// healer.plan()?;
 /// for handed_out in healer.poll_effects(10)? {
 ///     // Here the host restarts the assistant.
@@ -56,6 +49,7 @@ const PAGE: u32 = 256;
 #[derive(Debug, Clone)]
 pub struct SelfHealingProtocolEngine {
     access: Access,
+    codices: CodexProofOfSymbolEngine,
 }
 
 /// Which incidents to list; all conditions hold together.
@@ -112,10 +106,8 @@ pub(super) struct Loaded {
 }
 
 impl SelfHealingProtocolEngine {
-    /// The engine of a tenant on a store.
-    #[must_use]
-    pub fn new(store: Arc<dyn Store>, runtime: Runtime, tenant: TenantId) -> Self {
-        Self { access: Access::new(store, runtime, tenant) }
+    pub(crate) const fn new(access: Access, codices: CodexProofOfSymbolEngine) -> Self {
+        Self { access, codices }
     }
 
     /// Takes a scope over and puts a protocol in force: from now on only what the returned [`Healer`] decides counts, and
@@ -151,11 +143,7 @@ impl SelfHealingProtocolEngine {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if nobody ever engaged in it;
     /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if a record of it cannot be read.
     pub fn status(&self, scope: &HealingName) -> Result<HealingStatus> {
-        let id = HealingScope::record_id(self.access.tenant(), scope);
-        let stored = self.access.record::<HealingScope>(id)?.ok_or_else(|| {
-            Error::not_found(format!("nobody engaged in scope {scope}")).with_field("scope")
-        })?;
-        let machine = self.load(scope, stored.model.check()?.protocol)?.machine;
+        let machine = self.machine(scope)?;
         let now = self.access.now();
         Ok(HealingStatus { totals: machine.totals(now), plan: machine.dry_run(now) })
     }
@@ -208,8 +196,21 @@ impl SelfHealingProtocolEngine {
         self.access.page(query.after(after).limit(limit))
     }
 
+    pub(super) const fn codices(&self) -> &CodexProofOfSymbolEngine {
+        &self.codices
+    }
+
     pub(super) const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// The machine of a scope under the protocol in force.
+    pub(super) fn machine(&self, scope: &HealingName) -> Result<HealingMachine> {
+        let id = HealingScope::record_id(self.access.tenant(), scope);
+        let stored = self.access.record::<HealingScope>(id)?.ok_or_else(|| {
+            Error::not_found(format!("nobody engaged in scope {scope}")).with_field("scope")
+        })?;
+        Ok(self.load(scope, stored.model.check()?.protocol)?.machine)
     }
 
     /// The machine of a scope, from the records of its targets.

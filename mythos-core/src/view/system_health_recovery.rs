@@ -11,15 +11,11 @@ use crate::store::{Cursor, Page};
 /// What a page at `/system/health/recovery` shows of one tenant.
 ///
 /// ```
-/// use std::sync::Arc;
-///
+/// use mythos_core::Mythos;
 /// use mythos_core::healing::*;
-/// use mythos_core::store::MemoryStore;
-/// use mythos_core::types::{Runtime, TenantId};
 /// use mythos_core::view::SystemHealthRecoveryView;
 ///
-/// let engine =
-///     SelfHealingProtocolEngine::new(Arc::new(MemoryStore::new()), Runtime::system(), TenantId::default());
+/// let engine = Mythos::in_memory().healing();
 /// let threshold = Threshold { reading: "stalls".parse()?, side: Side::Above, enter: 3.0, exit: 1.0 };
 /// let ladder = vec![RepairStep::new(RepairAction::RestartAssistant)];
 /// let rule = HealingRule::new(HealingRuleOptions::new("stuck".parse()?, Trigger::Stall, threshold, ladder))?;

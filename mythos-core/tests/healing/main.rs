@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod merges;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +14,9 @@ use mythos_core::store::{
     Store,
 };
 use mythos_core::testing::{Fault, FaultStore, SimulatedClock, simulated_runtime};
-use mythos_core::types::{AssistantId, Digest, TenantId, Timestamp};
+use mythos_core::types::{AssistantId, Digest, Timestamp};
 use mythos_core::view::SystemHealthRecoveryView;
-use mythos_core::{Error, ErrorKind};
+use mythos_core::{Error, ErrorKind, Mythos};
 
 fn start() -> Timestamp {
     "2026-11-21T08:30:00Z".parse().unwrap()
@@ -84,7 +86,7 @@ impl World {
     fn on(store: FaultStore) -> Self {
         let (runtime, clock) = simulated_runtime(2026, start());
         let handle: Arc<dyn Store> = Arc::new(store.clone());
-        let engine = SelfHealingProtocolEngine::new(handle, runtime, TenantId::default());
+        let engine = Mythos::with_store(handle, runtime).healing();
         let entropy = [0.1, 0.9, 0.9, 0.95, 0.1];
         let carried_out = BTreeMap::new();
         Self { store, clock, engine, healer: None, entropy, heads: 3.0, carried_out, failures: 0 }

@@ -50,17 +50,31 @@ from .records import (
     Exit,
     FailureKind,
     ForgottenSteps,
+    HandedOut,
+    HealingEffectId,
+    HealingEnding,
+    HealingEvent,
+    HealingOutcome,
+    HealingProtocol,
+    HealingStatus,
+    HealingTarget,
+    HealthTotals,
     InclusionProof,
     Listing,
+    MergeProposal,
     Moment,
     Mutation,
+    Observation,
+    ObservedCodices,
     Outcome,
     Page,
     ParentExpectation,
     PinnedAnchorVerification,
+    PlanEntry,
     ProofVerificationStatus,
     PruneReport,
     PruneWhat,
+    RecoveryOverview,
     Resolution,
     RestoredRitual,
     RestoredSteps,
@@ -88,6 +102,7 @@ from .records import (
     Suspicion,
     SymbolProof,
     SymbolicIntent,
+    TakenClause,
     TrailPage,
     TrainingReport,
     VerifiableRitual,
@@ -176,6 +191,9 @@ class Mythos:
 
     def deployments(self) -> AssistantDeploymentAutoRestarter:
         """The deployments of assistants, and their restarts."""
+
+    def healing(self) -> SelfHealingProtocolEngine:
+        """What finds ill assistants by rules, plans repairs within budgets, and measures what they did."""
 
     def anchors(self, *, mac_key: Buffer | None = None) -> AnchorLog:
         """The log over everything that this tenant stores: what finds that something is gone, or older than it was.
@@ -634,6 +652,34 @@ class CodexProofView:
 
     def verify_all(self, *, after: Cursor | None = None, limit: int = 100) -> VerifiedCodices:
         """Verifies the next codices: see `CodexProofOfSymbolEngine.verify_all`."""
+
+@final
+class SystemHealthRecoveryView:
+    """What a page at `/system/health/recovery` shows. Every method may be called from any thread."""
+
+    def __new__(cls, healing: SelfHealingProtocolEngine) -> SystemHealthRecoveryView:
+        """The view of an engine, for its tenant."""
+
+    def overview(self, scope: str, *, limit: int = 100) -> RecoveryOverview:
+        """One scope at a glance, with at most `limit` open and as many ended incidents."""
+
+    def events(
+        self,
+        *,
+        scope: str | None = None,
+        assistant: str | None = None,
+        node_id: str | None = None,
+        zone: str | None = None,
+        rule: str | None = None,
+        triggered_by: str | None = None,
+        is_open: bool | None = None,
+        ending: HealingEnding | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[HealingEvent]:
+        """One page of incidents, newest first: see `SelfHealingProtocolEngine.events`."""
 
 def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
     """`totals`, and those that the next call gave, together; `next` is that of the latter."""
@@ -1346,6 +1392,145 @@ class Supervisor:
 
     def deployment(self, assistant: str) -> Deployment:
         """A deployment as it stands."""
+
+@final
+class SelfHealingProtocolEngine:
+    """Finds ill assistants by rules, plans repairs within budgets, and measures what they did.
+
+    What changes anything goes through the `Healer` that `engage` gives; what only looks needs none. Every method may be
+    called from any thread.
+    """
+
+    def engage(self, scope: str, protocol: HealingProtocol) -> Healer:
+        """Takes a scope over and puts a protocol in force.
+
+        From now on only what the returned healer decides counts, and one that held it before, perhaps in a process that
+        only seemed dead, is refused by the store. After `Unknown`, call it again.
+        """
+
+    def status(self, scope: str) -> HealingStatus:
+        """A scope as it stands: its targets all together, and what would be decided now. Reads all its targets."""
+
+    def events(
+        self,
+        *,
+        scope: str | None = None,
+        assistant: str | None = None,
+        node_id: str | None = None,
+        zone: str | None = None,
+        rule: str | None = None,
+        triggered_by: str | None = None,
+        is_open: bool | None = None,
+        ending: HealingEnding | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[HealingEvent]:
+        """Lists incidents that pass all of the filters, newest first. `after` is the `next` of the page before."""
+
+    def targets(
+        self,
+        *,
+        scope: str | None = None,
+        assistant: str | None = None,
+        is_ill: bool | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[HealingTarget]:
+        """Lists targets that pass all of the filters, by assistant. `after` is the `next` of the page before."""
+
+    def merge_proposals(self, scope: str, *, limit: int = 100) -> list[MergeProposal]:
+        """Lists the merges of a scope that wait for a person or an audit, oldest first.
+
+        Each with what its codex says now, which is verified whole. `limit` is 1 to 256.
+        """
+
+@final
+class Healer:
+    """The holder of a scope: takes observations, plans, and hands out effects.
+
+    Nothing here calls the host or waits: the host observes, lets it `plan`, takes what `poll_effects` gives, and answers.
+    Every method may be called from any thread, and fails with `Conflict` and the field `epoch` once another healer took
+    over: stop using this one.
+    """
+
+    @property
+    def scope(self) -> str:
+        """The scope."""
+
+    @property
+    def epoch(self) -> int:
+        """Its epoch: higher than that of every healer that held the scope before."""
+
+    def observe(self, observations: Sequence[Observation]) -> int:
+        """Takes observations, at most 10,000, and opens, measures and ends incidents by them.
+
+        How many told anything new: what is not newer than what is known of a target changes nothing.
+        """
+
+    def observe_codices(self, observations: Sequence[Observation]) -> ObservedCodices:
+        """As `observe`, with the reading `codex_heads` of each target that names a codex: how many heads it has.
+
+        A codex is verified whole when this healer sees it first and whenever its head is another since. One that does not
+        verify, or is not there, gives no reading. A merge that was approved and made, but not answered before its process
+        died, is answered first.
+        """
+
+    def plan(self) -> list[PlanEntry]:
+        """Lets due timers fire and decides about every open incident."""
+
+    def dry_run(self) -> list[PlanEntry]:
+        """What `plan` would decide now, without deciding it."""
+
+    def poll_effects(self, *, limit: int = 100) -> list[HandedOut]:
+        """Hands out at most `limit` pending effects, oldest first, each once until it is given back.
+
+        One that takes over hands all of them out again: tell a repetition by its `idempotency_key`.
+        """
+
+    def give_back(self, effect: HealingEffectId) -> None:
+        """Takes an effect back, by its id, that could not be carried out.
+
+        `poll_effects` hands it out again, if it is still pending.
+        """
+
+    def answer(self, effect: HealingEffectId, outcome: HealingOutcome) -> bool:
+        """Takes what came of an effect, by its id. Whether it changed anything.
+
+        Only the first answer counts; later ones, and those that come after the effect was withdrawn or timed out, change
+        nothing.
+        """
+
+    def approve_merge(
+        self,
+        effect: HealingEffectId,
+        *,
+        by: str,
+        ours: int,
+        theirs: int,
+        take: Sequence[TakenClause],
+        directive_path: Sequence[str],
+        reason: str | None = None,
+        evidence: str | None = None,
+    ) -> SymbolProof:
+        """Makes a merge that a person or an audit approved, once, answers its effect, and returns the proof of the merge.
+
+        `ours` and `theirs` are the positions of the two heads' events, and `take` names the clauses of the result, in
+        order. If the two are not both heads any more, it is `Invalid` with the field `theirs`, and nothing is merged.
+        """
+
+    def retire(self, assistant: str) -> bool:
+        """Takes a target out: its incidents end, and it counts no more until it is observed again.
+
+        Whether anything changed.
+        """
+
+    def next_timeout(self) -> datetime | None:
+        """When to `plan` again if nothing is observed or answered; `None` if nothing will be due."""
+
+    def totals(self) -> HealthTotals:
+        """How the targets are, all together."""
 
 @disjoint_base
 class BuiltInStore:
