@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alignment, GiveUp, Reason, RestoredEntry};
 use crate::error::{Error, Result};
-use crate::types::{AssistantId, CodexId, RecordId, RitualId, Timestamp, Version, serde_through_text};
+use crate::types::{
+    AssistantId, CodexId, Digest, RecordId, RitualId, Timestamp, Version, serde_through_text,
+};
 
 /// Something to be carried out for a deployment, as it is handed out.
 ///
@@ -35,6 +37,9 @@ pub enum Action {
     /// Restore an entry of `ritual` and verify its bytes.
     /// [`Supervisor::carry_out`](super::Supervisor::carry_out) does it.
     Restore {
+        /// The assistant whose ritual it is, if it is a substitute for the deployment's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        substitute: Option<AssistantId>,
         /// The ritual.
         ritual: RitualId,
         /// Which of its entries.
@@ -53,6 +58,10 @@ pub enum Action {
     Probe {
         /// What to launch from; the cache restores its payload by id.
         entry: RestoredEntry,
+        /// The root of the codex that it is to run under, if the deployment has one: that of the codex in force, or, after
+        /// the step [`OlderCodex`](super::FallbackStep::OlderCodex), the entry's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        codex_root: Option<Digest>,
         /// Until when the probe must have passed.
         deadline: Timestamp,
     },

@@ -102,6 +102,8 @@ pub enum StepResult {
     Ready,
     /// The launched assistant ended as it may before it was probed.
     Completed,
+    /// It took longer than its deadline allows.
+    TimedOut,
     /// An operator was asked, and approved.
     Approved,
     /// An operator was asked, and declined.
@@ -213,6 +215,8 @@ impl fmt::Display for StepTaken {
             FallbackStep::Latest => f.write_str("latest")?,
             FallbackStep::OlderEntry => f.write_str("older entry")?,
             FallbackStep::NamedRitual { ritual } => write!(f, "ritual {ritual}")?,
+            FallbackStep::OlderCodex => f.write_str("older codex")?,
+            FallbackStep::Substitute { assistant, ritual } => write!(f, "{assistant} with ritual {ritual}")?,
             FallbackStep::Escalate => f.write_str("operator")?,
         }
         if let Some(entry) = &self.entry {
@@ -229,6 +233,7 @@ impl fmt::Display for StepTaken {
             StepResult::NotReady { reason } => write!(f, "not ready ({reason})"),
             StepResult::Ready => f.write_str("ready"),
             StepResult::Completed => f.write_str("completed"),
+            StepResult::TimedOut => f.write_str("took too long"),
             StepResult::Approved => f.write_str("approved"),
             StepResult::Declined => f.write_str("declined"),
         }

@@ -44,6 +44,9 @@ pub struct Machine {
     /// From when the policy's deadline counts.
     #[serde(default)]
     begun_at: Option<Timestamp>,
+    /// The timer of the step of the path that is underway, or of a question to an operator.
+    #[serde(default)]
+    step_timer: Option<StepTimer>,
     /// Whether it is known that nothing of the assistant runs.
     #[serde(default)]
     is_gone: bool,
@@ -54,6 +57,14 @@ pub struct Machine {
 pub(super) struct Pending {
     pub(super) number: u64,
     pub(super) issued_at: Timestamp,
+}
+
+/// A timer beside that of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct StepTimer {
+    deadline: Timestamp,
+    set_at: Timestamp,
+    generation: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -213,6 +224,7 @@ impl Default for Machine {
             delay_ms: 0,
             failed_at: None,
             begun_at: None,
+            step_timer: None,
             is_gone: true,
         }
     }
@@ -246,6 +258,34 @@ impl Machine {
         self.incident.as_ref()
     }
 
+    /// When the timer that is set is due, and its generation: that of the state, or of the step of the path underway.
+    #[must_use]
+    pub fn timer(&self) -> Option<(Timestamp, u64)> {
+        self.state.timer().or_else(|| self.waiting_timer().map(|timer| (timer.deadline, timer.generation)))
+    }
+
+    /// When that timer was set.
+    #[must_use]
+    pub fn timer_set_at(&self) -> Option<Timestamp> {
+        self.state.timer_set_at().or_else(|| self.waiting_timer().map(|timer| timer.set_at))
+    }
+
+    /// Whether a timer is set and is due at `now`, as [`State::is_timer_due`].
+    #[must_use]
+    pub fn is_timer_due(&self, now: Timestamp) -> bool {
+        let due = self.timer().is_some_and(|(due, _)| now >= due);
+        due || self.timer_set_at().is_some_and(|set_at| now < set_at)
+    }
+
+    /// The timer of a state that has none of its own.
+    fn waiting_timer(&self) -> Option<StepTimer> {
+        let waits = matches!(
+            self.state,
+            State::Restoring { .. } | State::Aligning { .. } | State::AwaitingOperator { .. }
+        );
+        self.step_timer.filter(|_| waits)
+    }
+
     /// Why what happens to it now happens.
     pub(super) fn cause(&self) -> Option<Cause> {
         let incident = self.incident.as_ref()?;
@@ -272,15 +312,18 @@ impl Machine {
         self.pending?;
         match &self.state {
             State::Restoring { step, older_than } => {
+                let mut substitute = None;
                 let (ritual, which) = match spec.policy.step(*step)? {
-                    FallbackStep::Latest => (spec.ritual.clone(), Which::Latest),
-                    FallbackStep::OlderEntry => {
-                        (spec.ritual.clone(), Which::OlderThan { sequence: *older_than })
+                    FallbackStep::Latest | FallbackStep::OlderCodex => (&spec.ritual, Which::Latest),
+                    FallbackStep::OlderEntry => (&spec.ritual, Which::OlderThan { sequence: *older_than }),
+                    FallbackStep::NamedRitual { ritual } => (ritual, Which::Latest),
+                    FallbackStep::Substitute { assistant, ritual } => {
+                        substitute = Some(assistant.clone());
+                        (ritual, Which::Latest)
                     }
-                    FallbackStep::NamedRitual { ritual } => (ritual.clone(), Which::Latest),
                     FallbackStep::Escalate => return None,
                 };
-                Some(Action::Restore { ritual, which })
+                Some(Action::Restore { substitute, ritual: ritual.clone(), which })
             }
             State::Aligning { entry, .. } => {
                 Some(Action::Align { codex: spec.codex.clone()?, entry: entry.clone() })
@@ -293,8 +336,9 @@ impl Machine {
             State::AwaitingOperator { question: Question::PathExhausted } => {
                 Some(Action::Escalate { escalation: Escalation::PathExhausted })
             }
-            State::Verifying { entry, deadline, .. } => {
-                Some(Action::Probe { entry: entry.clone(), deadline: *deadline })
+            State::Verifying { entry, deadline, alignment, .. } => {
+                let codex_root = alignment.as_ref().map(Alignment::root_to_run_under);
+                Some(Action::Probe { entry: entry.clone(), codex_root, deadline: *deadline })
             }
             State::GivenUp { why } => {
                 Some(Action::Escalate { escalation: Escalation::GivenUp { why: *why } })
@@ -325,6 +369,15 @@ impl Machine {
                 return if launched { Ok(Some(Ignored::StaleRun)) } else { Err(Refusal::NeverLaunched) };
             }
             _ => {}
+        }
+
+        if let E::TimerFired { generation } = event {
+            if self.timer().is_none_or(|(_, counts)| counts != generation) {
+                return Ok(Some(Ignored::StaleTimer));
+            }
+            if !self.is_timer_due(context.now) {
+                return Ok(Some(Ignored::NotDue));
+            }
         }
 
         match (mem::replace(&mut self.state, S::Stopped), event) {
@@ -365,14 +418,6 @@ impl Machine {
             (state, E::Failed { .. }) => return self.ignored(state, Ignored::NothingRuns),
 
             // A timer.
-            (state, E::TimerFired { generation })
-                if state.timer().is_none_or(|(_, counts)| counts != generation) =>
-            {
-                return self.ignored(state, Ignored::StaleTimer);
-            }
-            (state, E::TimerFired { .. }) if !state.is_timer_due(context.now) => {
-                return self.ignored(state, Ignored::NotDue);
-            }
             (S::BackingOff { .. }, E::TimerFired { .. }) => self.begin_path(context),
             (S::Verifying { entry, .. }, E::TimerFired { .. }) => {
                 self.not_ready(context, &entry, Reason::shortened("the probe was not answered in time"));
@@ -380,6 +425,13 @@ impl Machine {
             (S::Stopping { stop, .. }, E::TimerFired { .. }) => {
                 self.kill(context, stop);
             }
+            (
+                S::Restoring { step, older_than } | S::Aligning { step, older_than, .. },
+                E::TimerFired { .. },
+            ) => {
+                self.next_step(context, step, older_than, StepResult::TimedOut);
+            }
+            (S::AwaitingOperator { question }, E::TimerFired { .. }) => self.not_answered(context, question),
             (state, E::TimerFired { .. }) => return self.ignored(state, Ignored::StaleTimer),
 
             // What its group orders.
@@ -476,7 +528,8 @@ const _: () = {
 impl Context<'_> {
     /// Whether step `index` restores an entry of the deployment's own ritual.
     fn is_of_own_ritual(&self, index: u32) -> bool {
-        !matches!(self.spec.policy.step(index), Some(FallbackStep::NamedRitual { .. }))
+        let step = self.spec.policy.step(index);
+        !matches!(step, Some(FallbackStep::NamedRitual { .. } | FallbackStep::Substitute { .. }))
     }
 }
 

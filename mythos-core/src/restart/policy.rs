@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::backoff::{fraction, milliseconds};
 use super::{Backoff, ExitRules, Jitter, RestartWindow};
 use crate::error::{Error, Result};
-use crate::types::{MAX_SAFE_INTEGER, RecordId, RitualId};
+use crate::types::{AssistantId, MAX_SAFE_INTEGER, RecordId, RitualId};
 
 /// How a deployment is brought back after a failure. Valid by construction; serde checks as [`RestartPolicy::new`].
 ///
@@ -66,6 +66,12 @@ pub struct RestartPolicyOptions {
     pub symbolic_fallback_path: Vec<FallbackStep>,
     /// What to do when an entry ran under another codex root than the one in force.
     pub alignment: AlignmentPolicy,
+    /// Each step of the path has so many milliseconds to bring the assistant up; then the next is taken. By default no such
+    /// limit: a restore and an alignment wait for whoever carries them out, a launch for `probe_deadline_ms`. Above 0.
+    pub step_deadline_ms: Option<u64>,
+    /// An operator has so many milliseconds to answer a question; then it is answered by no. By default as long as it takes;
+    /// above 0.
+    pub operator_deadline_ms: Option<u64>,
     /// How many milliseconds a launched assistant has to pass its readiness probe; by default 30 s, above 0.
     pub probe_deadline_ms: u64,
     /// The seed of the jitter; at most 2^53 - 1. Deployments differ also under the same seed.
@@ -87,6 +93,8 @@ impl Default for RestartPolicyOptions {
             launches_per_entry: 5,
             symbolic_fallback_path: vec![FallbackStep::OlderEntry],
             alignment: AlignmentPolicy::AdoptCurrent,
+            step_deadline_ms: None,
+            operator_deadline_ms: None,
             probe_deadline_ms: 30_000,
             seed: 0,
         }
@@ -118,6 +126,16 @@ pub enum FallbackStep {
     /// The newest entry of another ritual of the assistant, one that is always safe to resume.
     NamedRitual {
         /// That ritual.
+        ritual: RitualId,
+    },
+    /// The newest entry of the deployment's ritual, resumed under the codex that it ran under, an older state of the codex in
+    /// force, as far as the codex's log proves that state. Only of a deployment that has a codex.
+    OlderCodex,
+    /// Another assistant in its place: the newest entry of a ritual of that one.
+    Substitute {
+        /// The other assistant.
+        assistant: AssistantId,
+        /// Its ritual.
         ritual: RitualId,
     },
     /// Asks an operator and waits, instead of giving up. Only as the last step.
@@ -171,10 +189,15 @@ impl RestartPolicy {
             );
             return Err(Error::invalid("quiet_period_ms", message));
         }
-        if let Some(deadline_ms) = options.deadline_ms {
-            milliseconds("deadline_ms", deadline_ms)?;
+        for (field, deadline_ms) in [
+            ("deadline_ms", options.deadline_ms),
+            ("step_deadline_ms", options.step_deadline_ms),
+            ("operator_deadline_ms", options.operator_deadline_ms),
+        ] {
+            let Some(deadline_ms) = deadline_ms else { continue };
+            milliseconds(field, deadline_ms)?;
             if deadline_ms == 0 {
-                return Err(Error::invalid("deadline_ms", "no restart begins within a deadline of 0 ms"));
+                return Err(Error::invalid(field, "nothing is done within a deadline of 0 ms"));
             }
         }
         if options.launches_per_entry == 0 {
@@ -228,7 +251,12 @@ fn validate_path(path: &[FallbackStep]) -> Result<()> {
             FallbackStep::Escalate if index + 1 < path.len() => {
                 "no step can follow `escalate`, which waits for an operator"
             }
-            FallbackStep::NamedRitual { .. } if path[..index].contains(step) => "it names one ritual twice",
+            FallbackStep::NamedRitual { .. } | FallbackStep::Substitute { .. }
+                if path[..index].contains(step) =>
+            {
+                "it names one ritual twice"
+            }
+            FallbackStep::OlderCodex if path[..index].contains(step) => "it names the older codex twice",
             _ => continue,
         };
         return Err(Error::invalid(field, format!("step {} of the fallback path: {complaint}", index + 1)));
@@ -278,6 +306,10 @@ mod tests {
         assert_eq!(refused(|options| options.window.period_ms = 0), "window.period_ms");
         assert_eq!(refused(|options| options.deadline_ms = Some(0)), "deadline_ms");
         assert_eq!(refused(|options| options.deadline_ms = Some(u64::MAX)), "deadline_ms");
+        assert_eq!(refused(|options| options.step_deadline_ms = Some(0)), "step_deadline_ms");
+        assert_eq!(refused(|options| options.operator_deadline_ms = Some(0)), "operator_deadline_ms");
+        let older = FallbackStep::OlderCodex;
+        assert_eq!(path(vec![older.clone(), older]), "symbolic_fallback_path");
         let decorrelated = |options: &mut RestartPolicyOptions| {
             options.jitter = Jitter::Decorrelated;
             options.backoff = Backoff::Constant { delay_ms: 1 };

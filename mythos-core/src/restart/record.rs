@@ -149,8 +149,8 @@ impl Deployment {
     /// Brings the fields that are listed by up to date with the machine.
     pub(super) fn index(&mut self, now: Timestamp) {
         self.state = self.machine.state().name();
-        self.timer_at = self.machine.state().timer().map(|(due, _)| due);
-        self.timer_set_at = self.machine.state().timer_set_at();
+        self.timer_at = self.machine.timer().map(|(due, _)| due);
+        self.timer_set_at = self.machine.timer_set_at();
         self.effect_at = self.machine.pending().map(|pending| pending.issued_at);
         self.place = self.member.as_ref().map(|member| member.key(&self.tenant, &self.supervisor));
         self.updated_at = now.max(self.updated_at);

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FallbackStep, RestartPolicy};
 use crate::error::{Error, Result};
-use crate::types::{CodexId, RitualId};
+use crate::types::{AssistantId, CodexId, RitualId};
 
 /// What a deployment is restored to, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,22 @@ impl DeploymentSpec {
                 "the fallback path names the deployment's own ritual {}, whose newest entry is tried first anyway",
                 self.ritual
             );
+            return Err(Error::invalid("symbolic_fallback_path", message));
+        }
+        let path = &self.policy.options().symbolic_fallback_path;
+        if self.codex.is_none() && path.contains(&FallbackStep::OlderCodex) {
+            let message = "the fallback path names an older codex, and the deployment has none";
+            return Err(Error::invalid("symbolic_fallback_path", message));
+        }
+        Ok(())
+    }
+
+    /// Refuses what makes no sense for a deployment of `assistant`.
+    pub(super) fn validate_for(&self, assistant: &AssistantId) -> Result<()> {
+        self.validate()?;
+        let is_own = |step: &FallbackStep| matches!(step, FallbackStep::Substitute { assistant: other, .. } if other == assistant);
+        if self.policy.options().symbolic_fallback_path.iter().any(is_own) {
+            let message = format!("the fallback path names {assistant} as its own substitute");
             return Err(Error::invalid("symbolic_fallback_path", message));
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::ExitKind;
 use crate::codex::ClauseChange;
 use crate::error::{Error, Result};
 use crate::ritual::CompressedRitual;
-use crate::types::{CodexId, Digest, EntryId, RitualId, Timestamp};
+use crate::types::{AssistantId, CodexId, Digest, EntryId, RitualId, Timestamp};
 
 /// Where a deployment stands. Every state but the five in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
 /// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it, or, `Waiting`, a group
@@ -255,6 +255,9 @@ pub struct RestoredEntry {
     pub sequence: u64,
     /// The signature that was verified.
     pub symbolic_signature_hash: Digest,
+    /// The assistant that it is of, if that is a substitute for the deployment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute: Option<AssistantId>,
     /// The codex that it ran under, if it says so.
     pub codex: Option<CodexId>,
     /// The root of that codex at the time, if it says so.
@@ -268,9 +271,17 @@ impl RestoredEntry {
             ritual: entry.ritual.clone(),
             sequence: entry.sequence,
             symbolic_signature_hash: entry.symbolic_signature_hash,
+            substitute: None,
             codex: entry.codex.clone(),
             codex_root: entry.codex_root,
         }
+    }
+
+    /// Of another assistant than the deployment's own.
+    #[must_use]
+    pub(super) fn of_substitute(mut self, substitute: Option<AssistantId>) -> Self {
+        self.substitute = substitute;
+        self
     }
 }
 
@@ -301,6 +312,9 @@ pub struct Alignment {
     /// Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed.
     #[serde(default)]
     pub is_compatible: bool,
+    /// Whether the assistant resumes under the entry's root, a state that the log proves, and not under the one in force.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_older_codex: bool,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -314,7 +328,8 @@ impl Alignment {
         let entry_root = entry.codex_root.filter(|_| entry.codex.as_ref() == Some(&codex));
         let (since, changes, more_changes) = (None, Vec::new(), 0);
         let is_compatible = entry_root == Some(proven_root);
-        Self { codex, proven_root, entry_root, since, changes, more_changes, is_compatible }
+        let is_older_codex = false;
+        Self { codex, proven_root, entry_root, since, changes, more_changes, is_compatible, is_older_codex }
     }
 
     /// The most clauses that are named.
@@ -329,6 +344,12 @@ impl Alignment {
         changes.truncate(Self::MAX_CHANGES);
         self.changes = changes;
         self
+    }
+
+    /// The root that the assistant is to run under.
+    #[must_use]
+    pub fn root_to_run_under(&self) -> Digest {
+        self.entry_root.filter(|_| self.is_older_codex).unwrap_or(self.proven_root)
     }
 
     /// Whether the entry ran under exactly the codex in force.
@@ -537,6 +558,7 @@ mod tests {
             ritual: RitualId::new("r").unwrap(),
             sequence: 1,
             symbolic_signature_hash: Digest::of(b"signature"),
+            substitute: None,
             codex: Some(there),
             codex_root: Some(root),
         };

@@ -373,7 +373,7 @@ impl SupervisionTree {
     }
 
     fn is_set(&self, id: NodeId, generation: u64) -> bool {
-        let timer = self.machine(id).and_then(|machine| machine.state().timer());
+        let timer = self.machine(id).and_then(|machine| machine.timer());
         timer.is_some_and(|(_, counts)| counts == generation)
     }
 
@@ -398,7 +398,7 @@ impl SupervisionTree {
                 *queued = pending.number;
                 self.effects.push_back(id);
             }
-            if let Some((due, generation)) = machine.state().timer().filter(|(_, one)| one != timer) {
+            if let Some((due, generation)) = machine.timer().filter(|(_, one)| one != timer) {
                 *timer = generation;
                 self.timers.push(Reverse((due, id, generation)));
             }

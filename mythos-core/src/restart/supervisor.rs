@@ -22,7 +22,9 @@ use crate::store::operation::Operation;
 use crate::store::{
     Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar, epoch,
 };
-use crate::types::{AssistantId, CodexId, Digest, OperationId, RecordId, SupervisorId, Timestamp, Version};
+use crate::types::{
+    AssistantId, CodexId, Digest, OperationId, RecordId, RitualId, SupervisorId, Timestamp, Version,
+};
 
 mod groups;
 mod nodes;
@@ -143,7 +145,7 @@ impl Supervisor {
     /// [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with the same operation id, which
     /// [`Error::operation`] names.
     pub fn deploy(&self, request: &DeployAssistant) -> Result<Decision> {
-        request.spec.validate()?;
+        request.spec.validate_for(&request.assistant)?;
         let named =
             self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
         self.decide(&request.assistant, Some(named), |head, now| {
@@ -384,8 +386,8 @@ impl Supervisor {
             for deployment in deployments {
                 let decision = self.decide(&deployment.assistant, None, |head, now| {
                     let current = head.ok_or_else(|| no_deployment(&deployment.assistant))?.deployment?;
-                    let state = current.machine.state();
-                    let timer = state.timer().filter(|_| state.is_timer_due(now));
+                    let machine = &current.machine;
+                    let timer = machine.timer().filter(|_| machine.is_timer_due(now));
                     let event = timer.map(|(_, generation)| Event::TimerFired { generation });
                     Ok((current, event))
                 });
@@ -450,8 +452,8 @@ impl Supervisor {
             return Err(Error::invalid("effect", format!("effect number {number} was never issued")));
         }
         match deployment.machine.action(&deployment.spec) {
-            Some(Action::Restore { ritual, which }) => {
-                let (answer, restored) = self.restore(&deployment.assistant, &ritual, which)?;
+            Some(Action::Restore { substitute, ritual, which }) => {
+                let (answer, restored) = self.restore(&deployment.assistant, substitute, &ritual, which)?;
                 (findings.restored, findings.alignment) = (restored, None);
                 Ok(Some(answer))
             }
@@ -470,9 +472,11 @@ impl Supervisor {
     fn restore(
         &self,
         assistant: &AssistantId,
-        ritual: &crate::types::RitualId,
+        substitute: Option<AssistantId>,
+        ritual: &RitualId,
         which: Which,
     ) -> Result<(Answer, Option<RestoredRitual>)> {
+        let assistant = substitute.as_ref().unwrap_or(assistant);
         let found = match which {
             // Another process will read it, so that what is in memory does not count.
             Which::Latest => self.rituals.latest_stored(assistant, ritual),
@@ -487,7 +491,7 @@ impl Supervisor {
         };
         let (sequence, reason) = match found {
             Ok(Some(restored)) => {
-                let entry = RestoredEntry::of(&restored.entry);
+                let entry = RestoredEntry::of(&restored.entry).of_substitute(substitute);
                 return Ok((Answer::Restored(entry), Some(restored)));
             }
             Ok(None) => (None, Reason::shortened("no verifiable entry")),

@@ -38,6 +38,7 @@ fn entry(sequence: u64) -> RestoredEntry {
         ritual: RitualId::new("audit").unwrap(),
         sequence,
         symbolic_signature_hash: Digest::of(b"signature"),
+        substitute: None,
         codex: Some(codex()),
         codex_root: Some(Digest::of(b"root")),
     }
@@ -122,7 +123,7 @@ impl Driver {
 
     /// Lets the timer that is set fire when it is due.
     fn timer(&mut self) -> StateName {
-        let (due, generation) = self.machine.state.timer().unwrap();
+        let (due, generation) = self.machine.timer().unwrap();
         let since = due.saturating_duration_since(Timestamp::UNIX_EPOCH);
         self.now_ms = self.now_ms.max(u64::try_from(since.as_millis()).unwrap());
         self.moved(Event::TimerFired { generation })
@@ -165,7 +166,7 @@ fn check_invariants(driver: &Driver) {
     let action = machine.action(&driver.spec);
     assert_eq!(machine.pending.is_some(), action.is_some(), "an effect and its action: {machine:?}");
     let rests = name.is_up() || (name.is_down() && name != StateName::Waiting);
-    let leads_on = machine.pending.is_some() || machine.state.timer().is_some();
+    let leads_on = machine.pending.is_some() || machine.timer().is_some();
     assert!(rests || leads_on || name == StateName::Waiting, "stuck: {machine:?}");
     let recovering = !rests;
     assert_eq!(machine.incident.as_ref().is_some_and(Incident::is_open), recovering, "{machine:?}");
@@ -225,7 +226,7 @@ fn the_path_is_walked_in_its_order_and_told_in_the_record() {
     driver.moved(failed());
     driver.timer();
     let restore = |driver: &Driver| match driver.machine.action(&driver.spec) {
-        Some(Action::Restore { ritual, which }) => (ritual.as_str().to_owned(), which),
+        Some(Action::Restore { ritual, which, .. }) => (ritual.as_str().to_owned(), which),
         other => panic!("{other:?}"),
     };
     assert_eq!(restore(&driver), ("audit".to_owned(), Which::Latest));
@@ -306,4 +307,94 @@ fn an_operator_who_declines_a_codex_sends_the_path_on() {
         panic!("{:?}", driver.machine.state)
     };
     assert!(!alignment.is_same());
+}
+
+/// Restored, and found to have run under another root than the one in force, which the log proves or does not.
+fn misaligned(driver: &mut Driver, is_proven: bool) -> StateName {
+    driver.answer(Answer::Restored(entry(7)));
+    let alignment = alignment(b"other");
+    let alignment = if is_proven { alignment.with_changes(3, Vec::new()) } else { alignment };
+    driver.answer(Answer::Misaligned(alignment))
+}
+
+#[test]
+fn an_entry_is_resumed_under_the_codex_it_ran_under_if_the_log_proves_that() {
+    for is_proven in [true, false] {
+        let mut policy = options();
+        policy.alignment = AlignmentPolicy::SameRoot;
+        policy.symbolic_fallback_path = vec![FallbackStep::OlderCodex];
+        let mut driver = Driver::new(policy).with_codex();
+        driver.moved(failed());
+        driver.timer();
+        assert_eq!(misaligned(&mut driver, true), StateName::Restoring);
+        if !is_proven {
+            assert_eq!(misaligned(&mut driver, false), StateName::GivenUp);
+            continue;
+        }
+        assert_eq!(misaligned(&mut driver, true), StateName::Verifying);
+        let Some(Action::Probe { codex_root, .. }) = driver.machine.action(&driver.spec) else { panic!() };
+        assert_eq!(codex_root, entry(7).codex_root, "the host is told what it runs under");
+        driver.answer(Answer::Ready);
+        let alignment = driver.machine.incident.as_ref().unwrap().alignment.as_ref().unwrap();
+        assert!(alignment.is_older_codex && !alignment.is_same());
+    }
+}
+
+#[test]
+fn a_substitute_takes_the_place_of_an_assistant_that_cannot_come_back() {
+    let mut policy = options();
+    let (assistant, ritual) = ("ben".parse().unwrap(), RitualId::new("stand in").unwrap());
+    let substitute = FallbackStep::Substitute { assistant, ritual };
+    policy.symbolic_fallback_path = vec![substitute.clone(), FallbackStep::OlderEntry];
+    let mut driver = Driver::new(policy);
+    driver.moved(failed());
+    driver.timer();
+    driver.answer(Answer::NotRestored { sequence: Some(9), reason: reason() });
+    let Some(Action::Restore { substitute: Some(other), ritual, which }) =
+        driver.machine.action(&driver.spec)
+    else {
+        panic!("{:?}", driver.machine.state)
+    };
+    assert_eq!((other.as_str(), ritual.as_str(), which), ("ben", "stand in", Which::Latest));
+    // What was not found of the substitute says nothing of the deployment's own entries.
+    driver.answer(Answer::NotRestored { sequence: Some(2), reason: reason() });
+    let action = driver.machine.action(&driver.spec);
+    let older = Which::OlderThan { sequence: Some(9) };
+    assert!(matches!(action, Some(Action::Restore { substitute: None, which, .. }) if which == older));
+    assert!(driver.spec.validate_for(&"ben".parse().unwrap()).is_err(), "nobody is his own substitute");
+    assert!(driver.spec.validate_for(&"ana".parse().unwrap()).is_ok());
+}
+
+#[test]
+fn each_step_has_its_deadline_and_so_has_an_operator() {
+    let mut policy = options();
+    policy.backoff = Backoff::Constant { delay_ms: 0 };
+    policy.alignment = AlignmentPolicy::AskOperator;
+    policy.step_deadline_ms = Some(500);
+    policy.operator_deadline_ms = Some(60_000);
+    policy.symbolic_fallback_path =
+        vec![FallbackStep::OlderEntry, FallbackStep::OlderCodex, FallbackStep::Escalate];
+    let mut driver = Driver::new(policy).with_codex();
+    driver.moved(failed());
+    let late = driver.machine.pending.unwrap().number;
+    assert_eq!((driver.timer(), driver.now_ms), (StateName::Restoring, 500));
+    let answer = Event::Answered { number: late, answer: Answer::Restored(entry(7)) };
+    assert_eq!(driver.step(answer), Ok(Some(Ignored::AlreadyAnswered)));
+    // The second step comes as far as a question.
+    driver.now_ms += 100;
+    assert_eq!(misaligned(&mut driver, true), StateName::AwaitingOperator);
+    assert_eq!((driver.timer(), driver.now_ms), (StateName::Restoring, 60_600));
+    // The third as far as a launch, which has what is left of the step's time.
+    driver.now_ms += 400;
+    assert_eq!(misaligned(&mut driver, true), StateName::Verifying);
+    assert_eq!(driver.timer(), StateName::Restoring, "judged as a failed launch");
+    assert_eq!(driver.now_ms, 61_100);
+    let steps = |driver: &Driver| driver.machine.incident.as_ref().unwrap().symbolic_fallback_path();
+    assert!(steps(&driver).starts_with("latest: took too long > older entry, "), "{}", steps(&driver));
+    for _ in 0..3 {
+        driver.timer();
+    }
+    assert_eq!(driver.machine.state, State::AwaitingOperator { question: Question::PathExhausted });
+    assert_eq!(driver.timer(), StateName::GivenUp);
+    assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::PathExhausted });
 }

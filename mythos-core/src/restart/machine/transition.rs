@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cause, Context, FailedLaunches, Ignored, Machine, Pending, Refusal, is_end};
+use super::{Cause, Context, FailedLaunches, Ignored, Machine, Pending, Refusal, StepTimer, is_end};
 use crate::restart::{
     Alignment, AlignmentPolicy, Ending, Exit, ExitKind, FailureKind, FallbackStep, GiveUp, Incident,
     Question, QuietSince, Reason, RestartHistory, RestoredEntry, Shutdown, State, StateName, StepResult,
@@ -236,6 +236,7 @@ impl Machine {
         if let Some(incident) = &mut self.incident {
             incident.begin_step(kind.clone());
         }
+        self.set_step_timer(context, context.spec.policy.options().step_deadline_ms);
         if *kind == FallbackStep::Escalate {
             self.ask(context, Question::PathExhausted);
         } else {
@@ -291,7 +292,10 @@ impl Machine {
         self.run = self.run.saturating_add(1);
         self.generation = self.generation.saturating_add(1);
         let allowed = Duration::from_millis(context.spec.policy.options().probe_deadline_ms);
-        let deadline = context.now.saturating_add(allowed);
+        let mut deadline = context.now.saturating_add(allowed);
+        if let Some(step) = self.step_timer {
+            deadline = deadline.min(step.deadline);
+        }
         let generation = self.generation;
         self.issue(context, State::Verifying { entry, alignment, deadline, set_at: context.now, generation });
     }
@@ -313,6 +317,7 @@ impl Machine {
             self.align(alignment.clone());
         }
         self.visit(context, StateName::AwaitingOperator);
+        self.set_step_timer(context, context.spec.policy.options().operator_deadline_ms);
         self.issue(context, State::AwaitingOperator { question });
     }
 
@@ -324,6 +329,17 @@ impl Machine {
         entry: RestoredEntry,
         alignment: Alignment,
     ) {
+        if context.spec.policy.step(step) == Some(&FallbackStep::OlderCodex) {
+            // Its own log proves that the codex was once as the entry says.
+            if alignment.since.is_some() {
+                let alignment = Alignment { is_older_codex: true, ..alignment };
+                self.launch(context, entry, Some(alignment));
+            } else {
+                self.align(alignment);
+                self.next_step(context, step, older_than, StepResult::Misaligned);
+            }
+            return;
+        }
         match context.spec.policy.options().alignment {
             AlignmentPolicy::AdoptCurrent => self.launch(context, entry, Some(alignment)),
             AlignmentPolicy::Compatible if alignment.is_compatible => {
@@ -344,7 +360,11 @@ impl Machine {
         // What an operator took to decide is not the assistant's delay.
         self.begun_at = Some(context.now);
         match question {
-            Question::Misaligned { entry, alignment, .. } => self.launch(context, entry, Some(alignment)),
+            Question::Misaligned { entry, alignment, .. } => {
+                // Nor is it part of what the step may take.
+                self.set_step_timer(context, context.spec.policy.options().step_deadline_ms);
+                self.launch(context, entry, Some(alignment));
+            }
             Question::PathExhausted => {
                 self.end_step(StepResult::Approved);
                 self.forget();
@@ -369,6 +389,28 @@ impl Machine {
                 self.rest(State::GivenUp { why: GiveUp::Declined });
             }
         }
+    }
+
+    /// An operator said nothing in time.
+    pub(super) fn not_answered(&mut self, context: &Context<'_>, question: Question) {
+        self.begun_at = Some(context.now);
+        match question {
+            Question::Misaligned { step, older_than, .. } => {
+                self.next_step(context, step, older_than, StepResult::TimedOut);
+            }
+            Question::PathExhausted => {
+                self.end_step(StepResult::TimedOut);
+                self.give_up(context, GiveUp::PathExhausted);
+            }
+        }
+    }
+
+    fn set_step_timer(&mut self, context: &Context<'_>, allowed_ms: Option<u64>) {
+        self.step_timer = allowed_ms.map(|allowed_ms| {
+            self.generation = self.generation.saturating_add(1);
+            let deadline = context.now.saturating_add(Duration::from_millis(allowed_ms));
+            StepTimer { deadline, set_at: context.now, generation: self.generation }
+        });
     }
 
     /// Its group starts it from a state in which nothing is owed.

@@ -53,6 +53,7 @@ fn entry() -> RestoredEntry {
         ritual: RitualId::new("audit").unwrap(),
         sequence: 1,
         symbolic_signature_hash: Digest::of(b"signature"),
+        substitute: None,
         codex: None,
         codex_root: None,
     }

@@ -64,7 +64,7 @@ impl Supervisor {
     /// [`deploy`](Self::deploy).
     pub fn start_child(&self, request: &StartChild) -> Result<Decision> {
         let StartChild { group, assistant, spec, is_significant, shutdown, is_running, operation } = request;
-        spec.validate()?;
+        spec.validate_for(assistant)?;
         shutdown.validate()?;
         let named = self.named(
             "start_child",

@@ -455,7 +455,7 @@ fn tsup_infinite_delay() {
         ..options()
     });
     assert_eq!(driver.moved(failed()), StateName::BackingOff);
-    assert_eq!(driver.machine.state.timer().unwrap().0, Timestamp::MAX);
+    assert_eq!(driver.machine.timer().unwrap().0, Timestamp::MAX);
     assert_eq!(driver.machine.incident.as_ref().unwrap().waited_ms, FOREVER_MS);
 }
 

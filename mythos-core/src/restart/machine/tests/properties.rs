@@ -51,7 +51,8 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
         Just(vec![FallbackStep::OlderEntry, FallbackStep::Escalate]),
         Just(vec![
             FallbackStep::NamedRitual { ritual: RitualId::new("safe").unwrap() },
-            FallbackStep::OlderEntry
+            FallbackStep::OlderEntry,
+            FallbackStep::OlderCodex
         ]),
     ];
     let align = prop_oneof![
@@ -63,6 +64,7 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
         prop::option::of(0_u32..4),
         prop::option::of(1_u64..30_000),
         prop_oneof![Just(QuietSince::Up), Just(QuietSince::LastFailure)],
+        prop::option::of(1_u64..5_000),
         prop_oneof![
             Just(RestartClass::Permanent),
             Just(RestartClass::Transient),
@@ -80,10 +82,12 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
             jitter,
             limits,
         )| {
-            let (max_retries, deadline_ms, quiet_since, restart) = limits;
+            let (max_retries, deadline_ms, quiet_since, step_deadline_ms, restart) = limits;
             RestartPolicyOptions {
                 max_retries,
                 deadline_ms,
+                step_deadline_ms,
+                operator_deadline_ms: step_deadline_ms,
                 quiet_since,
                 exits: ExitRules { restart, ..ExitRules::default() },
                 symbolic_fallback_path,
@@ -181,7 +185,7 @@ proptest! {
                 }
                 Some(Action::Escalate { .. }) => { driver.answer(Answer::Approved); },
                 Some(Action::Stop { .. } | Action::Kill) => { driver.answer(Answer::Stopped); },
-                None if driver.machine.state.timer().is_some() => { driver.timer(); },
+                None if driver.machine.timer().is_some() => { driver.timer(); },
                 None => break,
             }
         }

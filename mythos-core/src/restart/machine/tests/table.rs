@@ -168,7 +168,7 @@ fn every_cell_of_the_table() {
 fn check_row(row: &str, columns: &[&str], cells: &[&str]) {
     for (column, cell) in columns.iter().zip(cells) {
         let mut driver = in_state(row);
-        if let Some((due, _)) = driver.machine.state.timer() {
+        if let Some((due, _)) = driver.machine.timer() {
             let since = due.saturating_duration_since(Timestamp::UNIX_EPOCH);
             driver.now_ms = u64::try_from(since.as_millis()).unwrap();
         }

@@ -109,7 +109,7 @@ fn check(forest: &Forest, groups: &[NodeId]) {
             }
             _ => {
                 let is_underway = |id: &NodeId| match (forest.tree.machine(*id), forest.tree.group(*id)) {
-                    (Some(machine), _) => machine.pending().is_some() || machine.state().timer().is_some(),
+                    (Some(machine), _) => machine.pending().is_some() || machine.timer().is_some(),
                     (_, Some(group)) => {
                         !matches!(group.state(), GroupState::Up { .. } | GroupState::Ended { .. })
                     }
