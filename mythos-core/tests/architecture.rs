@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "anchor",
         &["error", "types", "seal", "tlog", "canonical", "store", "log", "ritual", "codex", "restart"],
     ),
-    ("view", &["error", "types", "store", "ritual", "codex", "healing"]),
+    ("view", &["error", "types", "store", "ritual", "codex", "restart", "healing"]),
     (
         "mythos",
         &[
@@ -123,6 +123,7 @@ const PURE: &[&str] = &[
     "restart/monitor.rs",
     "restart/exit.rs",
     "restart/policy.rs",
+    "restart/transitions.rs",
     "restart/window.rs",
 ];
 

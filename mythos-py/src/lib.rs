@@ -95,7 +95,9 @@ mod _mythos {
         verify_log_proof,
     };
     #[pymodule_export]
-    use super::views::{CodexProofView, RitualCompressionView, add_totals, compression_ratio};
+    use super::views::{
+        AssistantRestartView, CodexProofView, RitualCompressionView, add_totals, compression_ratio,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -35,6 +35,7 @@ mod spec;
 mod state;
 mod supervision_tree;
 mod supervisor;
+mod transitions;
 mod window;
 
 pub use backoff::{Backoff, Jitter};
@@ -56,4 +57,5 @@ pub use spec::DeploymentSpec;
 pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName, Stop};
 pub use supervision_tree::{MemberOptions, NodeId, SupervisionTree, TreeEffect};
 pub use supervisor::{CarriedOut, Supervisor};
+pub use transitions::{Transition, TransitionCause};
 pub use window::{RestartHistory, RestartWindow, WindowKind};

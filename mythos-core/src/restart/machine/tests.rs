@@ -10,6 +10,7 @@ use crate::types::{CodexId, Digest, EntryId, RitualId};
 mod cases;
 mod properties;
 mod table;
+mod transitions;
 
 const HOUR_MS: u64 = 3_600_000;
 const FOREVER_MS: u64 = MAX_SAFE_INTEGER;
