@@ -25,6 +25,7 @@ mod healer;
 mod incident;
 mod machine;
 mod name;
+mod observation;
 mod plan;
 mod protocol;
 mod record;

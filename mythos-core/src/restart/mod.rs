@@ -27,6 +27,7 @@ mod group;
 mod incident;
 mod machine;
 mod monitor;
+mod observation;
 mod policy;
 mod record;
 mod request;

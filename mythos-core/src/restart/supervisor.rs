@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::machine::{Answer, Context, Event};
+use super::observation::Seen;
 use super::service::no_deployment;
 use super::{
     Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentRestart, Effect, EffectId, Exit,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Entered;
 use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
@@ -100,12 +102,17 @@ impl Head {
 struct Before {
     version: Version,
     incident: Option<Incident>,
+    seen: Option<Seen>,
 }
 
 impl Before {
     fn of(head: &Head) -> Self {
         let machine = head.deployment.as_ref().ok().map(|deployment| &deployment.machine);
-        Self { version: head.version, incident: machine.and_then(Machine::incident).cloned() }
+        Self {
+            version: head.version,
+            incident: machine.and_then(Machine::incident).cloned(),
+            seen: machine.map(Seen::of),
+        }
     }
 }
 
@@ -238,6 +245,7 @@ impl Supervisor {
     /// # Errors
     /// Those of the store. Timers before the one that failed have fired; the others fire next time.
     pub fn tick(&self) -> Result<Vec<Decision>> {
+        let _span = Entered::tick(self.supervisor.as_str());
         let now = self.access.now();
         let behind = Scalar::Text(now.saturating_add(Duration::from_micros(1)).to_string());
         let mut decisions = Vec::new();
@@ -401,6 +409,7 @@ impl Supervisor {
 
     fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
         let id = effect.id.deployment;
+        let span = Entered::carry_out(self.supervisor.as_str());
         for _ in 0..MAX_ATTEMPTS {
             let head = self.load(id, None)?.head.ok_or_else(|| unknown_effect(&effect.id))?;
             let now = self.access.now();
@@ -421,6 +430,7 @@ impl Supervisor {
             if changed && !self.commit(Some(&before), deployment.clone(), None, &decision, now)? {
                 continue;
             }
+            Seen::of(&deployment.machine).tell(before.seen, &decision, &span);
             let next = deployment.effect(self.epoch).filter(|next| self.mark_handed_out(&next.id));
             let Findings { restored, alignment } = findings;
             return Ok(CarriedOut { decision, restored, alignment, next });
@@ -559,6 +569,7 @@ impl Supervisor {
         named: Option<Named>,
         happened: impl Fn(Option<Head>, Timestamp) -> Result<(Deployment, Option<Event>)>,
     ) -> Result<Decision> {
+        let span = Entered::decide(self.supervisor.as_str());
         for _ in 0..MAX_ATTEMPTS {
             let Loaded { head, operation } = self.load(id, named.map(|named| named.1))?;
             // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
@@ -578,11 +589,13 @@ impl Supervisor {
             if !changed && named.is_none() {
                 return Ok(decision);
             }
+            let seen = Seen::of(&deployment.machine);
             let committed = self.commit(before.as_ref(), deployment, named, &decision, now);
             if committed.map_err(|error| match named {
                 Some((_, operation, _)) => error.of_operation(operation),
                 None => error,
             })? {
+                seen.tell(before.and_then(|before| before.seen), &decision, &span);
                 return Ok(decision);
             }
         }
