@@ -209,7 +209,9 @@ fn what_came_of_repairs_is_counted_once() {
 
 /// Keeps the spans: their names, and their fields as text.
 #[derive(Debug, Default, Clone)]
-struct Spans(Arc<Mutex<Vec<(&'static str, BTreeMap<String, String>)>>>, Arc<AtomicU64>);
+struct Spans(Arc<Mutex<Vec<Span>>>, Arc<AtomicU64>);
+
+type Span = (&'static str, BTreeMap<String, String>);
 
 struct Fields<'a>(&'a mut BTreeMap<String, String>);
 
