@@ -259,7 +259,7 @@ def test_a_page_shows_what_happened_to_an_assistant(home: mythos.Mythos) -> None
     }
     assert diagram["mermaid"].startswith("stateDiagram-v2\n")
     svg = xml.dom.minidom.parseString(diagram["svg"]).documentElement
-    assert svg.tagName == "svg" and svg.getAttribute("role") == "img"
+    assert svg is not None and (svg.tagName, svg.getAttribute("role")) == ("svg", "img")
     with pytest.raises(mythos.NotFound):
         view.diagram("nobody", "ana")
     with pytest.raises(mythos.Limit):
