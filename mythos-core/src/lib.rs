@@ -11,6 +11,7 @@
 //! | heal assistants that grow ill, within budgets | [`healing::SelfHealingProtocolEngine`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |
 //! | show what is stored on a page of yours | [`view`] |
+//! | watch it by metrics and traces | [`observe`] (features `metrics`, `tracing`) |
 //! | keep everything in one SQLite file | [`Mythos::open`] |
 //! | keep everything in your own database | [`store::Store`], [`Mythos::with_store`] |
 //! | prove to others what a log holds, in the formats of C2SP | [`tlog`] |
@@ -64,6 +65,7 @@ pub mod healing;
 pub mod journal;
 mod log;
 mod mythos;
+pub mod observe;
 pub mod restart;
 pub mod ritual;
 pub mod seal;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("types", &["error"]),
+    ("observe", &[]),
     ("seal", &["error", "types"]),
     ("tlog", &["error", "types", "seal"]),
     ("canonical", &["error", "types"]),
@@ -18,13 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["error", "types", "seal", "store", "ritual"]),
     ("log", &["error", "types", "tlog", "store"]),
     ("codex", &["error", "types", "tlog", "store", "log"]),
-    ("restart", &["error", "types", "canonical", "store", "ritual", "codex"]),
-    ("healing", &["error", "types", "store", "codex", "restart"]),
+    ("restart", &["error", "types", "observe", "canonical", "store", "ritual", "codex"]),
+    ("healing", &["error", "types", "observe", "store", "codex", "restart"]),
     (
         "anchor",
         &["error", "types", "seal", "tlog", "canonical", "store", "log", "ritual", "codex", "restart"],
     ),
-    ("view", &["error", "types", "store", "ritual", "codex", "healing"]),
+    ("view", &["error", "types", "store", "ritual", "codex", "restart", "healing"]),
     (
         "mythos",
         &[
@@ -123,6 +124,7 @@ const PURE: &[&str] = &[
     "restart/monitor.rs",
     "restart/exit.rs",
     "restart/policy.rs",
+    "restart/transitions.rs",
     "restart/window.rs",
 ];
 

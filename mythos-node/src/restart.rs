@@ -1,6 +1,7 @@
 //! The deployments of assistants, and their restarts.
 
 use mythos_core::restart::{AssistantDeploymentAutoRestarter, Supervisor};
+use mythos_core::view::AssistantRestartView;
 use napi_derive::napi;
 
 use crate::calls::{Lane, open, run};
@@ -8,6 +9,7 @@ use crate::convert::Argument;
 use crate::errors::Outcome;
 use crate::page::PageRequest;
 use crate::value::Value;
+use crate::view::NativeRestartView;
 
 /// `AssistantDeploymentAutoRestarter` of the core.
 #[napi]
@@ -66,6 +68,12 @@ impl NativeDeployments {
             Ok(restarter.history(&filter.parse("filter")?, after, limit)?)
         })
         .await
+    }
+
+    /// The read model of the same deployments.
+    #[napi]
+    pub fn restart_view(&self) -> NativeRestartView {
+        NativeRestartView::new(AssistantRestartView::new(self.restarter.clone()), self.lane)
     }
 }
 

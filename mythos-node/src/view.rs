@@ -1,8 +1,12 @@
 //! The read models.
 
 use mythos_core::ritual::RitualTotals;
-use mythos_core::view::{CodexProofView, RitualCompressionView, RitualVerb, SystemHealthRecoveryView};
+use mythos_core::types::SupervisorId;
+use mythos_core::view::{
+    AssistantRestartView, CodexProofView, RitualCompressionView, RitualVerb, SystemHealthRecoveryView,
+};
 use napi_derive::napi;
+use serde::Deserialize;
 
 use crate::calls::{Lane, run};
 use crate::convert::Argument;
@@ -206,4 +210,73 @@ impl NativeRecoveryView {
         })
         .await
     }
+}
+
+/// `AssistantRestartView` of the core.
+#[napi]
+#[derive(Debug)]
+pub struct NativeRestartView {
+    view: AssistantRestartView,
+    lane: Lane,
+}
+
+impl NativeRestartView {
+    pub(crate) const fn new(view: AssistantRestartView, lane: Lane) -> Self {
+        Self { view, lane }
+    }
+}
+
+#[napi]
+impl NativeRestartView {
+    /// The deployments of an assistant.
+    #[napi]
+    pub async fn deployments(&self, assistant: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.deployments(&assistant.parse("assistant")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Lists incidents of an assistant.
+    #[napi]
+    pub async fn history(&self, assistant: Argument, filter: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let IncidentFilter { supervisor } = filter.parse("filter")?;
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.history(&assistant.parse("assistant")?, supervisor.as_ref(), after, limit)?)
+        })
+        .await
+    }
+
+    /// What was tried to bring an assistant back.
+    #[napi]
+    pub async fn fallbacks(&self, assistant: Argument, filter: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let IncidentFilter { supervisor } = filter.parse("filter")?;
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.fallbacks(&assistant.parse("assistant")?, supervisor.as_ref(), after, limit)?)
+        })
+        .await
+    }
+
+    /// The state diagram of a deployment.
+    #[napi]
+    pub async fn diagram(&self, supervisor: Argument, assistant: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            Ok(view.diagram(&supervisor.parse("supervisor")?, &assistant.parse("assistant")?)?)
+        })
+        .await
+    }
+}
+
+/// Which incidents of an assistant to show.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
+struct IncidentFilter {
+    supervisor: Option<SupervisorId>,
 }

@@ -6,6 +6,7 @@ import {
   type Answer,
   type AnyStore,
   type Batch,
+  AssistantRestartView,
   CodexProofView,
   type CompressedRitual,
   CosignatureSigner,
@@ -249,6 +250,12 @@ export async function anchored(): Promise<void> {
   await view.log({ codex: 'c' });
   const { is_head } = (await view.lineage('c')).nodes[0] ?? {};
   void [verification.status, items[0]?.proof.event, is_head];
+  const restarts = new AssistantRestartView(mythos.deployments());
+  const { timer } = (await restarts.deployments('a')).items[0] ?? {};
+  const { edges, svg } = await restarts.diagram('s', 'a');
+  // @ts-expect-error: incidents are found by supervisor.
+  await restarts.history('a', { assistant: 'a' });
+  void [timer?.remaining_ms.toFixed(), edges[0]?.taken[0]?.toFixed(), svg.length];
 }
 
 export async function paid(): Promise<void> {

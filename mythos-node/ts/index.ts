@@ -31,6 +31,20 @@ export type * from './protocol.js';
 export { SystemHealthRecoveryView } from './recovery_view.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_types.js';
+export {
+  AssistantRestartView,
+  type DeploymentStatus,
+  type DiagramEdge,
+  type DiagramState,
+  type FallbackHistory,
+  type FallbackTaken,
+  type FallbackTally,
+  type IncidentFilter,
+  type PendingEffect,
+  type RestartDiagram,
+  type TimerStatus,
+  type TransitionCause,
+} from './restart_view.js';
 export { RitualCompressionCache } from './ritual.js';
 export type * from './ritual_types.js';
 export { noveltyScore, type ScoredEntry, stall, type Stall, type StallPolicy } from './scores.js';

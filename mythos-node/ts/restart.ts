@@ -1,4 +1,5 @@
-import type { NativeDeployments, NativeSupervisor } from '../native/index.js';
+import type { NativeDeployments, NativeRestartView, NativeSupervisor } from '../native/index.js';
+import { MythosError } from './errors.js';
 import { bindMethods, call } from './native.js';
 import type { Page, PageRequest } from './page.js';
 import type {
@@ -20,6 +21,8 @@ import type {
 /** How many effects one poll hands out if the caller does not say. */
 const DEFAULT_EFFECTS = 100;
 
+let viewOf: (deployments: AssistantDeploymentAutoRestarter) => NativeRestartView;
+
 /**
  * Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
  *
@@ -27,6 +30,10 @@ const DEFAULT_EFFECTS = 100;
  */
 export class AssistantDeploymentAutoRestarter {
   readonly #native: NativeDeployments;
+
+  static {
+    viewOf = (deployments) => deployments.#native.restartView();
+  }
 
   private constructor(native: NativeDeployments) {
     this.#native = native;
@@ -60,6 +67,13 @@ export class AssistantDeploymentAutoRestarter {
   history(filter: RestartFilter = {}, page: PageRequest = {}): Promise<Page<DeploymentRestart>> {
     return call(() => this.#native.history(filter, page));
   }
+}
+
+/** What the native half reads for a view. @internal */
+export function nativeRestartView(deployments: AssistantDeploymentAutoRestarter): NativeRestartView {
+  if (deployments instanceof AssistantDeploymentAutoRestarter) return viewOf(deployments);
+  const message = 'the deployments are no AssistantDeploymentAutoRestarter';
+  throw new MythosError('Invalid', message, { field: 'deployments' });
 }
 
 /**

@@ -102,7 +102,8 @@ mod _mythos {
     };
     #[pymodule_export]
     use super::views::{
-        CodexProofView, RitualCompressionView, SystemHealthRecoveryView, add_totals, compression_ratio,
+        AssistantRestartView, CodexProofView, RitualCompressionView, SystemHealthRecoveryView, add_totals,
+        compression_ratio,
     };
 
     #[pymodule_init]

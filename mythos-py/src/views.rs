@@ -4,13 +4,14 @@ use mythos_core::Error;
 use mythos_core::codex::ProofFilter;
 use mythos_core::healing::{HealingEventFilter, HealingName};
 use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
-use mythos_core::types::{AssistantId, CodexId, RitualId};
+use mythos_core::types::{AssistantId, CodexId, RitualId, SupervisorId};
 use mythos_core::view as core;
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
 use crate::codices::CodexProofOfSymbolEngine;
 use crate::convert::{self, arguments};
+use crate::deployments::AssistantDeploymentAutoRestarter;
 use crate::healing::SelfHealingProtocolEngine;
 use crate::rituals::{RitualCompressionCache, totals_request};
 
@@ -283,5 +284,79 @@ impl SystemHealthRecoveryView {
         )?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.events(&filter, after, limit))
+    }
+}
+
+/// What a page at `/assistants/:id/restart` shows of one assistant. Every answer is bounded. Every method may be called
+/// from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct AssistantRestartView(core::AssistantRestartView);
+
+#[pymethods]
+impl AssistantRestartView {
+    /// The view of a restarter, for its tenant.
+    #[new]
+    fn new(deployments: PyRef<'_, AssistantDeploymentAutoRestarter>) -> Self {
+        Self(core::AssistantRestartView::new(deployments.0.clone()))
+    }
+
+    /// The deployments of an assistant, one for each of its supervisors, with what each waits for.
+    #[pyo3(signature = (assistant, *, after = None, limit = 100))]
+    fn deployments<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.deployments(&assistant, after, limit))
+    }
+
+    /// One page of an assistant's incidents, newest first, under one supervisor or all: see
+    /// `AssistantDeploymentAutoRestarter.history`.
+    #[pyo3(signature = (assistant, *, supervisor = None, after = None, limit = 100))]
+    fn history<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        supervisor: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let supervisor: Option<SupervisorId> = convert::optional("supervisor", supervisor)?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.history(&assistant, supervisor.as_ref(), after, limit))
+    }
+
+    /// What was tried in at most `limit` incidents of an assistant, 1 to 1,000, newest first, and how often it helped.
+    #[pyo3(signature = (assistant, *, supervisor = None, after = None, limit = 100))]
+    fn fallbacks<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        supervisor: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        let supervisor: Option<SupervisorId> = convert::optional("supervisor", supervisor)?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.fallbacks(&assistant, supervisor.as_ref(), after, limit))
+    }
+
+    /// The state diagram of a deployment, with the path of the incident that is open or was the last.
+    fn diagram<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: &Bound<'py, PyAny>,
+        assistant: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let supervisor: SupervisorId = convert::argument("supervisor", supervisor)?;
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        answer(py, || self.0.diagram(&supervisor, &assistant))
     }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 import uuid
+import xml.dom.minidom
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,12 @@ from mythos.records import (
     Deployment,
     DeploymentRestart,
     DeploymentSpec,
+    DeploymentStatus,
     Effect,
     Exit,
+    FallbackHistory,
     Page,
+    RestartDiagram,
     RestartPolicy,
 )
 
@@ -223,3 +227,42 @@ def test_what_is_not_acceptable_is_named(home: mythos.Mythos) -> None:
     for unknown in (supervisor.deployment, supervisor.stop):
         with pytest.raises(mythos.NotFound):
             unknown("nobody")
+
+
+def test_a_page_shows_what_happened_to_an_assistant(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    view = mythos.AssistantRestartView(home.deployments())
+    effect = fail(supervisor)
+    [status] = shaped(view.deployments("ana"), Page[DeploymentStatus])["items"]
+    assert status["effect"] is not None
+    assert (status["effect"]["id"], status["effect"]["action"]) == (effect["id"], effect["action"])
+    assert (status["timer"], status["run"], status["attempts"]) == (None, 1, 1)
+    probe = supervisor.carry_out(effect)["next"]
+    assert probe is not None
+    [status] = shaped(view.deployments("ana", limit=1), Page[DeploymentStatus])["items"]
+    assert status["timer"] is not None and 0 < status["timer"]["remaining_ms"] <= 30_000
+    supervisor.answer(probe["id"], {"kind": "ready"})
+
+    assert view.history("ana") == home.deployments().history(assistant="ana")
+    assert view.history("ana", supervisor="nobody")["items"] == []
+    tried = shaped(view.fallbacks("ana", supervisor="night watch"), FallbackHistory)
+    assert tried["steps"][0]["taken"]["result"] == {"kind": "ready"}
+    assert tried["tallies"] == [{"step": {"kind": "latest"}, "tried": 1, "succeeded": 1, "failed": 0}]
+
+    diagram = shaped(view.diagram("night watch", "ana"), RestartDiagram)
+    taken = {(edge["from"], edge["to"]): edge["taken"] for edge in diagram["edges"] if edge["taken"]}
+    assert taken == {
+        ("failed", "restoring"): [2],
+        ("restoring", "aligning"): [3],
+        ("aligning", "verifying"): [4],
+        ("verifying", "mythpath_ready"): [5],
+    }
+    assert diagram["mermaid"].startswith("stateDiagram-v2\n")
+    svg = xml.dom.minidom.parseString(diagram["svg"]).documentElement
+    assert svg is not None and (svg.tagName, svg.getAttribute("role")) == ("svg", "img")
+    with pytest.raises(mythos.NotFound):
+        view.diagram("nobody", "ana")
+    with pytest.raises(mythos.Limit):
+        view.fallbacks("ana", limit=1_001)
+    with pytest.raises(TypeError):
+        mythos.AssistantRestartView(home.codices())  # type: ignore[arg-type]

@@ -186,6 +186,10 @@ def check_services(home: mythos.Mythos) -> None:
     assert_type(proofs.log(actor="ana")["items"][0]["proof"]["sequence"], int)
     assert_type(proofs.lineage("support", start=1)["nodes"][0]["recorded_at"], datetime)
     mythos.CodexProofView(rituals)  # type: ignore[arg-type]
+    restarts = mythos.AssistantRestartView(home.deployments())
+    if (timer := restarts.deployments("ana")["items"][0]["timer"]) is not None:
+        assert_type(timer["remaining_ms"], int)
+    assert_type(restarts.diagram("support", "ana")["edges"][0]["taken"], list[int])
     codices.export("support", checkpoint, "log", had=tlog.read_checkpoint(checkpoint)["size"])
 
     anchors = home.anchors(mac_key=bytes(32))

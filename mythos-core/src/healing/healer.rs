@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::merge::Remembered;
+use super::observation::Answered;
 use super::service::Loaded;
 use super::{
     Effect, EffectId, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope,
@@ -244,12 +245,15 @@ impl Healer {
             incidents.keys().map(|id| Read::Record { table: HealingEvent::TABLE, id: *id }).collect();
         // The target's record decides, and this one tells of it: a host may have pruned it, and it is written anew.
         let found = if reads.is_empty() { Vec::new() } else { self.access().read_all(&reads)? };
+        let mut answered = Answered::default();
         for ((id, incident), found) in incidents.into_iter().zip(found) {
             let found = access::record(found)?;
+            answered.add(found.as_ref(), incident, now);
             let expect = found.map_or(Expect::Absent, |found| Expect::At(found.version));
             batch.put(id, expect, &HealingEvent::of(tenant, &self.scope, incident.clone()))?;
         }
         self.access().commit(batch)?;
+        answered.tell();
         loaded.versions.extend(written);
         Ok(())
     }

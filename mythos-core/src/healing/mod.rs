@@ -26,6 +26,7 @@ mod incident;
 mod machine;
 mod merge;
 mod name;
+mod observation;
 mod plan;
 mod protocol;
 mod record;

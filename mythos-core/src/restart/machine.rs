@@ -298,6 +298,11 @@ impl Machine {
         self.run
     }
 
+    /// How many restarts in a row count for the backoff.
+    pub(crate) const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
     pub(super) const fn pending(&self) -> Option<Pending> {
         self.pending
     }

@@ -131,7 +131,7 @@ impl Deployment {
     }
 
     /// What is to be carried out for it now, as supervisor epoch `epoch` hands it out.
-    pub(super) fn effect(&self, epoch: Version) -> Option<Effect> {
+    pub(crate) fn effect(&self, epoch: Version) -> Option<Effect> {
         let Pending { number, issued_at } = self.machine.pending()?;
         let action: Action = self.machine.action(&self.spec)?;
         let incident = self.machine.incident()?.number;

@@ -93,6 +93,11 @@ impl AssistantDeploymentAutoRestarter {
         Self { access, rituals, codices }
     }
 
+    /// The time by which a view says what is due.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.access.now()
+    }
+
     /// Takes the supervision over: from now on only what the returned [`Supervisor`] decides counts, and one that held
     /// it before, perhaps in a process that only seemed dead, is refused by the store.
     ///

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Entered;
 use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
@@ -237,6 +238,7 @@ impl Supervisor {
     /// # Errors
     /// Those of the store. Timers before the one that failed have fired; the others fire next time.
     pub fn tick(&self) -> Result<Vec<Decision>> {
+        let _span = Entered::tick(self.supervisor.as_str());
         let now = self.access.now();
         let behind = Scalar::Text(now.saturating_add(Duration::from_micros(1)).to_string());
         let mut decisions = Vec::new();
@@ -408,7 +410,8 @@ impl Supervisor {
 
     fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
         let id = effect.id.deployment;
-        let carried_out = self.transact(Some(id), None, |head, nodes, now| {
+        let span = Entered::carry_out(self.supervisor.as_str());
+        let carried_out = self.transact_in(&span, Some(id), None, |head, nodes, now| {
             let deployment = self.take(id, head.ok_or_else(|| unknown_effect(&effect.id))?, nodes)?;
             let mut findings = Findings::default();
             let mut number = effect.id.number;
@@ -592,6 +595,17 @@ impl Supervisor {
         named: Option<Named>,
         decide: impl Fn(Option<Head>, &mut StoredNodes<'_>, Timestamp) -> Result<(T, bool)>,
     ) -> Result<T> {
+        let span = Entered::decide(self.supervisor.as_str());
+        self.transact_in(&span, first, named, decide)
+    }
+
+    fn transact_in<T: Serialize + DeserializeOwned>(
+        &self,
+        span: &Entered,
+        first: Option<RecordId>,
+        named: Option<Named>,
+        decide: impl Fn(Option<Head>, &mut StoredNodes<'_>, Timestamp) -> Result<(T, bool)>,
+    ) -> Result<T> {
         for _ in 0..MAX_ATTEMPTS {
             let Loaded { head, operation } = self.load(first, named.map(|named| named.1))?;
             // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
@@ -613,6 +627,7 @@ impl Supervisor {
                 Some((_, operation, _)) => error.of_operation(operation),
                 None => error,
             })? {
+                nodes.tell(span);
                 return Ok(decision);
             }
         }

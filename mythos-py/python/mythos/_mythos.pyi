@@ -42,6 +42,7 @@ from .records import (
     Deployment,
     DeploymentRestart,
     DeploymentSpec,
+    DeploymentStatus,
     DetectorPolicy,
     DirectedMutation,
     Effect,
@@ -49,6 +50,7 @@ from .records import (
     EventVerification,
     Exit,
     FailureKind,
+    FallbackHistory,
     ForgottenSteps,
     HandedOut,
     HealingEffectId,
@@ -76,6 +78,7 @@ from .records import (
     PruneWhat,
     RecoveryOverview,
     Resolution,
+    RestartDiagram,
     RestoredRitual,
     RestoredSteps,
     RetentionPolicy,
@@ -680,6 +683,37 @@ class SystemHealthRecoveryView:
         limit: int = 100,
     ) -> Page[HealingEvent]:
         """One page of incidents, newest first: see `SelfHealingProtocolEngine.events`."""
+
+@final
+class AssistantRestartView:
+    """What a page at `/assistants/:id/restart` shows of one assistant. Every answer is bounded.
+
+    Every method may be called from any thread.
+    """
+
+    def __new__(cls, deployments: AssistantDeploymentAutoRestarter) -> AssistantRestartView:
+        """The view of a restarter, for its tenant."""
+
+    def deployments(
+        self, assistant: str, *, after: Cursor | None = None, limit: int = 100
+    ) -> Page[DeploymentStatus]:
+        """The deployments of an assistant, one for each of its supervisors, with what each waits for."""
+
+    def history(
+        self, assistant: str, *, supervisor: str | None = None, after: Cursor | None = None, limit: int = 100
+    ) -> Page[DeploymentRestart]:
+        """One page of an assistant's incidents, newest first, under one supervisor or all.
+
+        See `AssistantDeploymentAutoRestarter.history`.
+        """
+
+    def fallbacks(
+        self, assistant: str, *, supervisor: str | None = None, after: Cursor | None = None, limit: int = 100
+    ) -> FallbackHistory:
+        """What was tried in at most `limit` incidents of an assistant, 1 to 1,000, newest first, and how often it helped."""
+
+    def diagram(self, supervisor: str, assistant: str) -> RestartDiagram:
+        """The state diagram of a deployment, with the path of the incident that is open or was the last."""
 
 def add_totals(totals: RitualTotals, following: RitualTotals) -> RitualTotals:
     """`totals`, and those that the next call gave, together; `next` is that of the latter."""

@@ -10,6 +10,7 @@ use crate::types::{CodexId, Digest, EntryId, RitualId};
 mod cases;
 mod properties;
 mod table;
+mod transitions;
 
 const HOUR_MS: u64 = 3_600_000;
 const FOREVER_MS: u64 = MAX_SAFE_INTEGER;
@@ -397,4 +398,28 @@ fn each_step_has_its_deadline_and_so_has_an_operator() {
     assert_eq!(driver.machine.state, State::AwaitingOperator { question: Question::PathExhausted });
     assert_eq!(driver.timer(), StateName::GivenUp);
     assert_eq!(driver.machine.state, State::GivenUp { why: GiveUp::PathExhausted });
+}
+
+#[test]
+fn a_member_that_its_group_stops_after_a_quiet_period_begins_anew() {
+    let mut policy = options();
+    (policy.quiet_period_ms, policy.launches_per_entry) = (1_000, 2);
+    policy.backoff = Backoff::Constant { delay_ms: 0 };
+    let mut driver = Driver::new(policy);
+    let cause = || Cause { reason: reason(), operation: operation() };
+    let stop = || Event::StopOrdered { cause: cause(), shutdown: Shutdown::default(), for_good: false };
+    for (up_ms, counted) in [(999, 1), (1_000, 0)] {
+        driver.moved(Event::Deployed);
+        driver.moved(failed());
+        driver.answer(Answer::Restored(entry(1)));
+        driver.answer(Answer::NotReady { reason: reason() });
+        driver.answer(Answer::Restored(entry(1)));
+        driver.answer(Answer::Ready);
+        driver.now_ms += up_ms;
+        driver.moved(stop());
+        assert_eq!(driver.machine.failed_launches.len(), counted, "after {up_ms} ms");
+        driver.answer(Answer::Stopped);
+    }
+    driver.moved(Event::StartOrdered { cause: cause() });
+    assert_eq!(driver.machine.state.name(), StateName::Restoring);
 }

@@ -57,6 +57,16 @@ impl Machine {
             self.completed(context);
             return;
         }
+        self.forget_if_quiet(context, up_since);
+        if let Some(entry) = entry {
+            self.count_failed_launch(entry);
+        }
+        self.open_incident(context, kind, exit.reason, operation);
+        self.follow(context, verdict);
+    }
+
+    /// What happened before no longer counts if the run that ends was up for long enough.
+    fn forget_if_quiet(&mut self, context: &Context<'_>, up_since: Timestamp) {
         let options = context.spec.policy.options();
         let quiet_since = match options.quiet_since {
             QuietSince::Up => up_since,
@@ -71,11 +81,6 @@ impl Machine {
         if set_back || is_quiet {
             self.forget();
         }
-        if let Some(entry) = entry {
-            self.count_failed_launch(entry);
-        }
-        self.open_incident(context, kind, exit.reason, operation);
-        self.follow(context, verdict);
     }
 
     /// After something went wrong.
@@ -416,7 +421,10 @@ impl Machine {
     /// Its group starts it from a state in which nothing is owed.
     pub(super) fn start(&mut self, context: &Context<'_>, state: &State, cause: Cause) {
         match state {
-            State::Waiting { delay_ms } => self.begin_after(context, *delay_ms),
+            State::Waiting { delay_ms } => {
+                self.need_incident(context, cause);
+                self.begin_after(context, *delay_ms);
+            }
             _ => {
                 self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
                 self.begin_path(context);
@@ -449,6 +457,10 @@ impl Machine {
                 0
             }
             State::Waiting { delay_ms } => delay_ms,
+            State::Running { since } | State::MythpathReady { since, .. } => {
+                self.forget_if_quiet(context, since);
+                0
+            }
             _ => 0,
         };
         // Of one that was given up, an operator was told of the incident that ended so.

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::{Supervisor, readable};
 use crate::error::{Error, Result};
+use crate::observe::Entered;
 use crate::restart::group::{self, Member, Nodes, Place, no_group};
+use crate::restart::observation::Seen;
 use crate::restart::{
     Deployment, DeploymentRestart, Group, GroupPolicyOptions, Incident, Membership, SupervisionGroup,
 };
@@ -164,6 +166,16 @@ impl<'a> StoredNodes<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells operators what was committed.
+    pub(super) fn tell(&self, span: &Entered) {
+        for Loaded { before, model, ended, .. } in self.deployments.values() {
+            let last = model.machine.incident().map_or(0, |last| last.number);
+            ended.iter().filter(|ended| ended.number != last).for_each(Seen::tell_ended);
+            let before = before.as_ref().map(|before| Seen::of(&before.machine));
+            Seen::of(&model.machine).tell(before, &model.assistant, span);
+        }
     }
 
     /// The records of the incidents that changed. The heads decide, and these tell of it: a host may have pruned one, and it

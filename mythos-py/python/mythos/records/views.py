@@ -5,15 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
+from ..store import Cursor
 from .codices import ChangeKind, CodexHead, SymbolProof
+from .deployments import Incident, State, StateName, StepTaken, Visit
+from .effects import Action
+from .policies import FallbackStep
 from .rituals import RitualPoint, Stall
 
 __all__ = [
     "CodexLineage",
     "CodexProofRow",
+    "DeploymentStatus",
+    "DiagramEdge",
+    "DiagramState",
+    "FallbackHistory",
+    "FallbackTaken",
+    "FallbackTally",
     "LineageNode",
+    "PendingEffectStatus",
+    "RestartDiagram",
     "RitualOverview",
     "RitualVerb",
+    "TimerStatus",
+    "TransitionCause",
 ]
 
 RitualVerb: TypeAlias = Literal["verify", "prune", "compact", "restore"]
@@ -58,3 +72,100 @@ class CodexLineage(TypedDict):
     head: CodexHead
     nodes: list[LineageNode]
     next: int | None
+
+
+class TimerStatus(TypedDict):
+    """A timer that is set. `remaining_ms` is how long it still runs, rounded up; 0 if it is due."""
+
+    set_at: datetime
+    due_at: datetime
+    remaining_ms: int
+
+
+class PendingEffectStatus(TypedDict):
+    """An effect that waits for its answer, without the epoch, which only the supervisor that hands it out knows."""
+
+    id: str
+    run: int
+    issued_at: datetime
+    action: Action
+
+
+class DeploymentStatus(TypedDict):
+    """A deployment at a glance. `attempts` is how many restarts in a row count for the backoff."""
+
+    supervisor: str
+    assistant: str
+    state: State
+    timer: TimerStatus | None
+    effect: PendingEffectStatus | None
+    run: int
+    attempts: int
+    incident: Incident | None
+    updated_at: datetime
+    read_at: datetime
+
+
+class FallbackTaken(TypedDict):
+    """A step that was tried, in incident number `incident`, and what came of it."""
+
+    supervisor: str
+    incident: int
+    opened_at: datetime
+    restart_trigger_reason: str
+    taken: StepTaken
+
+
+class FallbackTally(TypedDict):
+    """How often a step was tried and with what success; the rest is underway or was overtaken."""
+
+    step: FallbackStep
+    tried: int
+    succeeded: int
+    failed: int
+
+
+class FallbackHistory(TypedDict):
+    """What was tried in so many `incidents`, the newest first. `next` is where older ones go on."""
+
+    incidents: int
+    steps: list[FallbackTaken]
+    tallies: list[FallbackTally]
+    next: Cursor | None
+
+
+DiagramState: TypeAlias = StateName | Literal["stopping", "waiting"]
+"""A state in a diagram: those of deployments in groups, too."""
+
+TransitionCause: TypeAlias = Literal["recovery", "late_exit", "request", "group"]
+"""What leads from one state to another."""
+
+
+DiagramEdge = TypedDict(
+    "DiagramEdge",
+    {
+        "from": DiagramState,
+        "to": DiagramState,
+        "by": TransitionCause | None,
+        "taken": list[int],
+    },
+)
+"""A step between two states, with the numbers of the visits that it led to; `by` is `None` for an unknown one."""
+
+
+class RestartDiagram(TypedDict):
+    """The states of a deployment, the steps between them, and which of them its incident took, from 1 in order.
+
+    `mermaid` is a `stateDiagram-v2`; `svg` a document that needs nothing else. `gap_after` is the number of the visit after
+    which visits were left out, if any were.
+    """
+
+    supervisor: str
+    assistant: str
+    state: DiagramState
+    incident: int | None
+    path: list[Visit]
+    gap_after: int | None
+    edges: list[DiagramEdge]
+    mermaid: str
+    svg: str

@@ -90,7 +90,7 @@ fn stop_ordered(for_good: bool) -> Event {
 }
 
 /// An event of each column, about the pending effect, the timer that is set, and the current run.
-fn event(column: &str, driver: &Driver) -> Event {
+pub(super) fn event(column: &str, driver: &Driver) -> Event {
     let number = driver.machine.pending.map_or(driver.machine.effects + 1, |pending| pending.number);
     let answer = |answer| Event::Answered { number, answer };
     match column {
@@ -151,18 +151,26 @@ waiting (with a delay)       x      St   x       -      -     -     x        x  
 
 #[test]
 fn every_cell_of_the_table() {
-    let mut lines = CELLS.lines().filter(|line| !line.is_empty());
-    let columns: Vec<_> = lines.next().unwrap().split_whitespace().skip(1).collect();
+    let (rows, columns) = rows_and_columns();
     let mut seen = BTreeSet::new();
-    for line in lines {
-        // The name of a row may hold spaces, its cells do not.
+    for (name, line) in rows.iter().zip(CELLS.lines().filter(|line| !line.is_empty()).skip(1)) {
         let words: Vec<_> = line.split_whitespace().collect();
-        let (name, cells) = words.split_at(words.len() - columns.len());
-        let name = name.join(" ");
-        check_row(&name, &columns, cells);
-        seen.insert(in_state(&name).machine.state.name());
+        check_row(name, &columns, &words[words.len() - columns.len()..]);
+        seen.insert(in_state(name).machine.state.name());
     }
     assert_eq!(seen.len(), 12, "each of the twelve states has a row");
+}
+
+/// The names of the rows and of the columns.
+pub(super) fn rows_and_columns() -> (Vec<String>, Vec<&'static str>) {
+    let mut lines = CELLS.lines().filter(|line| !line.is_empty());
+    let columns: Vec<_> = lines.next().into_iter().flat_map(str::split_whitespace).skip(1).collect();
+    let row = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        // The name of a row may hold spaces, its cells do not.
+        words[..words.len() - columns.len()].join(" ")
+    };
+    (lines.map(row).collect(), columns)
 }
 
 fn check_row(row: &str, columns: &[&str], cells: &[&str]) {
