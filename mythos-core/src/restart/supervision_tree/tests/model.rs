@@ -19,10 +19,11 @@
 mod flaw;
 mod world;
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use stateright::{Checker, Model, Property};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::*;
 use crate::restart::{Alignment, AlignmentPolicy, FallbackStep};
@@ -77,8 +78,8 @@ struct Names {
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// The holder hands out what is pending for a child.
-    HandOut { by: usize, child: usize },
+    /// The holder hands out what is pending.
+    HandOut { by: usize },
     /// The host carries an effect out: well or not.
     CarryOut { ask: Ask, well: bool, again: bool },
     /// A supervisor takes an answer.
@@ -244,10 +245,8 @@ impl Supervision {
             }
             return;
         };
-        for (child, node) in self.nodes.iter().enumerate() {
-            if world.pending(*node).is_some_and(|effect| effect.number > holder.handed_out[child]) {
-                steps.push(Step::HandOut { by, child });
-            }
+        if world.owes_effects(holder, &self.nodes) {
+            steps.push(Step::HandOut { by });
         }
         if let Some(is_late) = self.next_timer(world, holder) {
             let is_free = !is_late || world.is_quiet(holder, &self.nodes);
@@ -286,7 +285,9 @@ impl Supervision {
     fn other_steps(&self, world: &World, steps: &mut Vec<Step>) {
         for ask in &world.asks {
             let is_new = ask.number > world.children[ask.child].seen;
-            let can_fail = world.left.failures > 0 && is_new && !matches!(ask.what, What::Notice | What::Stop | What::Kill);
+            let can_fail = world.left.failures > 0
+                && is_new
+                && !matches!(ask.what, What::Notice | What::Stop | What::Kill);
             steps.push(Step::CarryOut { ask: *ask, well: true, again: false });
             if can_fail {
                 steps.push(Step::CarryOut { ask: *ask, well: false, again: false });
@@ -470,9 +471,13 @@ impl Supervision {
 
     fn take(&self, world: &mut World, step: Step) -> Option<()> {
         match step {
-            Step::HandOut { by, child } => {
-                let effect = world.pending(self.nodes[child])?;
-                self.hand_out(world, by, child, &effect);
+            Step::HandOut { by } => {
+                let handed_out = world.supervisors[by]?.handed_out;
+                for (child, node) in self.nodes.iter().enumerate() {
+                    if let Some(effect) = world.pending(*node).filter(|one| one.number > handed_out[child]) {
+                        self.hand_out(world, by, child, &effect);
+                    }
+                }
             }
             Step::CarryOut { ask, well, again } => {
                 world.left.failures -= u8::from(!well);
@@ -608,7 +613,9 @@ impl Model for Supervision {
                 // A group that is started again by its own counts anew.
                 let most = u64::from(model.max_restarts);
                 let most = if model.is_nested { (most + 1) * (most + 1) } else { most };
-                let launches = |id: &NodeId| world.tree.machine(*id).map_or(0, |machine| machine.run() - 1);
+                let launches = |id: &NodeId| {
+                    world.tree.machine(*id).map_or(0, |machine| machine.run().saturating_sub(1))
+                };
                 model.nodes.iter().all(|id| launches(id) <= most)
             }),
             Property::always(NEVER_STUCK, |model: &Self, Reached { world, .. }| {
@@ -640,7 +647,8 @@ impl Model for Supervision {
             }),
             Property::sometimes(GIVES_UP, |model: &Self, Reached { world, .. }| {
                 let state = world.tree.group(model.groups[0]).map(Group::state);
-                matches!(state, Some(crate::restart::GroupState::Ended { .. })) && !world.goes_on(&model.nodes)
+                matches!(state, Some(crate::restart::GroupState::Ended { .. }))
+                    && !world.goes_on(&model.nodes)
             }),
         ]
     }
@@ -659,21 +667,119 @@ const GIVES_UP: &str = "groups end";
 /// What must never be found.
 const SAFE: [&str; 7] = [VERIFIED, BOUNDED, NEVER_STUCK, ENDS, IN_ORDER, COMMITTED, EXCUSED];
 
-#[test]
-fn probe_sizes() {
-    let f: Vec<u8> = std::env::var("MODEL").unwrap_or("1,0,0,0,0".into()).split(',').map(|x| x.parse().unwrap()).collect();
-    let chances = Chances { failures: f[0], crashes: f[1], losses: f[2], doubles: f[3], delays: f[4] };
-    let mut model = Supervision::new(Strategy::RestForOne, chances);
-    if let Ok(b) = std::env::var("BACKOFF") { model.backoff_ms = b.parse().unwrap(); }
-    if let Ok(b) = std::env::var("MAXR") { model.max_restarts = b.parse().unwrap(); }
-    if std::env::var("NESTED").is_ok() { model.is_nested = true; }
-    if let Ok(b) = std::env::var("ALIGN") { model.alignment = Some(if b == "ask" { AlignmentPolicy::AskOperator } else { AlignmentPolicy::SameRoot }); }
-    #[allow(clippy::disallowed_methods)]
-    let start = std::time::Instant::now();
-    let checker = model.grown().checker().spawn_dfs().join();
-    println!("{:?} states {} unique {} depth {}", start.elapsed(), checker.state_count(), checker.unique_state_count(), checker.max_depth());
-    for (name, path) in checker.discoveries() {
-        println!("{name}");
-        if SAFE.contains(&name) { for a in path.into_actions() { println!("   {a:?}"); } }
+/// What can go wrong, in all combinations of so many.
+const fn chances(failures: u8, crashes: u8, losses: u8, doubles: u8, delays: u8) -> Chances {
+    Chances { failures, crashes, losses, doubles, delays }
+}
+
+/// What is checked: with `MYTHOS_MODEL=large` what takes minutes as well.
+fn models() -> Vec<(&'static str, Supervision)> {
+    let model = |strategy, chances| Supervision::new(strategy, chances);
+    let delayed = |model| Supervision { backoff_ms: BACKOFF_MS, ..model };
+    let mut models = vec![
+        (
+            "rest for one, with a backoff; crashes and slow supervisors",
+            Supervision { max_restarts: 1, ..delayed(model(Strategy::RestForOne, chances(2, 1, 0, 0, 0))) },
+        ),
+        (
+            "rest for one, aligned; a crash, lost messages",
+            Supervision {
+                alignment: Some(AlignmentPolicy::SameRoot),
+                ..model(Strategy::RestForOne, chances(2, 1, 1, 0, 0))
+            },
+        ),
+        (
+            "rest for one, an operator is asked; failures in a row",
+            Supervision {
+                alignment: Some(AlignmentPolicy::AskOperator),
+                ..model(Strategy::RestForOne, chances(3, 0, 0, 0, 0))
+            },
+        ),
+        (
+            "rest for one; doubled and late messages",
+            Supervision { max_restarts: 1, ..delayed(model(Strategy::RestForOne, chances(1, 0, 0, 1, 1))) },
+        ),
+        (
+            "a group in a group; a crash",
+            Supervision {
+                is_nested: true,
+                max_restarts: 1,
+                ..model(Strategy::OneForAll, chances(2, 1, 0, 0, 0))
+            },
+        ),
+        (
+            "one for one; a crash, lost and doubled messages",
+            Supervision { max_restarts: 1, ..model(Strategy::OneForOne, chances(1, 1, 1, 1, 0)) },
+        ),
+    ];
+    if std::env::var("MYTHOS_MODEL").is_ok_and(|size| size == "large") {
+        models.push((
+            "rest for one, everything at once",
+            Supervision {
+                max_restarts: 1,
+                backoff_ms: BACKOFF_MS,
+                ..model(Strategy::RestForOne, chances(2, 1, 1, 1, 1))
+            },
+        ));
     }
+    models
+}
+
+/// The flaws, where each shows, and which promise it breaks.
+fn flaws() -> Vec<(Flaw, Supervision, &'static str)> {
+    use Flaw as F;
+
+    let model = |chances| Supervision::new(STRATEGY, chances);
+    let delayed = |chances| Supervision { backoff_ms: BACKOFF_MS, ..model(chances) };
+    let aligned = |chances| Supervision { alignment: Some(AlignmentPolicy::SameRoot), ..model(chances) };
+    vec![
+        (F::StaleCommits, model(chances(2, 1, 0, 0, 0)), NEVER_STUCK),
+        (F::EffectsBeforeCommit, model(chances(1, 1, 0, 0, 0)), COMMITTED),
+        (F::PendingForgotten, model(chances(1, 1, 0, 0, 0)), NEVER_STUCK),
+        (F::TimersForgotten, delayed(chances(1, 1, 0, 0, 0)), NEVER_STUCK),
+        (F::RestoreUnverified, model(chances(1, 0, 0, 0, 0)), VERIFIED),
+        (F::StoppedDropped, model(chances(1, 0, 0, 0, 0)), NEVER_STUCK),
+        (F::MisalignedPasses, aligned(chances(2, 0, 0, 0, 0)), VERIFIED),
+        (F::LateAnswersCount, model(chances(2, 0, 0, 0, 1)), VERIFIED),
+        (F::NotReadyPasses, model(chances(2, 0, 0, 0, 0)), VERIFIED),
+        (F::StaleRunsCount, model(chances(1, 0, 0, 1, 0)), EXCUSED),
+        (F::RestartsUncounted, model(chances(3, 0, 0, 0, 0)), BOUNDED),
+        (F::SiblingsRun, model(chances(1, 0, 0, 0, 0)), IN_ORDER),
+        (F::SiblingsLeftDown, model(chances(1, 0, 0, 0, 0)), NEVER_STUCK),
+    ]
+}
+
+#[test]
+fn whatever_happens_supervision_keeps_its_promises() {
+    let mut states = 0;
+    let (mut found, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for (name, model) in models() {
+        let checker = model.grown().checker().spawn_dfs().join();
+        for (property, path) in checker.discoveries() {
+            found.insert(property);
+            assert!(!SAFE.contains(&property), "{name}: not {property}: {:#?}", path.into_actions());
+        }
+        all.extend(checker.model().properties().into_iter().map(|property| property.name));
+        println!("{name}: {} states, {} steps", checker.unique_state_count(), checker.state_count());
+        states += checker.unique_state_count();
+    }
+    assert_eq!(found, [COMES_BACK, GIVES_UP].into(), "what is to happen happens");
+    assert!(SAFE.iter().all(|name| all.contains(name)));
+    println!("figure restart.model_states {states}");
+}
+
+#[test]
+fn every_seeded_flaw_is_found() {
+    for (flaw, model, broken) in flaws() {
+        let without = model.clone().grown().checker().finish_when(one(broken)).spawn_dfs().join();
+        assert!(without.discovery(broken).is_none(), "{flaw:?} is not what breaks it");
+        let with = Supervision { flaw: Some(flaw), ..model }.grown();
+        let checker = with.checker().finish_when(one(broken)).spawn_dfs().join();
+        assert!(checker.discovery(broken).is_some(), "{flaw:?} is not found: {broken}");
+        println!("{flaw:?}: found within {} states", checker.unique_state_count());
+    }
+}
+
+fn one(property: &'static str) -> HasDiscoveries {
+    HasDiscoveries::AnyOf([property].into())
 }

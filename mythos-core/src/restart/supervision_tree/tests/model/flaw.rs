@@ -106,7 +106,8 @@ impl Nodes for FlawedNodes<'_> {
         // The first to be started is the one that failed.
         Ok(next.filter(|(id, _)| {
             let failed = self.tree.machine(*id).and_then(crate::restart::Machine::incident);
-            let is_sibling = failed.is_some_and(|incident| incident.kind == crate::restart::FailureKind::Group);
+            let is_sibling =
+                failed.is_some_and(|incident| incident.kind == crate::restart::FailureKind::Group);
             self.flaw != Flaw::SiblingsLeftDown || !is_sibling
         }))
     }

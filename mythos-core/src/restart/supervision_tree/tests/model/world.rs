@@ -176,32 +176,26 @@ impl World {
     /// Whether a step that nobody has to go wrong for is left.
     pub(super) fn goes_on(&self, nodes: &[NodeId]) -> bool {
         let Some(holder) = self.holder() else { return true };
-        let is_underway = !(self.asks.is_empty() && self.replies.is_empty() && self.reports.is_empty());
-        is_underway || nodes.iter().enumerate().any(|(child, node)| self.owes(holder, child, *node))
+        let has_timer = |(child, node): (usize, &NodeId)| self.timer(holder, child, *node).is_some();
+        !self.is_quiet(holder, nodes) || nodes.iter().enumerate().any(has_timer)
     }
 
-    /// Whether the holder has something to do for a child that nobody has to answer first.
-    fn owes(&self, holder: &Supervisor, child: usize, node: NodeId) -> bool {
-        let is_unasked = self.pending(node).is_some_and(|effect| effect.number > holder.handed_out[child]);
-        is_unasked || self.timer(holder, child, node).is_some()
+    /// Whether something is pending that the holder did not hand out.
+    pub(super) fn owes_effects(&self, holder: &Supervisor, nodes: &[NodeId]) -> bool {
+        let is_unasked = |(child, node): (usize, &NodeId)| {
+            self.pending(*node).is_some_and(|effect| effect.number > holder.handed_out[child])
+        };
+        nodes.iter().enumerate().any(is_unasked)
     }
 
     /// Whether nothing is on its way and nothing is to be handed out.
     pub(super) fn is_quiet(&self, holder: &Supervisor, nodes: &[NodeId]) -> bool {
-        let is_unasked = |(child, node): (usize, &NodeId)| {
-            self.pending(*node).is_some_and(|effect| effect.number > holder.handed_out[child])
-        };
         let is_underway = !(self.asks.is_empty() && self.replies.is_empty() && self.reports.is_empty());
-        !is_underway && !nodes.iter().enumerate().any(is_unasked)
+        !is_underway && !self.owes_effects(holder, nodes)
     }
 
     /// The timer of a child, as far as the holder knows.
-    pub(super) fn timer(
-        &self,
-        holder: &Supervisor,
-        child: usize,
-        node: NodeId,
-    ) -> Option<(Timestamp, u64)> {
+    pub(super) fn timer(&self, holder: &Supervisor, child: usize, node: NodeId) -> Option<(Timestamp, u64)> {
         let timer = self.tree.machine(node)?.state().timer();
         timer.filter(|(_, generation)| *generation > holder.unknown_timers[child])
     }
@@ -226,8 +220,7 @@ impl World {
                 self.tree.group(*group).map(crate::restart::Group::state),
                 Some(GroupState::Ended { .. })
             );
-            let is_down =
-                |id| self.tree.machine(id).is_none_or(|machine| machine.state().name().is_down());
+            let is_down = |id| self.tree.machine(id).is_none_or(|machine| machine.state().name().is_down());
             !has_ended || self.tree.members(*group).all(is_down)
         });
         groups.iter().all(up_or_ended)
@@ -267,7 +260,7 @@ impl World {
             let place = self.tree.nodes[node.0 as usize].place;
             place.map(|place| place.is_active).hash(hasher);
             *age = (machine.effects(), machine.run());
-            let run_age = |run: Option<u64>| run.map(|run| age.1 - run);
+            let run_age = |run: Option<u64>| run.map(|run| age.1.wrapping_sub(run));
             // An answer is repeated only to an effect that can still count.
             let replied = child.replied.filter(|_| child.seen == age.0);
             (run_age(child.alive), age.0.wrapping_sub(child.seen), replied).hash(hasher);
