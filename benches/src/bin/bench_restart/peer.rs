@@ -62,7 +62,7 @@ fn child(index: usize, failing: &Arc<Failing>) -> ChildSpec {
         restart: Restart::Permanent,
         spawn_fn: SpawnFn::new(move |supervisor, id| {
             let worker = Worker { fails: fails.clone() };
-            async move { Ok(Supervisor::spawn_linked(Some(id), worker, (), supervisor).await?.0.get_cell()) }
+            async move { Ok(Supervisor::spawn_linked(id, worker, (), supervisor).await?.0.get_cell()) }
         }),
         backoff_fn: None,
         reset_after: None,
