@@ -79,6 +79,8 @@ fn grow() -> (SupervisionTree, Vec<NodeId>) {
     let group = tree.add_group(GroupPolicy::new(options).unwrap(), None, now).unwrap();
     let options = RestartPolicyOptions {
         backoff: Backoff::Constant { delay_ms: 0 },
+        // There is one entry only, and it is to be tried again and again.
+        launches_per_entry: u32::MAX,
         ..RestartPolicyOptions::default()
     };
     let spec = DeploymentSpec::new(RitualId::new("refund").unwrap());
