@@ -176,7 +176,11 @@ impl<'n, N: Nodes> Tree<'n, N> {
                 let is_awaited = position == at || (strategy == Strategy::SimpleOneForOne && position > at);
                 if is_awaited && in_flight > 0 {
                     self.group_mut(group)?.state = G::Ending { why, at, in_flight: in_flight - 1 };
-                    self.go_on_ending(group)?;
+                    return self.go_on_ending(group);
+                }
+                // It was stopped and then restarted by request: the group does not come back to it.
+                if signal == S::Failed && position > at {
+                    return self.give_up(child, GiveUp::GroupEnded);
                 }
                 Ok(())
             }
