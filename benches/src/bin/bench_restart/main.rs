@@ -16,12 +16,19 @@ use mythos_benches::report;
 /// Runs of each subject, in turns.
 const RUNS: usize = 5;
 
+/// The share of failures among the transitions that a mix must have to show what failures cost.
+const LEAST_FAILURES: f64 = 0.3;
+
 fn main() {
+    // First, while no memory of others is there to be used again.
+    storm::report();
+    println!();
     let (mut rates, mut restarts, mut peers, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut share = 0.0;
     for _ in 0..RUNS {
         let run = tree::run();
         share = run.failures as f64 / run.transitions as f64;
+        assert!(share >= LEAST_FAILURES, "too few of the transitions are failures: {share}");
         let (rate, peer) = (run.restarts as f64 / run.seconds, peer::restarts_per_second());
         rates.push(run.transitions as f64 / run.seconds);
         restarts.push(rate);
@@ -46,6 +53,4 @@ fn main() {
     println!();
     report::figure("restart.transitions_per_s", rate);
     report::figure("restart.restarts_over_ractor", median(ratios));
-    println!();
-    storm::report();
 }
