@@ -113,7 +113,7 @@ pub(crate) fn run() -> Run {
 
 impl Host {
     fn incident(&mut self, tree: &mut SupervisionTree, members: &[NodeId], now: Timestamp, run: &mut Run) {
-        let failing = members[members.len() - 1 - self.random.heads(8) as usize / 2];
+        let failing = members[members.len() - 1 - self.random.heads(9) as usize / 3];
         let exit = Exit::new(ExitKind::Killed, self.reason.clone());
         assert!(tree.handle_exit(failing, None, exit, self.operation, now).unwrap());
         run.transitions += 1;
