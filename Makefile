@@ -1,7 +1,7 @@
 # `make demo` shows what MythOS does; `make test` shows that it does all it promises. CONTRIBUTING.md says the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-proof bench-stall
+.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-proof bench-stall bench-restart model
 
 DIRECTORY ?= .
 
@@ -34,3 +34,9 @@ bench-proof: ## Compares the codex log with other proof logs, and with what hash
 
 bench-stall: ## Tells loops from progress in recorded sessions (MYTHOS_STATES=sets)
 	@cargo run --release --locked --quiet --package mythos-benches --bin bench_stall
+
+bench-restart: ## Compares the restart machine with an actor supervisor, and measures a storm
+	@cargo run --release --locked --quiet --package mythos-benches --bin bench_restart
+
+model: ## Checks supervision exhaustively (MYTHOS_MODEL=large for what takes minutes)
+	@cargo test --locked --quiet --package mythos-core --lib restart::supervision_tree::tests::model -- --nocapture --test-threads 1

@@ -174,7 +174,13 @@ pub enum Jitter {
 impl Jitter {
     /// The delay in milliseconds before restart number `attempt` in a row, spread by the drawn `fraction`, where `u64::MAX` stands for just
     /// below 1; `previous_ms` is the delay of the restart before, 0 if it had none.
-    pub(super) fn delay_ms(self, backoff: &Backoff, attempt: u64, previous_ms: u64, fraction: u64) -> u64 {
+    pub(super) fn delay_ms(
+        self,
+        backoff: &Backoff,
+        attempt: u64,
+        previous_ms: u64,
+        fraction: impl FnOnce() -> u64,
+    ) -> u64 {
         let delay = backoff.delay_ms(attempt);
         match (self, *backoff) {
             (Self::Full, _) => draw(0, delay, fraction),
@@ -198,10 +204,14 @@ impl Jitter {
 }
 
 /// A whole number from `lowest` to `highest`, uniformly.
-fn draw(lowest: u64, highest: u64, fraction: u64) -> u64 {
+fn draw(lowest: u64, highest: u64, fraction: impl FnOnce() -> u64) -> u64 {
+    // A hash is not cheap, and without a choice nothing depends on it.
+    if lowest == highest {
+        return lowest;
+    }
     let choices = u128::from(highest - lowest) + 1;
     // At most 2^64 choices of 64 bits: the product fits, and so does what is left of it.
-    lowest + ((choices * u128::from(fraction)) >> u64::BITS) as u64
+    lowest + ((choices * u128::from(fraction())) >> u64::BITS) as u64
 }
 
 /// Draws the fraction of draw number `number` of a deployment: a function of its arguments, so that a decision made
@@ -274,14 +284,14 @@ mod tests {
     }
 
     fn constant(delay_ms: u64, jitter: Jitter, fraction: u64) -> u64 {
-        jitter.delay_ms(&Backoff::Constant { delay_ms }, 1, 0, fraction)
+        jitter.delay_ms(&Backoff::Constant { delay_ms }, 1, 0, || fraction)
     }
 
     #[test]
     fn decorrelated_delays_grow_from_each_other_up_to_the_cap() {
         let backoff = Backoff::Exponential { initial_ms: 100, factor: 3.0, cap_ms: 1_000 };
         let delay = |attempt, previous, fraction| {
-            Jitter::Decorrelated.delay_ms(&backoff, attempt, previous, fraction)
+            Jitter::Decorrelated.delay_ms(&backoff, attempt, previous, || fraction)
         };
         assert_eq!(delay(0, 0, u64::MAX), 0, "free restarts stay free");
         assert_eq!([delay(1, 0, 0), delay(1, 0, u64::MAX)], [100, 300]);
@@ -292,7 +302,7 @@ mod tests {
             factor: *Backoff::FACTORS.end(),
             cap_ms: MAX_SAFE_INTEGER,
         };
-        let delay = Jitter::Decorrelated.delay_ms(&largest, u64::MAX, u64::MAX, u64::MAX);
+        let delay = Jitter::Decorrelated.delay_ms(&largest, u64::MAX, u64::MAX, || u64::MAX);
         assert_eq!(delay, MAX_SAFE_INTEGER);
         for backoff in [
             Backoff::Constant { delay_ms: 1 },
@@ -319,11 +329,11 @@ mod tests {
             prop_assert!(delay <= backoff.delay(attempt + 1));
             prop_assert!(delay.as_millis() <= u128::from(cap_ms));
             let delay = backoff.delay_ms(attempt);
-            prop_assert!(Jitter::Full.delay_ms(&backoff, attempt, 0, fraction) <= delay);
-            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, fraction) <= delay);
-            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, fraction) >= delay / 2);
-            prop_assert_eq!(Jitter::None.delay_ms(&backoff, attempt, 0, fraction), delay);
-            let decorrelated = Jitter::Decorrelated.delay_ms(&backoff, attempt, more, fraction);
+            prop_assert!(Jitter::Full.delay_ms(&backoff, attempt, 0, || fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, || fraction) <= delay);
+            prop_assert!(Jitter::Equal.delay_ms(&backoff, attempt, 0, || fraction) >= delay / 2);
+            prop_assert_eq!(Jitter::None.delay_ms(&backoff, attempt, 0, || fraction), delay);
+            let decorrelated = Jitter::Decorrelated.delay_ms(&backoff, attempt, more, || fraction);
             prop_assert!((initial_ms..=cap_ms).contains(&(decorrelated)));
         }
 

@@ -148,6 +148,16 @@ impl Incident {
         }
     }
 
+    /// Takes over the memory that an earlier one no longer needs.
+    pub(super) fn in_room_of(mut self, before: Option<Self>) -> Self {
+        if let Some(before) = before {
+            (self.steps, self.path) = (before.steps, before.path);
+            self.steps.clear();
+            self.path.clear();
+        }
+        self
+    }
+
     /// Whether it has not ended.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -10,6 +10,8 @@ use super::{
 use crate::error::Error;
 use crate::types::{EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
 
+#[cfg(test)]
+mod abstraction;
 mod transition;
 
 /// The machine of one deployment: its state, and what its next decisions depend on.

@@ -230,7 +230,7 @@ impl RestartPolicy {
     /// draw number `draw` of `deployment`.
     pub(super) fn delay_ms(&self, deployment: &RecordId, attempt: u64, previous_ms: u64, draw: u64) -> u64 {
         let attempt = attempt.saturating_sub(u64::from(self.0.free_restarts));
-        let fraction = fraction(self.0.seed, deployment, draw);
+        let fraction = || fraction(self.0.seed, deployment, draw);
         self.0.jitter.delay_ms(&self.0.backoff, attempt, previous_ms, fraction)
     }
 }

@@ -566,14 +566,16 @@ impl Machine {
         reason: Reason,
         operation: OperationId,
     ) {
+        let before = self.incident.take();
         let (mut number, mut opened_at) = (1, context.now);
-        if let Some(before) = &self.incident {
+        if let Some(before) = &before {
             number = before.number.saturating_add(1);
             // The history is listed by time, and keeps its order also when the clock was set back in between.
             opened_at = opened_at.max(before.opened_at.saturating_add(Duration::from_micros(1)));
         }
         self.begun_at = Some(context.now);
-        self.incident = Some(Incident::open(number, kind, reason, operation, opened_at));
+        let incident = Incident::open(number, kind, reason, operation, opened_at);
+        self.incident = Some(incident.in_room_of(before));
     }
 
     /// What its group does to it is told in an incident, and effects belong to one.

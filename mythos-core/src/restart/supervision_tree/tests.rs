@@ -6,6 +6,7 @@ use crate::restart::{
 use crate::types::{Digest, EntryId, MAX_SAFE_INTEGER, RitualId};
 
 mod cases;
+mod model;
 mod properties;
 
 const HOUR_MS: u64 = 3_600_000;
