@@ -419,6 +419,7 @@ fn a_member_that_its_group_stops_after_a_quiet_period_begins_anew() {
         driver.moved(stop());
         assert_eq!(driver.machine.failed_launches.len(), counted, "after {up_ms} ms");
         driver.answer(Answer::Stopped);
+        driver.moved(Event::StopRequested);
     }
     driver.moved(Event::StartOrdered { cause: cause() });
     assert_eq!(driver.machine.state.name(), StateName::Restoring);
