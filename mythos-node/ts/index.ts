@@ -30,6 +30,7 @@ export {
 export type * from './protocol.js';
 export { SystemHealthRecoveryView } from './recovery_view.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
+export type * from './restart_groups.js';
 export type * from './restart_types.js';
 export { RitualCompressionCache } from './ritual.js';
 export type * from './ritual_types.js';

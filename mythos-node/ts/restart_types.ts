@@ -6,6 +6,7 @@
 
 import type { ClauseChange } from './codex_proofs.js';
 import type { Hex } from './protocol.js';
+import type { Membership } from './restart_groups.js';
 import type { RestoredRitual } from './ritual_types.js';
 
 /** What a deployment is restored to, and how. */
@@ -20,8 +21,6 @@ export interface DeploymentSpec {
 
 /** How a deployment is brought back after a failure. What is left out has its default. */
 export interface RestartPolicy {
-  /** Which deployments of a supervisor are restarted when one fails: only that one. */
-  readonly strategy?: 'one_for_one' | undefined;
   /** More restarts within the period, and the deployment is given up; by default 10 within ten minutes. */
   readonly window?: RestartWindow | undefined;
   /** Which ends of a run are followed by a restart; by default all. */
@@ -66,7 +65,7 @@ export interface RestartPolicy {
  */
 export type AlignmentPolicy = 'same_root' | 'compatible' | 'adopt_current' | 'ask_operator';
 
-/** How many restarts within which period; more, and the deployment is given up. */
+/** How many restarts within which period; more, and the deployment is given up, or the group ends. */
 export interface RestartWindow {
   /** The most restarts; with `tumbling`, the most starts. */
   readonly max_restarts: number;
@@ -100,13 +99,16 @@ export type ExitMatch =
   | { readonly by: 'status'; readonly status: number }
   | { readonly by: 'class'; readonly class: string };
 
+/** `permanent`: a restart follows every end; `transient`: those in which something went wrong; `temporary`: none. */
+export type RestartClass = 'permanent' | 'transient' | 'temporary';
+
 /**
  * Which ends of a run are followed by a restart. What is asked first decides: never after an end that is `non_retryable` or
  * in `prevent`; never after completion if `is_one_shot`; always after an end in `force`; otherwise by class.
  */
 export interface ExitRules {
-  /** `permanent`, as by default: every end; `transient`: those in which something went wrong; `temporary`: none. */
-  readonly restart?: 'permanent' | 'transient' | 'temporary' | undefined;
+  /** By default `permanent`. */
+  readonly restart?: RestartClass | undefined;
   /** Never after these; at most 64. */
   readonly prevent?: readonly ExitMatch[] | undefined;
   /** After these whatever the class; at most 64. */
@@ -154,8 +156,8 @@ export type FallbackStep =
       readonly kind: 'escalate';
     };
 
-/** What every request of a supervisor says. */
-interface SupervisorRequest {
+/** What every request of a supervisor about an assistant says. */
+export interface SupervisorRequest {
   /** The assistant. */
   readonly assistant: string;
   /** A UUID that names this write, so that repeating it is harmless; made if not given. */
@@ -197,7 +199,8 @@ export interface RestartAssistant extends SupervisorRequest {
 
 /**
  * What kind of failure was reported: it ended, lives without progress, does not work as it should, sends no heartbeat any
- * more, did not become ready, or did not fail but was to be restarted, or ended although its policy keeps it running.
+ * more, did not become ready, or did not fail but was to be restarted, or ended although its policy keeps it running, or was
+ * stopped or started by its group. The last three no host reports.
  */
 export type FailureKind =
   | 'crashed'
@@ -206,16 +209,22 @@ export type FailureKind =
   | 'unresponsive'
   | 'unready'
   | 'requested'
-  | 'ended';
+  | 'ended'
+  | 'group';
 
-/** Why a deployment was given up. */
+/**
+ * Why a deployment was given up. `group_window_exceeded`: the restarts of all members of its group together were more than the
+ * group's window allows; `group_ended`: its group had ended before.
+ */
 export type GiveUp =
   | 'window_exceeded'
   | 'path_exhausted'
   | 'declined'
   | 'retries_exhausted'
   | 'deadline_exceeded'
-  | 'not_restarted';
+  | 'not_restarted'
+  | 'group_window_exceeded'
+  | 'group_ended';
 
 /** A checkpoint whose bytes were restored and verified. */
 export interface RestoredEntry {
@@ -303,6 +312,22 @@ export type State =
       readonly why: GiveUp;
     }
   | {
+      /** Its group stops it; the host ends it. */
+      readonly kind: 'stopping';
+      /** What follows. */
+      readonly stop: Stop;
+      /** Until when it may end by itself; then it is killed. Null for as long as it takes, or if it is killed already. */
+      readonly deadline: string | null;
+      readonly set_at: string;
+      readonly generation: number;
+    }
+  | {
+      /** Down, until its group starts it. */
+      readonly kind: 'waiting';
+      /** How long its start is delayed. */
+      readonly delay_ms: number;
+    }
+  | {
       /** It ended as it may, and its policy lets it rest. */
       readonly kind: 'completed';
       readonly since: string;
@@ -311,6 +336,20 @@ export type State =
       /** Stopped by request. */
       readonly kind: 'stopped';
     };
+
+/** How a deployment is stopped by its group. */
+export interface Stop {
+  /** How long its next start is delayed. */
+  readonly delay_ms: number;
+  /** Whether it is to be killed. */
+  readonly is_killed: boolean;
+  /** Whether it rests then, or waits for its group to start it. */
+  readonly for_good: boolean;
+  /** Why it had been given up, if it had. */
+  readonly given_up: GiveUp | null;
+  /** Whether an operator knows of that. */
+  readonly is_known: boolean;
+}
 
 /** The name of a state, and of `failed`, which a deployment passes through without resting in it. */
 export type StateName = State['kind'] | 'failed';
@@ -375,6 +414,16 @@ export type Action =
       readonly deadline: string;
     }
   | {
+      /** End the assistant, as its group wants. Answered with `stopped` once nothing of it runs. */
+      readonly kind: 'stop';
+      /** Until when it may end by itself; after it, a `kill` follows. Null for as long as it takes. */
+      readonly deadline: string | null;
+    }
+  | {
+      /** Kill the assistant. Answered with `stopped` once nothing of it runs. */
+      readonly kind: 'kill';
+    }
+  | {
       /** Tell an operator. A question is answered with `approved` or `declined`, a notice with `acknowledged`. */
       readonly kind: 'escalate';
       readonly escalation: Escalation;
@@ -421,6 +470,10 @@ export type Outcome =
   | {
       /** Of a notice: an operator knows. */
       readonly kind: 'acknowledged';
+    }
+  | {
+      /** Of a stop and a kill: nothing of the assistant runs. */
+      readonly kind: 'stopped';
     };
 
 /** What was decided about a deployment. */
@@ -564,6 +617,8 @@ export interface Machine {
   readonly failed_at: string | null;
   /** From when the policy's deadline counts. */
   readonly begun_at: string | null;
+  /** Whether it is known that nothing of the assistant runs. */
+  readonly is_gone: boolean;
 }
 
 /** A deployment as it stands. */
@@ -580,6 +635,10 @@ export interface Deployment {
   readonly timer_set_at: string | null;
   /** When its pending effect was issued, if one is pending. */
   readonly effect_at: string | null;
+  /** By what it is found among the members of its group; absent if it is no member of one. */
+  readonly place?: string;
+  /** How it is a member of a group; absent if it is none. */
+  readonly member?: Membership;
   readonly spec: DeploymentSpec;
   readonly machine: Machine;
   /** How often the record of the machine's incident was written; 0 if there was none. */

@@ -16,6 +16,7 @@ __all__ = [
     "EscalateAction",
     "Escalation",
     "GivenUpEscalation",
+    "KillAction",
     "LatestEntry",
     "MisalignedEscalation",
     "NotReady",
@@ -25,6 +26,7 @@ __all__ = [
     "PlainOutcome",
     "ProbeAction",
     "RestoreAction",
+    "StopAction",
     "Which",
 ]
 
@@ -98,6 +100,22 @@ class ProbeAction(TypedDict):
     deadline: datetime
 
 
+class StopAction(TypedDict):
+    """End the assistant, as its group wants. Answered with `stopped` once nothing of it runs.
+
+    It may end by itself until the deadline, after which a `kill` follows; `None` for as long as it takes.
+    """
+
+    kind: Literal["stop"]
+    deadline: datetime | None
+
+
+class KillAction(TypedDict):
+    """Kill the assistant. Answered with `stopped` once nothing of it runs."""
+
+    kind: Literal["kill"]
+
+
 class EscalateAction(TypedDict):
     """Tell an operator. A question is answered with `approved` or `declined`, a notice with `acknowledged`."""
 
@@ -105,7 +123,7 @@ class EscalateAction(TypedDict):
     escalation: Escalation
 
 
-Action: TypeAlias = RestoreAction | AlignAction | ProbeAction | EscalateAction
+Action: TypeAlias = RestoreAction | AlignAction | ProbeAction | StopAction | KillAction | EscalateAction
 """What an effect asks for."""
 
 
@@ -121,9 +139,9 @@ class Effect(TypedDict):
 
 
 class PlainOutcome(TypedDict):
-    """What came of a probe, a question or a notice."""
+    """What came of a probe, a question, a notice, or a stop or kill: `stopped`."""
 
-    kind: Literal["ready", "approved", "declined", "acknowledged"]
+    kind: Literal["ready", "approved", "declined", "acknowledged", "stopped"]
 
 
 class NotReady(TypedDict):
