@@ -281,7 +281,7 @@ def check_services(home: mythos.Mythos) -> None:
     supervisor.deploy("ana", {"ritual": "refund", "policy": {"alignment": "any"}})  # type: ignore[typeddict-item]
 
     supervisor.create_group("pipeline", {"strategy": "rest_for_one", "window": {"max_restarts": 3, "period_ms": 1}})
-    supervisor.create_group("pipeline", {"strategy": "all_for_one"})  # type: ignore[typeddict-item]
+    supervisor.create_group("pipeline", {"strategy": "all_for_one"})  # type: ignore[arg-type]
     child = supervisor.start_child("pipeline", "ana", {"ritual": "refund"}, shutdown={"kind": "within", "milliseconds": 9})
     if child["state"]["kind"] == "stopping":
         assert_type(child["state"]["stop"]["for_good"], bool)
