@@ -59,6 +59,45 @@ impl NativeDeployments {
         .await
     }
 
+    /// A group as it stands.
+    #[napi]
+    pub async fn group(&self, supervisor: Argument, group: Argument) -> Outcome {
+        let restarter = self.restarter.clone();
+        run(self.lane, move || {
+            let (supervisor, group) = (supervisor.parse("supervisor")?, group.parse("group")?);
+            Ok(restarter.group(&supervisor, &group)?)
+        })
+        .await
+    }
+
+    /// Lists groups.
+    #[napi]
+    pub async fn groups(&self, filter: Argument, page: Argument) -> Outcome {
+        let restarter = self.restarter.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(restarter.groups(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+
+    /// Lists the members of a group.
+    #[napi]
+    pub async fn members(
+        &self,
+        supervisor: Argument,
+        group: Argument,
+        after: Argument,
+        limit: Argument,
+    ) -> Outcome {
+        let restarter = self.restarter.clone();
+        run(self.lane, move || {
+            let (supervisor, group) = (supervisor.parse("supervisor")?, group.parse("group")?);
+            Ok(restarter.members(&supervisor, &group, after.parse("after")?, limit.parse("limit")?)?)
+        })
+        .await
+    }
+
     /// Lists incidents.
     #[napi]
     pub async fn history(&self, filter: Argument, page: Argument) -> Outcome {
@@ -133,6 +172,55 @@ impl NativeSupervisor {
     pub async fn restart_now(&self, request: Argument) -> Outcome {
         let supervisor = self.supervisor.clone();
         run(self.lane, move || Ok(supervisor.restart_now(&request.parse("request")?)?)).await
+    }
+
+    /// Makes a group, or replaces its policy.
+    #[napi]
+    pub async fn create_group(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.create_group(&request.parse("request")?)?)).await
+    }
+
+    /// Makes an assistant a member of a group, and has it started.
+    #[napi]
+    pub async fn start_child(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.start_child(&request.parse("request")?)?)).await
+    }
+
+    /// Starts a member that is down.
+    #[napi]
+    pub async fn restart_child(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.restart_child(&request.parse("request")?)?)).await
+    }
+
+    /// Takes a member that is down out of its group.
+    #[napi]
+    pub async fn delete_child(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.delete_child(&request.parse("request")?)?)).await
+    }
+
+    /// Starts the members of a group.
+    #[napi]
+    pub async fn start_group(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.start_group(&request.parse("request")?)?)).await
+    }
+
+    /// Stops the members of a group for good.
+    #[napi]
+    pub async fn stop_group(&self, request: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.stop_group(&request.parse("request")?)?)).await
+    }
+
+    /// Deletes a group.
+    #[napi]
+    pub async fn delete_group(&self, group: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.delete_group(&group.parse("group")?)?)).await
     }
 
     /// Fires the timers that are due.

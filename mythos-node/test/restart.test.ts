@@ -186,7 +186,6 @@ for (const [name, make] of PLACES) {
           ritual: 'refund',
           codex: 'rules',
           policy: {
-            strategy: 'one_for_one',
             exits: { restart: 'permanent', prevent: [], force: [], is_one_shot: false },
             window: { max_restarts: 10, period_ms: 600_000, kind: 'sliding' },
             backoff: { kind: 'constant', delay_ms: DELAY_MS },
@@ -231,6 +230,7 @@ for (const [name, make] of PLACES) {
           delay_ms: DELAY_MS,
           failed_at: failed.decided_at,
           begun_at: failed.decided_at,
+          is_gone: false,
         },
         incident_version: found.incident_version,
         created_at: found.created_at,

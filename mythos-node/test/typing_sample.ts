@@ -12,6 +12,7 @@ import {
   CosignatureSigner,
   Ed25519Signer,
   type ErrorCode,
+  type GroupEnd,
   type HealingRule,
   HeartbeatMonitor,
   type KeyProvider,
@@ -78,6 +79,9 @@ function outcomeOf(action: Action): Outcome {
       return Date.parse(action.deadline) > 0 ? { kind: 'ready' } : { kind: 'not_ready', reason: 'late' };
     case 'escalate':
       return { kind: action.escalation.kind === 'given_up' ? 'acknowledged' : 'approved' };
+    case 'stop':
+    case 'kill':
+      return { kind: 'stopped' };
     case 'restore':
     case 'align':
       throw new Error('not the host\'s');
@@ -163,6 +167,17 @@ export async function sample(): Promise<void> {
     // @ts-expect-error: an answer without a reason.
     await supervisor.answer(effect.id, { kind: 'not_ready' });
   }
+  await supervisor.createGroup({ group: 'g', policy: { strategy: 'rest_for_one' } });
+  await supervisor.startChild({ group: 'g', assistant: 'a', spec: { ritual: 'r' }, shutdown: { kind: 'kill' } });
+  // @ts-expect-error: which members are restarted is a matter of their group.
+  await supervisor.deploy({ assistant: 'a', spec: { ritual: 'r', policy: { strategy: 'one_for_one' } } });
+  // @ts-expect-error: within how many milliseconds?
+  await supervisor.startChild({ group: 'g', assistant: 'a', spec: { ritual: 'r' }, shutdown: { kind: 'within' } });
+  const { state } = await supervisor.stopGroup({ group: 'g', reason: 'night' });
+  const end: GroupEnd | undefined = state.kind === 'ended' ? state.why : undefined;
+  const [member] = await mythos.deployments().members('s', 'g');
+  const found: string | undefined = member?.node.kind === 'group' ? member.node.group : member?.node.assistant;
+  void [end, found];
   const { items, next } = await mythos.deployments().history({ assistant: 'a' }, { limit: 1 });
   const last: string | undefined = items[0]?.last_known_state;
   await mythos.deployments().history({}, { after: next });

@@ -30,12 +30,12 @@ export {
 export type * from './protocol.js';
 export { SystemHealthRecoveryView } from './recovery_view.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
+export type * from './restart_groups.js';
 export type * from './restart_types.js';
 export {
   AssistantRestartView,
   type DeploymentStatus,
   type DiagramEdge,
-  type DiagramState,
   type FallbackHistory,
   type FallbackTaken,
   type FallbackTally,

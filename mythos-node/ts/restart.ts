@@ -3,6 +3,17 @@ import { MythosError } from './errors.js';
 import { bindMethods, call } from './native.js';
 import type { Page, PageRequest } from './page.js';
 import type {
+  ChangeGroup,
+  CreateGroup,
+  DeleteChild,
+  GroupDecision,
+  GroupFilter,
+  GroupMember,
+  RestartChild,
+  StartChild,
+  SupervisionGroup,
+} from './restart_groups.js';
+import type {
   CarriedOut,
   Decision,
   DeployAssistant,
@@ -22,6 +33,9 @@ import type {
 const DEFAULT_EFFECTS = 100;
 
 let viewOf: (deployments: AssistantDeploymentAutoRestarter) => NativeRestartView;
+
+/** How many members one call lists if the caller does not say. */
+const DEFAULT_MEMBERS = 100;
 
 /**
  * Brings failed deployments of assistants back to a verified, codex-aligned, ready state.
@@ -61,6 +75,24 @@ export class AssistantDeploymentAutoRestarter {
   /** Lists deployments by assistant. */
   deployments(filter: DeploymentFilter = {}, page: PageRequest = {}): Promise<Page<Deployment>> {
     return call(() => this.#native.deployments(filter, page));
+  }
+
+  /** A group as it stands. `NotFound` with the field `group` if the supervisor has no such group. */
+  group(supervisor: string, group: string): Promise<SupervisionGroup> {
+    return call(() => this.#native.group(supervisor, group));
+  }
+
+  /** Lists groups by name. */
+  groups(filter: GroupFilter = {}, page: PageRequest = {}): Promise<Page<SupervisionGroup>> {
+    return call(() => this.#native.groups(filter, page));
+  }
+
+  /**
+   * Lists at most `limit` members of a group in the order in which they are started, from the first behind the position
+   * `after`, which is 0 for all. Another page may follow one that is full.
+   */
+  members(supervisor: string, group: string, after = 0, limit: number = DEFAULT_MEMBERS): Promise<readonly GroupMember[]> {
+    return call(() => this.#native.members(supervisor, group, after, limit));
   }
 
   /** Lists incidents, newest first. */
@@ -149,6 +181,53 @@ export class Supervisor {
   /** Restarts an assistant at once, whatever its state. */
   restartNow(request: RestartAssistant): Promise<Decision> {
     return call(() => this.#native.restartNow(request));
+  }
+
+  /** Makes a group without members, or replaces the policy of one that there is. */
+  createGroup(request: CreateGroup): Promise<GroupDecision> {
+    return call(() => this.#native.createGroup(request));
+  }
+
+  /**
+   * Makes an assistant a member of a group, behind all others, and has it started, unless the host launched it already: at
+   * once if the group is up, otherwise when its turn comes. `Invalid` with the field `assistant` if it is deployed already.
+   */
+  startChild(request: StartChild): Promise<Decision> {
+    return call(() => this.#native.startChild(request));
+  }
+
+  /**
+   * Starts a member that is down: stopped, completed or given up. What happened before still counts; {@link restartNow}
+   * starts it from any state, and clears that.
+   */
+  restartChild(request: RestartChild): Promise<Decision> {
+    return call(() => this.#native.restartChild(request));
+  }
+
+  /** Takes a member that is down out of its group. Its deployment stays, at rest. */
+  deleteChild(request: DeleteChild): Promise<Decision> {
+    return call(() => this.#native.deleteChild(request));
+  }
+
+  /**
+   * Starts the members of a group that ended, in order; earlier restarts no longer count. A member that was stopped by
+   * itself, by {@link stop}, stays down.
+   */
+  startGroup(request: ChangeGroup): Promise<GroupDecision> {
+    return call(() => this.#native.startGroup(request));
+  }
+
+  /**
+   * Stops the members of a group for good, in reverse order. The host ends each when an effect `stop` or `kill` asks for
+   * it, and answers `stopped`.
+   */
+  stopGroup(request: ChangeGroup): Promise<GroupDecision> {
+    return call(() => this.#native.stopGroup(request));
+  }
+
+  /** Deletes a group that has no members; `Invalid` with the field `group` if it has: delete them first. */
+  async deleteGroup(group: string): Promise<void> {
+    await call(() => this.#native.deleteGroup(group));
   }
 
   /** Fires the timers that are due, and tells what was decided. */

@@ -6,6 +6,7 @@
 
 import type { ClauseChange } from './codex_proofs.js';
 import type { Hex } from './protocol.js';
+import type { Membership } from './restart_groups.js';
 import type { RestoredRitual } from './ritual_types.js';
 
 /** What a deployment is restored to, and how. */
@@ -20,8 +21,6 @@ export interface DeploymentSpec {
 
 /** How a deployment is brought back after a failure. What is left out has its default. */
 export interface RestartPolicy {
-  /** Which deployments of a supervisor are restarted when one fails: only that one. */
-  readonly strategy?: 'one_for_one' | undefined;
   /** More restarts within the period, and the deployment is given up; by default 10 within ten minutes. */
   readonly window?: RestartWindow | undefined;
   /** Which ends of a run are followed by a restart; by default all. */
@@ -49,6 +48,10 @@ export interface RestartPolicy {
   readonly symbolic_fallback_path?: readonly FallbackStep[] | undefined;
   /** What to do when an entry ran under another codex root than the one in force; by default `adopt_current`. */
   readonly alignment?: AlignmentPolicy | undefined;
+  /** How long each step of the path may take; then the next is taken. By default as long as it takes. */
+  readonly step_deadline_ms?: number | null | undefined;
+  /** How long an operator may take to answer a question; then it is answered by no. By default as long as it takes. */
+  readonly operator_deadline_ms?: number | null | undefined;
   /** How long a launched assistant has to pass its readiness probe; by default 30 s. */
   readonly probe_deadline_ms?: number | undefined;
   /** The seed of the jitter, by default 0. Deployments differ also under the same seed. */
@@ -66,7 +69,7 @@ export interface RestartPolicy {
  */
 export type AlignmentPolicy = 'same_root' | 'compatible' | 'adopt_current' | 'ask_operator';
 
-/** How many restarts within which period; more, and the deployment is given up. */
+/** How many restarts within which period; more, and the deployment is given up, or the group ends. */
 export interface RestartWindow {
   /** The most restarts; with `tumbling`, the most starts. */
   readonly max_restarts: number;
@@ -100,13 +103,16 @@ export type ExitMatch =
   | { readonly by: 'status'; readonly status: number }
   | { readonly by: 'class'; readonly class: string };
 
+/** `permanent`: a restart follows every end; `transient`: those in which something went wrong; `temporary`: none. */
+export type RestartClass = 'permanent' | 'transient' | 'temporary';
+
 /**
  * Which ends of a run are followed by a restart. What is asked first decides: never after an end that is `non_retryable` or
  * in `prevent`; never after completion if `is_one_shot`; always after an end in `force`; otherwise by class.
  */
 export interface ExitRules {
-  /** `permanent`, as by default: every end; `transient`: those in which something went wrong; `temporary`: none. */
-  readonly restart?: 'permanent' | 'transient' | 'temporary' | undefined;
+  /** By default `permanent`. */
+  readonly restart?: RestartClass | undefined;
   /** Never after these; at most 64. */
   readonly prevent?: readonly ExitMatch[] | undefined;
   /** After these whatever the class; at most 64. */
@@ -150,12 +156,22 @@ export type FallbackStep =
       readonly ritual: string;
     }
   | {
+      /** The newest entry, resumed under the state of the codex that it ran under, as far as the codex's log proves it. */
+      readonly kind: 'older_codex';
+    }
+  | {
+      /** The newest entry of a ritual of another assistant, which takes the place of this one. */
+      readonly kind: 'substitute';
+      readonly assistant: string;
+      readonly ritual: string;
+    }
+  | {
       /** Asks an operator and waits, instead of giving up. Only as the last step. */
       readonly kind: 'escalate';
     };
 
-/** What every request of a supervisor says. */
-interface SupervisorRequest {
+/** What every request of a supervisor about an assistant says. */
+export interface SupervisorRequest {
   /** The assistant. */
   readonly assistant: string;
   /** A UUID that names this write, so that repeating it is harmless; made if not given. */
@@ -197,7 +213,8 @@ export interface RestartAssistant extends SupervisorRequest {
 
 /**
  * What kind of failure was reported: it ended, lives without progress, does not work as it should, sends no heartbeat any
- * more, did not become ready, or did not fail but was to be restarted, or ended although its policy keeps it running.
+ * more, did not become ready, or did not fail but was to be restarted, or ended although its policy keeps it running, or was
+ * stopped or started by its group. The last three no host reports.
  */
 export type FailureKind =
   | 'crashed'
@@ -206,16 +223,22 @@ export type FailureKind =
   | 'unresponsive'
   | 'unready'
   | 'requested'
-  | 'ended';
+  | 'ended'
+  | 'group';
 
-/** Why a deployment was given up. */
+/**
+ * Why a deployment was given up. `group_window_exceeded`: the restarts of all members of its group together were more than the
+ * group's window allows; `group_ended`: its group had ended before.
+ */
 export type GiveUp =
   | 'window_exceeded'
   | 'path_exhausted'
   | 'declined'
   | 'retries_exhausted'
   | 'deadline_exceeded'
-  | 'not_restarted';
+  | 'not_restarted'
+  | 'group_window_exceeded'
+  | 'group_ended';
 
 /** A checkpoint whose bytes were restored and verified. */
 export interface RestoredEntry {
@@ -223,6 +246,8 @@ export interface RestoredEntry {
   readonly ritual: string;
   readonly sequence: number;
   readonly symbolic_signature_hash: Hex;
+  /** The assistant that it is of, if that is a substitute for the deployment's own. */
+  readonly substitute?: string;
   /** The codex that it ran under, if it says so. */
   readonly codex: string | null;
   /** The root of that codex at the time, if it says so. */
@@ -245,6 +270,8 @@ export interface Alignment {
   readonly more_changes?: number;
   /** Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed. */
   readonly is_compatible: boolean;
+  /** Whether the assistant resumes under the entry's root, and not under the one in force; absent if it does not. */
+  readonly is_older_codex?: boolean;
 }
 
 /** Where a deployment stands. */
@@ -303,6 +330,22 @@ export type State =
       readonly why: GiveUp;
     }
   | {
+      /** Its group stops it; the host ends it. */
+      readonly kind: 'stopping';
+      /** What follows. */
+      readonly stop: Stop;
+      /** Until when it may end by itself; then it is killed. Null for as long as it takes, or if it is killed already. */
+      readonly deadline: string | null;
+      readonly set_at: string;
+      readonly generation: number;
+    }
+  | {
+      /** Down, until its group starts it. */
+      readonly kind: 'waiting';
+      /** How long its start is delayed. */
+      readonly delay_ms: number;
+    }
+  | {
       /** It ended as it may, and its policy lets it rest. */
       readonly kind: 'completed';
       readonly since: string;
@@ -311,6 +354,20 @@ export type State =
       /** Stopped by request. */
       readonly kind: 'stopped';
     };
+
+/** How a deployment is stopped by its group. */
+export interface Stop {
+  /** How long its next start is delayed. */
+  readonly delay_ms: number;
+  /** Whether it is to be killed. */
+  readonly is_killed: boolean;
+  /** Whether it rests then, or waits for its group to start it. */
+  readonly for_good: boolean;
+  /** Why it had been given up, if it had. */
+  readonly given_up: GiveUp | null;
+  /** Whether an operator knows of that. */
+  readonly is_known: boolean;
+}
 
 /** The name of a state, and of `failed`, which a deployment passes through without resting in it. */
 export type StateName = State['kind'] | 'failed';
@@ -350,6 +407,8 @@ export type Action =
   | {
       /** Restore an entry of a ritual and verify its bytes. */
       readonly kind: 'restore';
+      /** The assistant whose ritual it is, if it is a substitute for the deployment's own. */
+      readonly substitute?: string;
       readonly ritual: string;
       readonly which:
         | { readonly kind: 'latest' }
@@ -372,7 +431,19 @@ export type Action =
        */
       readonly kind: 'probe';
       readonly entry: RestoredEntry;
+      /** The root of the codex that it is to run under, if the deployment has one. */
+      readonly codex_root?: Hex;
       readonly deadline: string;
+    }
+  | {
+      /** End the assistant, as its group wants. Answered with `stopped` once nothing of it runs. */
+      readonly kind: 'stop';
+      /** Until when it may end by itself; after it, a `kill` follows. Null for as long as it takes. */
+      readonly deadline: string | null;
+    }
+  | {
+      /** Kill the assistant. Answered with `stopped` once nothing of it runs. */
+      readonly kind: 'kill';
     }
   | {
       /** Tell an operator. A question is answered with `approved` or `declined`, a notice with `acknowledged`. */
@@ -421,6 +492,10 @@ export type Outcome =
   | {
       /** Of a notice: an operator knows. */
       readonly kind: 'acknowledged';
+    }
+  | {
+      /** Of a stop and a kill: nothing of the assistant runs. */
+      readonly kind: 'stopped';
     };
 
 /** What was decided about a deployment. */
@@ -462,6 +537,7 @@ export type StepResult =
         | 'interrupted'
         | 'passed_over'
         | 'misaligned'
+        | 'timed_out'
         | 'ready'
         | 'completed'
         | 'approved'
@@ -564,6 +640,8 @@ export interface Machine {
   readonly failed_at: string | null;
   /** From when the policy's deadline counts. */
   readonly begun_at: string | null;
+  /** Whether it is known that nothing of the assistant runs. */
+  readonly is_gone: boolean;
 }
 
 /** A deployment as it stands. */
@@ -580,6 +658,10 @@ export interface Deployment {
   readonly timer_set_at: string | null;
   /** When its pending effect was issued, if one is pending. */
   readonly effect_at: string | null;
+  /** By what it is found among the members of its group; absent if it is no member of one. */
+  readonly place?: string;
+  /** How it is a member of a group; absent if it is none. */
+  readonly member?: Membership;
   readonly spec: DeploymentSpec;
   readonly machine: Machine;
   /** How often the record of the machine's incident was written; 0 if there was none. */

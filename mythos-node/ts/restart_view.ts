@@ -89,16 +89,13 @@ export interface FallbackTally {
   readonly failed: number;
 }
 
-/** A state in a diagram: those of deployments in groups, too. */
-export type DiagramState = StateName | 'stopping' | 'waiting';
-
 /** What leads from one state to another. */
 export type TransitionCause = 'recovery' | 'late_exit' | 'request' | 'group';
 
 /** A step between two states. */
 export interface DiagramEdge {
-  readonly from: DiagramState;
-  readonly to: DiagramState;
+  readonly from: StateName;
+  readonly to: StateName;
   /** What leads to it; null if this version of the library takes no such step. */
   readonly by: TransitionCause | null;
   /** The numbers of the visits that it led to, ascending; empty if the incident did not take it. */
@@ -113,7 +110,7 @@ export interface RestartDiagram {
   readonly supervisor: string;
   readonly assistant: string;
   /** Where the deployment stands. */
-  readonly state: DiagramState;
+  readonly state: StateName;
   /** The incident that is open or was the last; null if there was none. */
   readonly incident: number | null;
   /** The states that the incident passed through; the first and the last of very many. */

@@ -1,7 +1,7 @@
 //! `AssistantDeploymentAutoRestarter`: deployments and their restarts.
 
 use mythos_core::restart as core;
-use mythos_core::types::{AssistantId, SupervisorId};
+use mythos_core::types::{AssistantId, GroupId, SupervisorId};
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
@@ -49,6 +49,48 @@ impl AssistantDeploymentAutoRestarter {
         let filter: core::DeploymentFilter = convert::request(py, arguments![supervisor, assistant, state])?;
         let after = convert::optional("after", after)?;
         answer(py, || self.0.deployments(&filter, after, limit))
+    }
+
+    /// A group as it stands.
+    fn group<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: &Bound<'py, PyAny>,
+        group: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let supervisor: SupervisorId = convert::argument("supervisor", supervisor)?;
+        let group: GroupId = convert::argument("group", group)?;
+        answer(py, || self.0.group(&supervisor, &group))
+    }
+
+    /// Lists groups that pass all of the filters, by name. `after` is the `next` of the page before.
+    #[pyo3(signature = (*, supervisor = None, state = None, after = None, limit = 100))]
+    fn groups<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: Option<&Bound<'py, PyAny>>,
+        state: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: core::GroupFilter = convert::request(py, arguments![supervisor, state])?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.groups(&filter, after, limit))
+    }
+
+    /// Lists at most `limit` members of a group in the order in which they are started, those behind the position `after`.
+    #[pyo3(signature = (supervisor, group, *, after = 0, limit = 100))]
+    fn members<'py>(
+        &self,
+        py: Python<'py>,
+        supervisor: &Bound<'py, PyAny>,
+        group: &Bound<'py, PyAny>,
+        after: u64,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let supervisor: SupervisorId = convert::argument("supervisor", supervisor)?;
+        let group: GroupId = convert::argument("group", group)?;
+        answer(py, || self.0.members(&supervisor, &group, after, limit))
     }
 
     /// Lists incidents that pass all of the filters, newest first. `after` is the `next` of the page before.

@@ -1,10 +1,10 @@
 //! `Supervisor`: the holder of a supervision.
 
 use mythos_core::restart::{
-    self as core, DeployAssistant, Effect, EffectId, Outcome, ReportExit, ReportFailure, RestartAssistant,
-    StopAssistant,
+    self as core, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, Effect, EffectId, Outcome,
+    ReportExit, ReportFailure, RestartAssistant, RestartChild, StartChild, StopAssistant,
 };
-use mythos_core::types::AssistantId;
+use mythos_core::types::{AssistantId, GroupId};
 use pyo3::prelude::*;
 
 use crate::call::{answer, call};
@@ -106,6 +106,105 @@ impl Supervisor {
     ) -> PyResult<Bound<'py, PyAny>> {
         let request: RestartAssistant = convert::request(py, arguments![assistant, reason, operation])?;
         answer(py, || self.0.restart_now(&request))
+    }
+
+    /// Makes a group without members, or replaces the policy of one that there is: how it brings its members back. `within`
+    /// names the group that holds it, if one does. With the same `operation`, a repetition is harmless.
+    #[pyo3(signature = (group, policy = None, *, within = None, is_significant = false, operation = None))]
+    fn create_group<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Bound<'py, PyAny>,
+        policy: Option<&Bound<'py, PyAny>>,
+        within: Option<&Bound<'py, PyAny>>,
+        is_significant: bool,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: CreateGroup = convert::request(py, arguments![group, policy, within, operation])?;
+        let request = CreateGroup { is_significant, ..request };
+        answer(py, || self.0.create_group(&request))
+    }
+
+    /// Makes an assistant a member of a group, behind all others, and has it started, from the newest entry of its ritual,
+    /// unless the host launched it already (`is_running`): at once if the group is up, otherwise when its turn comes.
+    #[pyo3(signature = (
+        group, assistant, spec, *, is_significant = false, shutdown = None, is_running = false, operation = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn start_child<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Bound<'py, PyAny>,
+        assistant: &Bound<'py, PyAny>,
+        spec: &Bound<'py, PyAny>,
+        is_significant: bool,
+        shutdown: Option<&Bound<'py, PyAny>>,
+        is_running: bool,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: StartChild =
+            convert::request(py, arguments![group, assistant, spec, shutdown, operation])?;
+        let request = StartChild { is_significant, is_running, ..request };
+        answer(py, || self.0.start_child(&request))
+    }
+
+    /// Starts a member that is down: stopped, completed or given up. What happened before still counts.
+    #[pyo3(signature = (assistant, *, reason, operation = None))]
+    fn restart_child<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        reason: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: RestartChild = convert::request(py, arguments![assistant, reason, operation])?;
+        answer(py, || self.0.restart_child(&request))
+    }
+
+    /// Takes a member that is down out of its group. Its deployment stays, at rest.
+    #[pyo3(signature = (assistant, *, operation = None))]
+    fn delete_child<'py>(
+        &self,
+        py: Python<'py>,
+        assistant: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: DeleteChild = convert::request(py, arguments![assistant, operation])?;
+        answer(py, || self.0.delete_child(&request))
+    }
+
+    /// Starts the members of a group that ended, in order; earlier restarts no longer count. A member that was stopped by
+    /// itself, by `stop`, stays down.
+    #[pyo3(signature = (group, *, reason, operation = None))]
+    fn start_group<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Bound<'py, PyAny>,
+        reason: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: ChangeGroup = convert::request(py, arguments![group, reason, operation])?;
+        answer(py, || self.0.start_group(&request))
+    }
+
+    /// Stops the members of a group for good, in reverse order. The host ends each when an effect `stop` or `kill` asks for
+    /// it.
+    #[pyo3(signature = (group, *, reason, operation = None))]
+    fn stop_group<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Bound<'py, PyAny>,
+        reason: &Bound<'py, PyAny>,
+        operation: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request: ChangeGroup = convert::request(py, arguments![group, reason, operation])?;
+        answer(py, || self.0.stop_group(&request))
+    }
+
+    /// Deletes a group that has no members.
+    fn delete_group(&self, py: Python<'_>, group: &Bound<'_, PyAny>) -> PyResult<()> {
+        let group: GroupId = convert::argument("group", group)?;
+        call(py, || self.0.delete_group(&group))
     }
 
     /// Fires the timers that are due, and tells what was decided.

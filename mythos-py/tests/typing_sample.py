@@ -8,7 +8,15 @@ from typing import Literal, assert_type
 
 import mythos
 from mythos import tlog
-from mythos.records import CompressedRitual, DirectedMutation, HealingProtocol, HealingRule, MergeOffer, Target
+from mythos.records import (
+    CompressedRitual,
+    DirectedMutation,
+    HealingProtocol,
+    HealingRule,
+    Membership,
+    MergeOffer,
+    Target,
+)
 from mythos.records import Budget as HealingBudget
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
 from mythos.testing import conformance_cases, run_conformance_case
@@ -267,8 +275,28 @@ def check_services(home: mythos.Mythos) -> None:
         if effect["action"]["kind"] == "probe":
             assert_type(effect["action"]["deadline"], datetime)
             supervisor.answer(effect["id"], {"kind": "not_ready", "reason": "no answer"})
+        elif effect["action"]["kind"] == "stop":
+            assert_type(effect["action"]["deadline"], datetime | None)
+            supervisor.answer(effect["id"], {"kind": "stopped"})
         else:
             supervisor.carry_out(effect)
     supervisor.deploy("ana", deployments.deployment("night watch", "ana")["spec"])
     supervisor.deploy("ana", {"ritual": "refund", "policy": {"alignment": "compatible"}})
     supervisor.deploy("ana", {"ritual": "refund", "policy": {"alignment": "any"}})  # type: ignore[typeddict-item]
+
+    supervisor.create_group("pipeline", {"strategy": "rest_for_one", "window": {"max_restarts": 3, "period_ms": 1}})
+    supervisor.create_group("pipeline", {"strategy": "all_for_one"})  # type: ignore[arg-type]
+    child = supervisor.start_child("pipeline", "ana", {"ritual": "refund"}, shutdown={"kind": "within", "milliseconds": 9})
+    if child["state"]["kind"] == "stopping":
+        assert_type(child["state"]["stop"]["for_good"], bool)
+    supervisor.start_child("pipeline", "ana", {"ritual": "refund"}, shutdown={"kind": "unlimited"}, is_running=True)
+    supervisor.restart_child("ana")  # type: ignore[call-arg]
+    stopped = supervisor.stop_group("pipeline", reason="night")
+    if stopped["state"]["kind"] == "ended":
+        assert_type(stopped["state"]["since"], datetime)
+    for member in deployments.members("night watch", "pipeline", after=3):
+        if member["node"]["kind"] == "group":
+            assert_type(member["node"]["group"], str)
+        assert_type(member["membership"]["is_significant"], bool)
+    for group in deployments.groups(state="ended")["items"]:
+        assert_type(group["member"], Membership | None)

@@ -540,6 +540,8 @@ mod tests {
             StateName::Verifying,
             StateName::MythpathReady,
             StateName::GivenUp,
+            StateName::Stopping,
+            StateName::Waiting,
             StateName::Completed,
             StateName::Stopped,
         ] {

@@ -52,6 +52,10 @@ from .records import (
     FailureKind,
     FallbackHistory,
     ForgottenSteps,
+    GroupDecision,
+    GroupMember,
+    GroupPolicy,
+    GroupStateName,
     HandedOut,
     HealingEffectId,
     HealingEnding,
@@ -95,6 +99,7 @@ from .records import (
     RitualVerification,
     ScoredEntry,
     ScrubReport,
+    Shutdown,
     SqliteStatistics,
     Stall,
     StateName,
@@ -102,6 +107,7 @@ from .records import (
     StepRun,
     StepState,
     StoredCheckpoint,
+    SupervisionGroup,
     Suspicion,
     SymbolProof,
     SymbolicIntent,
@@ -1323,6 +1329,25 @@ class AssistantDeploymentAutoRestarter:
     ) -> Page[Deployment]:
         """Lists deployments that pass all of the filters, by assistant. `after` is the `next` of the page before."""
 
+    def group(self, supervisor: str, group: str) -> SupervisionGroup:
+        """A group as it stands."""
+
+    def groups(
+        self,
+        *,
+        supervisor: str | None = None,
+        state: GroupStateName | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[SupervisionGroup]:
+        """Lists groups that pass all of the filters, by name. `after` is the `next` of the page before."""
+
+    def members(self, supervisor: str, group: str, *, after: int = 0, limit: int = 100) -> list[GroupMember]:
+        """Lists at most `limit` members of a group in the order in which they are started.
+
+        The first is the one behind the position `after`. Another page may follow one that is full.
+        """
+
     def history(
         self,
         *,
@@ -1389,6 +1414,64 @@ class Supervisor:
 
     def restart_now(self, assistant: str, *, reason: str, operation: str | None = None) -> Decision:
         """Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count."""
+
+    def create_group(
+        self,
+        group: str,
+        policy: GroupPolicy | None = None,
+        *,
+        within: str | None = None,
+        is_significant: bool = False,
+        operation: str | None = None,
+    ) -> GroupDecision:
+        """Makes a group without members, or replaces the policy of one that there is.
+
+        `within` is the group that holds it, if one does; a group that exists already stays where it is. `is_significant`
+        says whether its end can end that group. With the same `operation`, a repetition is harmless.
+        """
+
+    def start_child(
+        self,
+        group: str,
+        assistant: str,
+        spec: DeploymentSpec,
+        *,
+        is_significant: bool = False,
+        shutdown: Shutdown | None = None,
+        is_running: bool = False,
+        operation: str | None = None,
+    ) -> Decision:
+        """Makes an assistant a member of a group, behind all others, and has it started.
+
+        At once if the group is up, otherwise when its turn comes: from the newest entry of its ritual, as after a failure.
+        If the host launched it already, `is_running`, it is not started. `is_significant` says whether its end can end the
+        group, and `shutdown` how the group stops it: by default it has five seconds. `Invalid` if it is deployed already.
+        """
+
+    def restart_child(self, assistant: str, *, reason: str, operation: str | None = None) -> Decision:
+        """Starts a member that is down: stopped, completed or given up. What happened before still counts.
+
+        `restart_now` starts it from any state, and clears that. `Invalid` with the field `assistant` if it is no member,
+        runs, or is being restarted, or if its group is ending or has ended.
+        """
+
+    def delete_child(self, assistant: str, *, operation: str | None = None) -> Decision:
+        """Takes a member that is down out of its group. Its deployment stays, at rest."""
+
+    def start_group(self, group: str, *, reason: str, operation: str | None = None) -> GroupDecision:
+        """Starts the members of a group that ended, in order; earlier restarts no longer count.
+
+        A member that was stopped by itself, by `stop`, stays down.
+        """
+
+    def stop_group(self, group: str, *, reason: str, operation: str | None = None) -> GroupDecision:
+        """Stops the members of a group for good, in reverse order.
+
+        The host ends each when an effect `stop` or `kill` asks for it, and answers `stopped`.
+        """
+
+    def delete_group(self, group: str) -> None:
+        """Deletes a group that has no members; `Invalid` with the field `group` if it has: delete them first."""
 
     def tick(self) -> list[Decision]:
         """Fires the timers that are due, and tells what was decided."""

@@ -9,6 +9,7 @@ from .anchors import *
 from .codices import *
 from .deployments import *
 from .effects import *
+from .groups import *
 from .healing import *
 from .pages import *
 from .policies import *

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from .codices import ClauseChange
-from .policies import DeploymentSpec, FallbackStep
+from .policies import DeploymentSpec, FallbackStep, Membership
 
 __all__ = [
     "Aligning",
@@ -38,10 +38,13 @@ __all__ = [
     "StateName",
     "StepResult",
     "StepTaken",
+    "Stop",
     "Stopped",
+    "Stopping",
     "Suspicion",
     "Verifying",
     "Visit",
+    "Waiting",
 ]
 
 StateName: TypeAlias = Literal[
@@ -54,20 +57,37 @@ StateName: TypeAlias = Literal[
     "verifying",
     "mythpath_ready",
     "given_up",
+    "stopping",
+    "waiting",
     "completed",
     "stopped",
 ]
 """The name of a `State`, and of `failed`, which a deployment passes through without resting in it."""
 
 FailureKind: TypeAlias = Literal[
-    "crashed", "stalled", "unhealthy", "unresponsive", "unready", "requested", "ended"
+    "crashed", "stalled", "unhealthy", "unresponsive", "unready", "requested", "ended", "group"
 ]
-"""What kind of failure was reported."""
+"""What kind of failure was reported.
+
+`requested`, `ended` and `group` are none that a host reports: a restart was asked for, the assistant ended though its policy
+keeps it running, or its group stopped or started it.
+"""
 
 GiveUp: TypeAlias = Literal[
-    "window_exceeded", "path_exhausted", "declined", "retries_exhausted", "deadline_exceeded", "not_restarted"
+    "window_exceeded",
+    "path_exhausted",
+    "declined",
+    "retries_exhausted",
+    "deadline_exceeded",
+    "not_restarted",
+    "group_window_exceeded",
+    "group_ended",
 ]
-"""Why a deployment was given up."""
+"""Why a deployment was given up.
+
+`group_window_exceeded`: the restarts of all members of its group together were more than the group's window allows.
+`group_ended`: its group had ended before.
+"""
 
 Ending: TypeAlias = Literal["ready", "given_up", "stopped", "redeployed", "completed"]
 """How an incident ended."""
@@ -80,6 +100,8 @@ class RestoredEntry(TypedDict):
     ritual: str
     sequence: int
     symbolic_signature_hash: str
+    substitute: NotRequired[str]
+    """The assistant that it is of, if that is a substitute for the deployment's own."""
     codex: str | None
     codex_root: str | None
 
@@ -99,6 +121,8 @@ class Alignment(TypedDict):
     changes: NotRequired[list[ClauseChange]]
     more_changes: NotRequired[int]
     is_compatible: bool
+    is_older_codex: NotRequired[bool]
+    """Whether the assistant resumes under the entry's root, and not under the one in force."""
 
 
 class MisalignedQuestion(TypedDict):
@@ -188,6 +212,40 @@ class GivenUp(TypedDict):
     why: GiveUp
 
 
+class Stop(TypedDict):
+    """How a deployment is stopped by its group."""
+
+    delay_ms: int
+    """How long its next start is delayed."""
+    is_killed: bool
+    for_good: bool
+    """Whether it rests then, or waits for its group to start it."""
+    given_up: GiveUp | None
+    """Why it had been given up, if it had."""
+    is_known: bool
+    """Whether an operator knows of that."""
+
+
+class Stopping(TypedDict):
+    """Its group stops it; the host ends it.
+
+    Past the deadline it is killed; there is none if it may take as long as it takes, or is killed already.
+    """
+
+    kind: Literal["stopping"]
+    stop: Stop
+    deadline: datetime | None
+    set_at: datetime
+    generation: int
+
+
+class Waiting(TypedDict):
+    """Down, until its group starts it."""
+
+    kind: Literal["waiting"]
+    delay_ms: int
+
+
 class Completed(TypedDict):
     """It ended as it may, and its policy lets it rest."""
 
@@ -210,6 +268,8 @@ State: TypeAlias = (
     | Verifying
     | MythpathReady
     | GivenUp
+    | Stopping
+    | Waiting
     | Completed
     | Stopped
 )
@@ -220,7 +280,15 @@ class PlainResult(TypedDict):
     """What came of a step, where there is nothing more to say."""
 
     kind: Literal[
-        "underway", "interrupted", "passed_over", "misaligned", "ready", "completed", "approved", "declined"
+        "underway",
+        "interrupted",
+        "passed_over",
+        "misaligned",
+        "timed_out",
+        "ready",
+        "completed",
+        "approved",
+        "declined",
     ]
 
 
@@ -299,10 +367,12 @@ class Machine(TypedDict):
     delay_ms: int
     failed_at: datetime | None
     begun_at: datetime | None
+    is_gone: bool
+    """Whether it is known that nothing of the assistant runs."""
 
 
 class Deployment(TypedDict):
-    """A deployment as it stands."""
+    """A deployment as it stands. `place` and `member` are there if it is a member of a group."""
 
     format: int
     tenant: str
@@ -312,6 +382,9 @@ class Deployment(TypedDict):
     timer_at: datetime | None
     timer_set_at: datetime | None
     effect_at: datetime | None
+    place: NotRequired[str]
+    """By what it is found among the members of its group."""
+    member: NotRequired[Membership]
     spec: DeploymentSpec
     machine: Machine
     incident_version: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from .deployments import Alignment, Decision, GiveUp, RestoredEntry
 from .rituals import RestoredRitual
@@ -16,6 +16,7 @@ __all__ = [
     "EscalateAction",
     "Escalation",
     "GivenUpEscalation",
+    "KillAction",
     "LatestEntry",
     "MisalignedEscalation",
     "NotReady",
@@ -25,6 +26,7 @@ __all__ = [
     "PlainOutcome",
     "ProbeAction",
     "RestoreAction",
+    "StopAction",
     "Which",
 ]
 
@@ -75,6 +77,8 @@ class RestoreAction(TypedDict):
     """Restore an entry of `ritual` and verify its bytes: `Supervisor.carry_out` does it."""
 
     kind: Literal["restore"]
+    substitute: NotRequired[str]
+    """The assistant whose ritual it is, if it is a substitute for the deployment's own."""
     ritual: str
     which: Which
 
@@ -95,7 +99,25 @@ class ProbeAction(TypedDict):
 
     kind: Literal["probe"]
     entry: RestoredEntry
+    codex_root: NotRequired[str]
+    """The root of the codex that it is to run under, if the deployment has one."""
     deadline: datetime
+
+
+class StopAction(TypedDict):
+    """End the assistant, as its group wants. Answered with `stopped` once nothing of it runs.
+
+    It may end by itself until the deadline, after which a `kill` follows; `None` for as long as it takes.
+    """
+
+    kind: Literal["stop"]
+    deadline: datetime | None
+
+
+class KillAction(TypedDict):
+    """Kill the assistant. Answered with `stopped` once nothing of it runs."""
+
+    kind: Literal["kill"]
 
 
 class EscalateAction(TypedDict):
@@ -105,7 +127,7 @@ class EscalateAction(TypedDict):
     escalation: Escalation
 
 
-Action: TypeAlias = RestoreAction | AlignAction | ProbeAction | EscalateAction
+Action: TypeAlias = RestoreAction | AlignAction | ProbeAction | StopAction | KillAction | EscalateAction
 """What an effect asks for."""
 
 
@@ -121,9 +143,9 @@ class Effect(TypedDict):
 
 
 class PlainOutcome(TypedDict):
-    """What came of a probe, a question or a notice."""
+    """What came of a probe, a question, a notice, or a stop or kill: `stopped`."""
 
-    kind: Literal["ready", "approved", "declined", "acknowledged"]
+    kind: Literal["ready", "approved", "declined", "acknowledged", "stopped"]
 
 
 class NotReady(TypedDict):

@@ -1,4 +1,4 @@
-"""What a deployment is restored to, and how."""
+"""What a deployment is restored to, and how; how a group brings its members back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 __all__ = [
     "AlignmentPolicy",
+    "AutoShutdown",
     "Backoff",
     "ClassMatch",
     "ConstantBackoff",
@@ -20,18 +21,28 @@ __all__ = [
     "ExponentialBackoff",
     "FallbackStep",
     "GeometricBackoff",
+    "GroupPolicy",
+    "KillShutdown",
     "KindMatch",
     "LatestStep",
+    "Membership",
     "NamedRitualStep",
+    "OlderCodexStep",
     "OlderEntryStep",
+    "RestartClass",
     "RestartPolicy",
     "RestartWindow",
+    "Shutdown",
     "StatusMatch",
+    "Strategy",
+    "SubstituteStep",
+    "UnlimitedShutdown",
+    "WithinShutdown",
 ]
 
 
 class RestartWindow(TypedDict):
-    """How many restarts within which period; more, and the deployment is given up.
+    """How many restarts within which period; more, and the deployment is given up, or the group ends.
 
     `sliding`, as by default, counts the restarts of the period that ends now; `tumbling` counts starts, the deployment's own
     included, in periods that begin with a start.
@@ -90,13 +101,29 @@ class NamedRitualStep(TypedDict):
     ritual: str
 
 
+class OlderCodexStep(TypedDict):
+    """The newest entry, resumed under the state of the codex that it ran under, as far as the codex's log proves it."""
+
+    kind: Literal["older_codex"]
+
+
+class SubstituteStep(TypedDict):
+    """The newest entry of a ritual of another assistant, which takes the place of this one."""
+
+    kind: Literal["substitute"]
+    assistant: str
+    ritual: str
+
+
 class EscalateStep(TypedDict):
     """Asks an operator and waits, instead of giving up. Only as the last step."""
 
     kind: Literal["escalate"]
 
 
-FallbackStep: TypeAlias = LatestStep | OlderEntryStep | NamedRitualStep | EscalateStep
+FallbackStep: TypeAlias = (
+    LatestStep | OlderEntryStep | NamedRitualStep | OlderCodexStep | SubstituteStep | EscalateStep
+)
 """One way to bring an assistant back."""
 
 AlignmentPolicy: TypeAlias = Literal["same_root", "compatible", "adopt_current", "ask_operator"]
@@ -150,6 +177,10 @@ ExitMatch: TypeAlias = KindMatch | StatusMatch | ClassMatch
 """Ends of a run that are alike."""
 
 
+RestartClass: TypeAlias = Literal["permanent", "transient", "temporary"]
+"""After which ends a restart follows: every end, those in which something went wrong, none."""
+
+
 class ExitRules(TypedDict):
     """Which ends of a run are followed by a restart.
 
@@ -158,7 +189,7 @@ class ExitRules(TypedDict):
     `transient` after those in which something went wrong, `temporary` after none.
     """
 
-    restart: NotRequired[Literal["permanent", "transient", "temporary"]]
+    restart: NotRequired[RestartClass]
     prevent: NotRequired[Sequence[ExitMatch]]
     force: NotRequired[Sequence[ExitMatch]]
     is_one_shot: NotRequired[bool]
@@ -167,7 +198,6 @@ class ExitRules(TypedDict):
 class RestartPolicy(TypedDict):
     """How a deployment is brought back after a failure."""
 
-    strategy: NotRequired[Literal["one_for_one"]]
     window: NotRequired[RestartWindow]
     """By default 10 restarts within ten minutes."""
     backoff: NotRequired[Backoff]
@@ -196,6 +226,10 @@ class RestartPolicy(TypedDict):
     """What to try when the newest entry cannot be brought back; by default an older entry."""
     alignment: NotRequired[AlignmentPolicy]
     """By default `adopt_current`."""
+    step_deadline_ms: NotRequired[int | None]
+    """How long each step of the path may take; then the next is taken. By default as long as it takes."""
+    operator_deadline_ms: NotRequired[int | None]
+    """How long an operator may take to answer; then a question is answered by no. By default as long as it takes."""
     probe_deadline_ms: NotRequired[int]
     """How long a launched assistant has to become ready; by default 30 s."""
     seed: NotRequired[int]
@@ -208,6 +242,70 @@ class DeploymentSpec(TypedDict):
     ritual: str
     codex: NotRequired[str | None]
     policy: NotRequired[RestartPolicy]
+
+
+Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"]
+"""Which members of a group are restarted when one fails.
+
+`one_for_one`: only that one. `one_for_all`: all; they are stopped in reverse order, and started in order. `rest_for_one`: that
+one and those that were added after it. `simple_one_for_one`: only that one, of many that are alike: they are stopped together,
+and one that ended, or that the group stopped, is no member any more.
+"""
+
+AutoShutdown: TypeAlias = Literal["never", "any_significant", "all_significant"]
+"""Whether a group ends by itself: as soon as a significant member, or the last one, ended that is not restarted."""
+
+
+class GroupPolicy(TypedDict):
+    """How a group brings its members back."""
+
+    strategy: NotRequired[Strategy]
+    """By default `one_for_one`."""
+    window: NotRequired[RestartWindow]
+    """How many restarts of all members together; more, and the group ends. It slides; by default 10 within ten minutes.
+
+    Each failed attempt to bring a member back is one; a restart that takes others along is one.
+    """
+    auto_shutdown: NotRequired[AutoShutdown]
+    """By default `never`."""
+    restart: NotRequired[RestartClass]
+    """Whether the group that holds this one starts it again when it ended by itself; by default `permanent`."""
+
+
+class KillShutdown(TypedDict):
+    """The member is killed."""
+
+    kind: Literal["kill"]
+
+
+class WithinShutdown(TypedDict):
+    """The member is asked to end, and killed if it does not within so many milliseconds; above 0."""
+
+    kind: Literal["within"]
+    milliseconds: int
+
+
+class UnlimitedShutdown(TypedDict):
+    """The member is asked to end, however long that takes."""
+
+    kind: Literal["unlimited"]
+
+
+Shutdown: TypeAlias = KillShutdown | WithinShutdown | UnlimitedShutdown
+"""How a group stops a member; by default within five seconds."""
+
+
+class Membership(TypedDict):
+    """How a deployment or a group is a member of a group."""
+
+    group: str
+    position: int
+    """Counted from 1 in the order in which members were added."""
+    is_significant: bool
+    """Whether its end can end the group."""
+    is_active: bool
+    """Whether it has not ended by itself, and nobody stopped it."""
+    shutdown: Shutdown
 
 
 class DetectorPolicy(TypedDict):

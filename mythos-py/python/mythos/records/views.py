@@ -17,7 +17,6 @@ __all__ = [
     "CodexProofRow",
     "DeploymentStatus",
     "DiagramEdge",
-    "DiagramState",
     "FallbackHistory",
     "FallbackTaken",
     "FallbackTally",
@@ -134,9 +133,6 @@ class FallbackHistory(TypedDict):
     next: Cursor | None
 
 
-DiagramState: TypeAlias = StateName | Literal["stopping", "waiting"]
-"""A state in a diagram: those of deployments in groups, too."""
-
 TransitionCause: TypeAlias = Literal["recovery", "late_exit", "request", "group"]
 """What leads from one state to another."""
 
@@ -144,8 +140,8 @@ TransitionCause: TypeAlias = Literal["recovery", "late_exit", "request", "group"
 DiagramEdge = TypedDict(
     "DiagramEdge",
     {
-        "from": DiagramState,
-        "to": DiagramState,
+        "from": StateName,
+        "to": StateName,
         "by": TransitionCause | None,
         "taken": list[int],
     },
@@ -162,7 +158,7 @@ class RestartDiagram(TypedDict):
 
     supervisor: str
     assistant: str
-    state: DiagramState
+    state: StateName
     incident: int | None
     path: list[Visit]
     gap_after: int | None
