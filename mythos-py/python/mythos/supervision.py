@@ -367,6 +367,10 @@ class _Run:
             self._release(effect)
         elif self._held.get(effect["assistant"]) == effect["id"]:
             self._held[effect["assistant"]] = following["id"]
+        else:
+            # Something newer than this effect was begun, and what follows is newer still: it comes with the next poll.
+            self._supervisor.give_back(following["id"])
+            return None
         return following
 
     async def _ask(self, effect: Effect) -> Outcome | None:
