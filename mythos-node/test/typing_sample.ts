@@ -10,11 +10,14 @@ import {
   CodexProofView,
   type CompressedRitual,
   CosignatureSigner,
+  type Decision,
   Ed25519Signer,
+  effects,
   type ErrorCode,
   type GroupEnd,
   type HealingRule,
   HeartbeatMonitor,
+  type HostAction,
   type KeyProvider,
   KeyRing,
   MemoryStore,
@@ -178,6 +181,17 @@ export async function sample(): Promise<void> {
   const [member] = await mythos.deployments().members('s', 'g');
   const found: string | undefined = member?.node.kind === 'group' ? member.node.group : member?.node.assistant;
   void [end, found];
+  const stream = effects(supervisor, { signal: AbortSignal.timeout(1), longest_sleep_ms: 1_000 });
+  for await (const effect of stream) {
+    const action: HostAction = effect.action;
+    const decision: Decision = await effect.answer(outcomeOf(action));
+    // @ts-expect-error: what the library carries out itself never comes here.
+    if (action.kind === 'restore') return;
+    if (effect.signal.aborted || !decision.changed) effect.giveBack();
+    stream.wake();
+  }
+  // @ts-expect-error: durations are numbers of milliseconds.
+  effects(supervisor, { first_pause_ms: '1 s' });
   const { items, next } = await mythos.deployments().history({ assistant: 'a' }, { limit: 1 });
   const last: string | undefined = items[0]?.last_known_state;
   await mythos.deployments().history({}, { after: next });

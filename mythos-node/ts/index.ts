@@ -13,6 +13,7 @@ export type * from './anchor_types.js';
 export type * from './codex.js';
 export { CodexProofOfSymbolEngine, CodexTree, verifyEvidence } from './codex.js';
 export type * from './codex_proofs.js';
+export { type EffectOptions, effects, type EffectStream, type HostAction, type HostEffect } from './effects.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { PayloadFormats, type Upcast } from './formats.js';
 export { Healer, SelfHealingProtocolEngine } from './healing.js';

@@ -10,15 +10,19 @@ import mythos
 from mythos import tlog
 from mythos.records import (
     CompressedRitual,
+    Decision,
     DirectedMutation,
+    Effect,
     HealingProtocol,
     HealingRule,
     Membership,
     MergeOffer,
+    Outcome,
     Target,
 )
 from mythos.records import Budget as HealingBudget
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
+from mythos.supervision import EffectLoop, EscalateEffect, ProbeEffect
 from mythos.testing import conformance_cases, run_conformance_case
 
 
@@ -75,6 +79,23 @@ class HostSigner:
 
     def sign(self, text: str) -> bytes:
         return text.encode()
+
+
+class HostOfAssistants:
+    """Any object with the four methods is a host of an effect loop."""
+
+    async def launch(self, effect: ProbeEffect) -> Outcome:
+        assert_type(effect["action"]["deadline"], datetime)
+        return {"kind": "not_ready", "reason": effect["action"]["entry"]["entry"]}
+
+    async def stop(self, effect: Effect) -> None:
+        assert_type(effect["run"], int)
+
+    async def kill(self, effect: Effect) -> None:
+        assert_type(effect["epoch"], int)
+
+    async def escalate(self, effect: EscalateEffect) -> Outcome | None:
+        return {"kind": "declined"} if effect["action"]["escalation"]["kind"] == "path_exhausted" else None
 
 
 class Forgetful:
@@ -300,3 +321,13 @@ def check_services(home: mythos.Mythos) -> None:
         assert_type(member["membership"]["is_significant"], bool)
     for group in deployments.groups(state="ended")["items"]:
         assert_type(group["member"], Membership | None)
+
+
+async def check_loop(supervisor: mythos.Supervisor) -> None:
+    """Never run."""
+    async with EffectLoop(supervisor, HostOfAssistants(), max_underway=8) as loop:
+        assert_type(loop, EffectLoop)
+        assert_type(await loop.call(supervisor.report_failure, "ana", kind="crashed", reason="killed"), Decision)
+        await loop.call(supervisor.report_failure, "ana", kind="tired", reason="killed")  # type: ignore[arg-type]
+        loop.wake()
+    await EffectLoop(supervisor, Forgetful()).run()  # type: ignore[arg-type]

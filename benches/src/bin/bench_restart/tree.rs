@@ -66,6 +66,7 @@ pub(crate) fn entry() -> RestoredEntry {
         ritual: RitualId::new("refund").unwrap(),
         sequence: 7,
         symbolic_signature_hash: Digest::of(b"signature"),
+        substitute: None,
         codex: None,
         codex_root: None,
     }
