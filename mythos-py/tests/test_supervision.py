@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
@@ -224,6 +225,30 @@ def test_a_launch_that_was_overtaken_is_cancelled_before_the_next_begins(home: m
     assert [effect for effect, _ in host.launches["ana"]] == host.begun[1:]
 
 
+def test_reports_at_any_moment_leave_nothing_behind(home: mythos.Mythos) -> None:
+    assistants = ["ana", "bob", "cem"]
+    supervisor = home.deployments().supervise("night watch")
+    deploy(home, supervisor, *assistants)
+    host = SimulatedHost(home.rituals())
+    chance = random.Random(7)
+
+    async def launch(effect: ProbeEffect) -> Outcome:
+        await asyncio.sleep(chance.choice([0, 0.001, 0.005]))
+        return READY
+
+    async def main() -> None:
+        host.on_launch = launch
+        async with loop_of(supervisor, host, max_underway=2) as loop:
+            for _ in range(150):
+                # The current run, whatever becomes of it: while it is restored, launched, or answered for.
+                await loop.call(fail, supervisor, chance.choice(assistants))
+                await asyncio.sleep(chance.choice([0, 0.0005, 0.002, 0.004]))
+            await until(lambda: all(state_of(supervisor, each) == "mythpath_ready" for each in assistants))
+
+    run(main)
+    assert supervisor.poll_effects() == [] and not host.underway
+
+
 def test_a_launch_past_its_deadline_is_cancelled_and_made_again(home: mythos.Mythos) -> None:
     supervisor = home.deployments().supervise("night watch")
     deploy(home, supervisor, "ana", policy={**AT_ONCE, "probe_deadline_ms": 50})
@@ -348,7 +373,7 @@ def test_who_takes_over_ends_the_loop_with_a_conflict_and_gets_what_was_underway
             async with loop_of(old, first) as loop:
                 await loop.call(fail, old, "ana")
                 await until(lambda: len(first.begun) == 1)
-                new = await asyncio.to_thread(home.deployments().supervise, "night watch")
+                new = home.deployments().supervise("night watch")
                 # It need not be called to notice: here it is woken, otherwise it looks once a minute.
                 loop.wake()
                 await asyncio.Event().wait()
