@@ -170,13 +170,12 @@ fn what_is_committed_is_counted_once() {
 fn what_came_of_repairs_is_counted_once() {
     use mythos_core::healing::{
         Budget, Budgets, HealingProtocol, HealingProtocolOptions, HealingRule, HealingRuleOptions,
-        Observation, Outcome, RepairAction, RepairStep, SelfHealingProtocolEngine, Side, Target, Threshold,
-        Trigger, UnhealthyLimit,
+        Observation, Outcome, RepairAction, RepairStep, Side, Target, Threshold, Trigger, UnhealthyLimit,
     };
 
     let start = Timestamp::from_microseconds(1_700_000_000_000_000).unwrap();
     let (runtime, _clock) = simulated_runtime(1, start);
-    let engine = SelfHealingProtocolEngine::new(Arc::new(MemoryStore::new()), runtime, Default::default());
+    let engine = Mythos::with_store(Arc::new(MemoryStore::new()), runtime).healing();
     let threshold =
         Threshold { reading: "stalls".parse().unwrap(), side: Side::Above, enter: 3.0, exit: 1.0 };
     let ladder = vec![RepairStep::new(RepairAction::RestartAssistant)];

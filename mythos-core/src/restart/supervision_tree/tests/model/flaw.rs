@@ -8,7 +8,7 @@
 use super::world::Said;
 use crate::error::Result;
 use crate::restart::group::{Group, GroupPolicyOptions, Member, Nodes, Place};
-use crate::restart::{NodeId, RestartWindow, State, SupervisionTree};
+use crate::restart::{NodeId, RestartWindow, SupervisionTree};
 
 /// Something seeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +65,14 @@ impl Nodes for FlawedNodes<'_> {
 
     fn member(&mut self, id: NodeId) -> Result<Option<Member<'_>>> {
         let member = self.tree.member(id)?;
-        Ok(member.map(|member| {
-            let is_up = matches!(member.machine.state(), State::Running { .. } | State::MythpathReady { .. });
-            if self.flaw == Flaw::SiblingsRun && is_up {
+        let is_up = |member: &Member<'_>| member.machine.state().name().is_up();
+        match member {
+            Some(member) if self.flaw == Flaw::SiblingsRun && is_up(&member) => {
                 member.machine.believe_gone();
+                Ok(Some(member))
             }
-            member
-        }))
+            member => Ok(member),
+        }
     }
 
     fn group(&mut self, id: NodeId) -> Result<(&GroupPolicyOptions, &mut Group)> {
