@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -119,8 +119,16 @@ fn crash() -> ReportFailure {
     ReportFailure { operation, ..ReportFailure::crashed(ana(), "killed".try_into().unwrap()) }
 }
 
+/// What is recorded is a matter of the thread, but which spans are of interest to anyone is one of the process: two tests at
+/// once could decide that differently.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn what_is_committed_is_counted_once() {
+    let _turn = one_at_a_time();
     let kept = Kept::default();
     metrics::with_local_recorder(&kept, || {
         let World { mythos, supervisor, clock } = world();
@@ -168,6 +176,7 @@ fn what_is_committed_is_counted_once() {
 
 #[test]
 fn what_came_of_repairs_is_counted_once() {
+    let _turn = one_at_a_time();
     use mythos_core::healing::{
         Budget, Budgets, HealingProtocol, HealingProtocolOptions, HealingRule, HealingRuleOptions,
         Observation, Outcome, RepairAction, RepairStep, Side, Target, Threshold, Trigger, UnhealthyLimit,
@@ -252,6 +261,7 @@ impl Subscriber for Spans {
 
 #[test]
 fn spans_say_what_was_decided() {
+    let _turn = one_at_a_time();
     let World { supervisor, .. } = world();
     let spans = Spans::default();
     tracing::subscriber::with_default(spans.clone(), || {
