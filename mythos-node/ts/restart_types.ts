@@ -640,6 +640,12 @@ export interface Machine {
   readonly failed_at: string | null;
   /** From when the policy's deadline counts. */
   readonly begun_at: string | null;
+  /** The timer of the step of the path that is underway, or of a question to an operator. */
+  readonly step_timer: {
+    readonly deadline: string;
+    readonly set_at: string;
+    readonly generation: number;
+  } | null;
   /** Whether it is known that nothing of the assistant runs. */
   readonly is_gone: boolean;
 }

@@ -38,6 +38,7 @@ __all__ = [
     "StateName",
     "StepResult",
     "StepTaken",
+    "StepTimer",
     "Stop",
     "Stopped",
     "Stopping",
@@ -352,6 +353,14 @@ class FailedLaunches(TypedDict):
     count: int
 
 
+class StepTimer(TypedDict):
+    """A timer beside that of the state."""
+
+    deadline: datetime
+    set_at: datetime
+    generation: int
+
+
 class Machine(TypedDict):
     """The machine of one deployment: its state, and what its next decisions depend on."""
 
@@ -367,6 +376,8 @@ class Machine(TypedDict):
     delay_ms: int
     failed_at: datetime | None
     begun_at: datetime | None
+    step_timer: StepTimer | None
+    """That of the step of the path that is underway, or of a question to an operator."""
     is_gone: bool
     """Whether it is known that nothing of the assistant runs."""
 
