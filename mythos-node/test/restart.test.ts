@@ -123,7 +123,7 @@ for (const [name, make] of PLACES) {
         assistant: 'ana',
         run: 2,
         issued_at: done.decision.decided_at,
-        action: { kind: 'probe', entry: entryOf(saved), deadline },
+        action: { kind: 'probe', entry: entryOf(saved), codex_root: alignment.proven_root, deadline },
       };
       const expectedDone: CarriedOut = {
         decision: done.decision,
