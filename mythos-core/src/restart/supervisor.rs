@@ -412,12 +412,12 @@ impl Supervisor {
         let id = effect.id.deployment;
         let span = Entered::carry_out(self.supervisor.as_str());
         let carried_out = self.transact_in(&span, Some(id), None, |head, nodes, now| {
-            let deployment = self.take(id, head.ok_or_else(|| unknown_effect(&effect.id))?, nodes)?;
+            Self::take(id, head.ok_or_else(|| unknown_effect(&effect.id))?, nodes)?;
             let mut findings = Findings::default();
             let mut number = effect.id.number;
             let mut changed = false;
             // What is asked for is read from the record: an effect is a copy of it, and may be an old one.
-            let mut answer = self.answer_of(&deployment, number, changed, &mut findings)?;
+            let mut answer = self.answer_of(nodes.deployment(id)?, number, changed, &mut findings)?;
             while let Some(given) = answer {
                 if !step(nodes, id, Event::Answered { number, answer: given }, now)? {
                     break;
@@ -635,10 +635,10 @@ impl Supervisor {
     }
 
     /// Takes a deployment that was found into a decision.
-    fn take(&self, id: RecordId, head: Head, nodes: &mut StoredNodes<'_>) -> Result<Deployment> {
+    fn take(id: RecordId, head: Head, nodes: &mut StoredNodes<'_>) -> Result<()> {
         let deployment = head.deployment?;
-        nodes.set(id, Some(head.version), Some(deployment.clone()), deployment.clone());
-        Ok(deployment)
+        nodes.set(id, Some(head.version), Some(deployment.clone()), deployment);
+        Ok(())
     }
 
     /// A batch that only the holder of the supervision can commit.

@@ -7,10 +7,9 @@ use crate::restart::group::Tree;
 use crate::restart::machine::{Event, Refusal};
 use crate::restart::{
     Cause, ChangeGroup, CreateGroup, Decision, DeleteChild, Deployment, ExitRules, Group, GroupDecision,
-    GroupPolicy, GroupState, Machine, Membership, Reason, RestartChild, Shutdown, StartChild, StateName,
+    GroupPolicy, GroupState, Machine, Membership, Reason, RestartChild, Shutdown, StartChild,
     SupervisionGroup,
 };
-use crate::store::Model;
 use crate::types::{AssistantId, GroupId, Timestamp};
 
 impl Supervisor {
@@ -165,26 +164,18 @@ impl Supervisor {
     /// # Errors
     /// [`ErrorKind::NotFound`], field `group`; [`ErrorKind::Invalid`], field `group`, if it has members: delete them first.
     pub fn delete_group(&self, group: &GroupId) -> Result<()> {
-        for _ in 0..crate::store::access::MAX_ATTEMPTS {
-            self.load(None, None)?;
-            let now = self.access.now();
-            let mut nodes = StoredNodes::new(self);
+        let deleted = self.transact(None, None, |_, nodes, now| {
             let found = nodes.named_group(group)?;
             if found.machine.members() > 0 {
                 let message = format!("group {group} has {} members", found.machine.members());
                 return Err(Error::invalid("group", message));
             }
             let id = found.id();
-            Tree::new(&mut nodes, now).drop_out(NodeRecord::Group(id))?;
-            let version = nodes.forget_group(id)?;
-            let mut batch = self.batch::<()>(None, &(), now)?;
-            nodes.stage(&mut batch, now)?;
-            batch.delete(SupervisionGroup::TABLE, id, version);
-            if self.commit_batch(batch)? {
-                return Ok(());
-            }
-        }
-        Err(Error::conflict(format!("other decisions about group {group} were faster")))
+            Tree::new(nodes, now).drop_out(NodeRecord::Group(id))?;
+            nodes.delete_group(id);
+            Ok(((), true))
+        });
+        deleted.map_err(|error| error.while_doing(format_args!("delete group {group}")))
     }
 
     fn change_group(
@@ -225,7 +216,8 @@ impl Supervisor {
         let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
         let decided = self.transact(Some(id), Some(named), |head: Option<Head>, nodes, now| {
             let head = head.ok_or_else(|| crate::restart::service::no_deployment(assistant))?;
-            let deployment = self.take(id, head, nodes)?;
+            Self::take(id, head, nodes)?;
+            let deployment = nodes.deployment(id)?.clone();
             let Some(member) = &deployment.member else {
                 return Err(Error::invalid("assistant", format!("{assistant} is no member of a group")));
             };
@@ -281,7 +273,7 @@ fn join(
 
 fn check_at_rest(deployment: &Deployment) -> Result<()> {
     let state = deployment.machine.state().name();
-    if state.is_down() && state != StateName::Waiting {
+    if state.is_at_rest() && !state.is_up() {
         return Ok(());
     }
     let message = if state.is_up() {

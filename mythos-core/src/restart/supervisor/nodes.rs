@@ -21,6 +21,8 @@ pub(super) struct StoredNodes<'a> {
     supervisor: &'a Supervisor,
     deployments: BTreeMap<RecordId, Loaded<Deployment>>,
     groups: BTreeMap<RecordId, Loaded<SupervisionGroup>>,
+    /// The groups that are to be deleted.
+    deleted: Vec<RecordId>,
 }
 
 /// The record of a node.
@@ -63,7 +65,7 @@ impl Loaded<Deployment> {
 
 impl<'a> StoredNodes<'a> {
     pub(super) const fn new(supervisor: &'a Supervisor) -> Self {
-        Self { supervisor, deployments: BTreeMap::new(), groups: BTreeMap::new() }
+        Self { supervisor, deployments: BTreeMap::new(), groups: BTreeMap::new(), deleted: Vec::new() }
     }
 
     /// Takes in a deployment that was found with `version` as `before`, if that could be read, and is to be `model`.
@@ -140,10 +142,9 @@ impl<'a> StoredNodes<'a> {
         }
     }
 
-    /// Forgets a group that is to be deleted: the version at which it was found.
-    pub(super) fn forget_group(&mut self, id: RecordId) -> Result<Version> {
-        let version = self.groups.remove(&id).and_then(|loaded| loaded.version);
-        version.ok_or_else(lost_group)
+    /// Has a group that was found deleted.
+    pub(super) fn delete_group(&mut self, id: RecordId) {
+        self.deleted.push(id);
     }
 
     /// Adds what changed to `batch`, and checks that what was looked at is as it was.
@@ -158,7 +159,9 @@ impl<'a> StoredNodes<'a> {
             }
         }
         for loaded in self.groups.values_mut() {
-            if loaded.is_changed() {
+            if let Some(version) = loaded.version.filter(|_| self.deleted.contains(&loaded.id)) {
+                batch.delete(SupervisionGroup::TABLE, loaded.id, version);
+            } else if loaded.is_changed() {
                 loaded.model.index(now);
                 batch.put(loaded.id, loaded.expect(), &loaded.model)?;
             } else {
