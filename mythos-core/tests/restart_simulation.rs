@@ -428,13 +428,6 @@ impl Outcomes {
             |deployment: &Deployment| deployment.machine.incident().map_or(0, |incident| incident.number);
         let incidents: u64 = self.deployments.iter().map(count).sum();
         assert_eq!(self.history.len() as u64, incidents, "one record for each incident");
-        let at_rest = [
-            StateName::Running,
-            StateName::MythpathReady,
-            StateName::GivenUp,
-            StateName::Completed,
-            StateName::Stopped,
-        ];
         for group in &self.groups {
             assert!(
                 matches!(group.state, GroupStateName::Up | GroupStateName::Ended),
@@ -442,7 +435,7 @@ impl Outcomes {
             );
         }
         for deployment in &self.deployments {
-            assert!(at_rest.contains(&deployment.state), "{run}, stuck: {deployment:?}");
+            assert!(deployment.state.is_at_rest(), "{run}, stuck: {deployment:?}");
             assert_eq!((deployment.timer_at, deployment.effect_at), (None, None), "{run}: {deployment:?}");
         }
         for incident in &self.history {

@@ -272,7 +272,10 @@ impl Machine {
         self.state.timer_set_at().or_else(|| self.waiting_timer().map(|timer| timer.set_at))
     }
 
-    /// Whether a timer is set and is due at `now`, as [`State::is_timer_due`].
+    /// Whether a timer is set and is due at `now`.
+    ///
+    /// One that was set in the future is due: the clock was set back since, so that how long it waited cannot be told.
+    /// Too short a wait costs a restart; one until a wrong clock's moment might never end.
     #[must_use]
     pub fn is_timer_due(&self, now: Timestamp) -> bool {
         let due = self.timer().is_some_and(|(due, _)| now >= due);

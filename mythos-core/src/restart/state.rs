@@ -177,23 +177,36 @@ impl State {
             _ => None,
         }
     }
-
-    /// Whether a timer is set and is due at `now`.
-    ///
-    /// One that was set in the future is due: the clock was set back since, so that how long it waited cannot be told.
-    /// Too short a wait costs a restart; one until a wrong clock's moment might never end.
-    #[must_use]
-    pub fn is_timer_due(&self, now: Timestamp) -> bool {
-        let due = self.timer().is_some_and(|(due, _)| now >= due);
-        due || self.timer_set_at().is_some_and(|set_at| now < set_at)
-    }
 }
 
 impl StateName {
+    /// All of them, in the order in which diagrams name them.
+    pub const ALL: [Self; 13] = [
+        Self::Running,
+        Self::Failed,
+        Self::BackingOff,
+        Self::Restoring,
+        Self::Aligning,
+        Self::AwaitingOperator,
+        Self::Verifying,
+        Self::MythpathReady,
+        Self::GivenUp,
+        Self::Stopping,
+        Self::Waiting,
+        Self::Completed,
+        Self::Stopped,
+    ];
+
     /// Whether the assistant is down and nothing brings it back by itself.
     #[must_use]
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Waiting | Self::GivenUp | Self::Completed | Self::Stopped)
+    }
+
+    /// Whether nothing is owed: no timer, effect or group leads out of it.
+    #[must_use]
+    pub const fn is_at_rest(self) -> bool {
+        self.is_up() || (self.is_down() && !matches!(self, Self::Waiting))
     }
 
     /// Whether the assistant is up.
@@ -530,21 +543,7 @@ mod tests {
 
     #[test]
     fn state_names_are_their_serialized_form() {
-        for name in [
-            StateName::Running,
-            StateName::Failed,
-            StateName::BackingOff,
-            StateName::Restoring,
-            StateName::Aligning,
-            StateName::AwaitingOperator,
-            StateName::Verifying,
-            StateName::MythpathReady,
-            StateName::GivenUp,
-            StateName::Stopping,
-            StateName::Waiting,
-            StateName::Completed,
-            StateName::Stopped,
-        ] {
+        for name in StateName::ALL {
             assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
         }
         let json = serde_json::to_value(State::Stopped).unwrap();

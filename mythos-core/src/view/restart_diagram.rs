@@ -123,7 +123,7 @@ impl RestartDiagram {
         let mut text = String::from("stateDiagram-v2\n");
         let _ = writeln!(text, "    accTitle: {}", mermaid_text(&self.title()));
         let _ = writeln!(text, "    accDescr: {}", mermaid_text(&self.description()));
-        for state in STATES {
+        for state in StateName::ALL {
             let _ = writeln!(text, "    state \"{}\" as {state}", words(state));
         }
         if let Some(first) = self.path.first() {
@@ -138,30 +138,15 @@ impl RestartDiagram {
         }
         text.push_str("    classDef visited stroke-width:3px\n");
         text.push_str("    classDef current stroke-width:3px,font-weight:bold\n");
-        for state in STATES.into_iter().filter(|state| self.is_visited(*state) && *state != self.state) {
+        for state in
+            StateName::ALL.into_iter().filter(|state| self.is_visited(*state) && *state != self.state)
+        {
             let _ = writeln!(text, "    class {state} visited");
         }
         let _ = writeln!(text, "    class {} current", self.state);
         text
     }
 }
-
-/// The states, in the order in which diagrams name them.
-pub(super) const STATES: [StateName; 13] = [
-    StateName::Running,
-    StateName::Failed,
-    StateName::BackingOff,
-    StateName::Restoring,
-    StateName::Aligning,
-    StateName::AwaitingOperator,
-    StateName::Verifying,
-    StateName::MythpathReady,
-    StateName::GivenUp,
-    StateName::Stopping,
-    StateName::Waiting,
-    StateName::Completed,
-    StateName::Stopped,
-];
 
 /// Every step, with the numbers of the visits that it led to.
 fn edges(path: &[Visit], gap_after: Option<u32>) -> Vec<DiagramEdge> {

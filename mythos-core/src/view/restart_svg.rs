@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::restart_diagram::{DiagramEdge, RestartDiagram, STATES, numbers, words};
+use super::restart_diagram::{DiagramEdge, RestartDiagram, numbers, words};
 use crate::restart::StateName;
 
 const WIDTH: f64 = 1000.0;
@@ -88,7 +88,7 @@ pub(super) fn draw(diagram: &RestartDiagram) -> String {
             step(&mut svg, &mut labels, edge, has_reverse);
         }
     }
-    for state in STATES {
+    for state in StateName::ALL {
         node(&mut svg, diagram, state);
     }
     // Above everything else: a number that is covered is lost.
@@ -211,7 +211,7 @@ fn route(from: StateName, to: StateName, has_reverse: bool) -> Curve {
         Curve { from: a, control, to: b }
     };
     let is_clear = |curve: &Curve| {
-        let others = STATES.into_iter().filter(|state| *state != from && *state != to);
+        let others = StateName::ALL.into_iter().filter(|state| *state != from && *state != to);
         let boxes: Vec<_> = others.map(place).collect();
         curve.points().all(|(_, point)| {
             let is_on_paper = point.x > 8.0 && point.x < WIDTH - 8.0 && point.y > 44.0;
@@ -277,7 +277,7 @@ impl Labels {
                 let other = place(state);
                 (at.x - other.x).abs() < half + HALF.x && (at.y - other.y).abs() < Self::HALF_HEIGHT + HALF.y
             };
-            !placed.any(covers) && !STATES.into_iter().any(covers_state)
+            !placed.any(covers) && !StateName::ALL.into_iter().any(covers_state)
         };
         let free = places.clone().into_iter().find(is_free);
         let Some(at) = free.or_else(|| places.into_iter().next()) else { return };

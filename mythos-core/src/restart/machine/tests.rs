@@ -166,7 +166,7 @@ fn check_invariants(driver: &Driver) {
     let name = machine.state.name();
     let action = machine.action(&driver.spec);
     assert_eq!(machine.pending.is_some(), action.is_some(), "an effect and its action: {machine:?}");
-    let rests = name.is_up() || (name.is_down() && name != StateName::Waiting);
+    let rests = name.is_at_rest();
     let leads_on = machine.pending.is_some() || machine.timer().is_some();
     assert!(rests || leads_on || name == StateName::Waiting, "stuck: {machine:?}");
     let recovering = !rests;

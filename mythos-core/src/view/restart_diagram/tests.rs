@@ -25,11 +25,11 @@ fn diagram(assistant: &str, states: &[StateName]) -> RestartDiagram {
 #[test]
 fn every_state_has_a_place_of_its_own() {
     let listed: BTreeSet<_> = Transition::ALL.iter().flat_map(|step| [step.from, step.to]).collect();
-    assert_eq!(listed, STATES.into_iter().collect(), "diagrams name the states of the machine");
+    assert_eq!(listed, StateName::ALL.into_iter().collect(), "diagrams name the states of the machine");
     let svg = restart_svg::draw(&diagram("ana", &[]));
     let places: BTreeSet<_> =
         svg.split(r#"<rect class="state" "#).skip(1).map(|rest| rest.split(" width").next()).collect();
-    assert_eq!(places.len(), STATES.len());
+    assert_eq!(places.len(), StateName::ALL.len());
 }
 
 #[test]
@@ -70,10 +70,10 @@ fn the_largest_drawing_is_bounded() {
     let mut largest = diagram(&"\"".repeat(150), &[StateName::AwaitingOperator; Incident::MAX_KEPT]);
     // Also if another version recorded steps that this one does not take.
     largest.edges.clear();
-    for from in STATES {
+    for from in StateName::ALL {
         let taken: Vec<_> = (1..=64).collect();
         let edge = |to| DiagramEdge { from, to, by: None, taken: taken.clone() };
-        largest.edges.extend(STATES.into_iter().map(edge));
+        largest.edges.extend(StateName::ALL.into_iter().map(edge));
     }
     let svg = restart_svg::draw(&largest);
     assert!(svg.len() <= RestartDiagram::MAX_SVG_BYTES, "{}", svg.len());

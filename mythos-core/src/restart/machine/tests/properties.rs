@@ -191,7 +191,7 @@ proptest! {
         }
         let name = driver.machine.state.name();
         prop_assert!(
-            name.is_up() || (name.is_down() && name != StateName::Waiting),
+            name.is_at_rest(),
             "{name}"
         );
     }

@@ -209,7 +209,7 @@ proptest! {
         }
         for id in members {
             let state = forest.state(id);
-            prop_assert!(state.is_up() || (state.is_down() && state != StateName::Waiting), "{state}");
+            prop_assert!(state.is_at_rest(), "{state}");
         }
     }
 }
