@@ -33,8 +33,10 @@ def number(text: str, chance: random.Random) -> str | None:
         place
         for place in re.finditer(r"(?<![\w.\-/])\d[\d,]*(?![\w.\-/]|[.,]\d)", text)
         if place.start() > 3
-        and not re.search(r"(?i)(section|article|clause|paragraph|appendix|annex|exhibit|step|table|page)s?\s*$", text[: place.start()])
-        and place.start() > 3
+        and not re.search(r"(?i)(section|article|clause|paragraph|appendix|annex|exhibit|part|module|no\.|law|decision|regulation|chapter|example|step|table|page|january|february|march|april|may|june|july|august|september|october|november|december)s?,?\s*$", text[: place.start()])
+        and not re.match(r"(?i)\s*(january|february|march|april|may|june|july|august|september|october|november|december)", text[place.end() :])
+        and not re.fullmatch(r"(19|20)\d\d", place[0])
+        and not (text[place.start() - 1] in "([" and text[place.end() : place.end() + 1] in (")", "]"))
     ]
     words = {
         "two": ["three", "five"], "three": ["two", "four"], "four": ["six"], "five": ["ten"], "six": ["nine"], "seven": ["ten"],
@@ -82,12 +84,12 @@ def negation(text: str, chance: random.Random) -> str | None:
 
 def party(text: str, chance: random.Random) -> str | None:
     """You and we change places."""
-    pattern = re.compile(r"\b(you|your|yours|we|our|us|ours|I|me|my)\b", re.I)
-    other = {"you": "we", "your": "our", "yours": "ours", "we": "you", "our": "your", "us": "you", "ours": "yours", "i": "you", "me": "you", "my": "your"}
+    pattern = re.compile(r"\b([Yy]ours?|[Yy]ou|[Ww]e|[Oo]urs?|us|me|my|YOU|YOUR|WE|OUR)\b(?![-.)])")
+    other = {"you": "we", "your": "our", "yours": "ours", "we": "you", "our": "your", "us": "you", "ours": "yours", "me": "you", "my": "your"}
 
     def swap(place: re.Match[str]) -> str:
         new = other[place[0].lower()]
-        return new[0].upper() + new[1:] if place[0][0].isupper() and place[0] != "I" else new
+        return new[0].upper() + new[1:] if place[0][0].isupper() else new
 
     swapped = pattern.sub(swap, text)
     return swapped if swapped != text else None
@@ -120,7 +122,7 @@ def condition(text: str, chance: random.Random) -> str | None:
 
 def item(text: str, chance: random.Random) -> str | None:
     """An item of a list that is lost."""
-    places = list(re.finditer(r", [a-zA-Z][\w\- ]{2,30}(?=, )", text))
+    places = list(re.finditer(r", (?!such |including|and |or |as )[a-zA-Z][\w\- ]{2,30}(?=, )", text))
     if len(places) < 2:
         return None
     place = chance.choice(places)
@@ -140,7 +142,7 @@ def sentence(text: str, chance: random.Random) -> str | None:
 
 def placeholder(text: str, chance: random.Random) -> str | None:
     """What a program fills in, or names in code, is another."""
-    places = list(re.finditer(r"\{\{?\w+\}?\}|`[\w./]+`|\b\w+_\w+\b|\b[\w-]+\.(?:com|org|py|json)\b", text))
+    places = list(re.finditer(r"\{\{?\w+\}?\}|`[\w./]+`|(?<![\w/.])\w+_\w+\b(?! *=)|(?<![\w/.])[\w-]+\.(?:com|org|py|json)\b", text))
     if not places:
         return None
     place = chance.choice(places)
@@ -175,7 +177,7 @@ def bullets(text: str, chance: random.Random) -> str | None:
 
 
 def emphasis(text: str, chance: random.Random) -> str | None:
-    words = list(re.finditer(r"(?<![\w*_`])[A-Za-z]{4,}(?![\w*_`])", text))
+    words = list(re.finditer(r"(?<![^\s(])[A-Za-z]{4,}(?=[\s,;)]|$)", text))
     if not words:
         return None
     word = chance.choice(words)
@@ -184,6 +186,8 @@ def emphasis(text: str, chance: random.Random) -> str | None:
 
 
 def quotes(text: str, chance: random.Random) -> str | None:
+    if re.search(r"[=\\]|\"\"\"", text):
+        return None  # Code, where quotes mean something.
     if '"' in text or "'" in text:
         curly = re.sub(r'"([^"]*)"', r"“\1”", text)
         return re.sub(r"(?<=\w)'(?=\w)", "’", curly) if curly != text or "'" in text else None
@@ -193,8 +197,8 @@ def quotes(text: str, chance: random.Random) -> str | None:
 
 
 def spaces(text: str, chance: random.Random) -> str | None:
-    places = [place.start() for place in re.finditer(" ", text)]
-    if not places:
+    places = [place.start() for place in re.finditer(r"(?<=[a-z,]) (?=[A-Za-z])", text)]
+    if not places or "=" in text:
         return None
     place = chance.choice(places)
     return text[:place] + chance.choice(["  ", "\n", "\u00a0"]) + text[place + 1 :]

@@ -66,12 +66,14 @@ pub mod journal;
 mod log;
 mod mythos;
 pub mod observe;
+pub mod regression;
 pub mod restart;
 pub mod ritual;
 pub mod seal;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod tlog;
 pub mod types;
 pub mod view;

@@ -14,11 +14,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("seal", &["error", "types"]),
     ("tlog", &["error", "types", "seal"]),
     ("canonical", &["error", "types"]),
+    ("text", &[]),
     ("store", &["error", "types", "canonical"]),
     ("ritual", &["error", "types", "seal", "canonical", "store"]),
     ("journal", &["error", "types", "seal", "store", "ritual"]),
     ("log", &["error", "types", "tlog", "store"]),
     ("codex", &["error", "types", "tlog", "store", "log"]),
+    ("regression", &["error", "types", "text", "store", "codex"]),
     ("restart", &["error", "types", "observe", "canonical", "store", "ritual", "codex"]),
     ("healing", &["error", "types", "observe", "store", "codex", "restart"]),
     (

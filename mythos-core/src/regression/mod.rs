@@ -1,0 +1,23 @@
+//! [`CodexRegressionGuard`]: no rule gets worse unnoticed.
+//!
+//! [`Assessment::of`] compares two versions of a clause or a prompt: named signals over a normalised diff, each with its own
+//! file under `signal/`, and two small models that say how probable it is that the rule changed, and that its tone did. All of
+//! that is pure. English is covered; of other languages the guard says that it cannot tell.
+
+mod assessment;
+mod embedding;
+mod features;
+mod finding;
+mod lexicon;
+mod model;
+mod policy;
+mod readability;
+mod reading;
+mod signal;
+mod tone;
+mod wording;
+
+pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
+pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
+pub use finding::{Direction, Finding, Severity, Signal};
+pub use policy::GuardPolicy;
