@@ -21,3 +21,6 @@ pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
 pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
 pub use finding::{Direction, Finding, Severity, Signal};
 pub use policy::GuardPolicy;
+
+#[cfg(test)]
+mod tests;

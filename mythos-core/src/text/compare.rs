@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use imara_diff::{Algorithm, Diff, NoSliderHeuristic};
-
+use super::diff;
 use super::token::{Text, Token};
 
 /// A place at which two texts differ: ranges of tokens, of which one may be empty.
@@ -30,20 +29,25 @@ pub struct Comparison {
 impl Comparison {
     /// Compares the normal forms of the tokens of two texts.
     ///
-    /// By Myers' algorithm ("An O(ND) Difference Algorithm and Its Variations", 1986) with the heuristics of GNU diff, which
-    /// bound its time where much differs, at the price of a diff that is not the shortest.
+    /// By Myers' algorithm ("An O(ND) Difference Algorithm and Its Variations", 1986) where both have a few thousand tokens at
+    /// the most. Longer ones are first parted at stretches that both have once, as Bram Cohen's patience diff does, and what
+    /// is still longer is compared piece by piece, which bounds the time at the price of a diff that is not the shortest.
+    ///
+    /// ```
+    /// use mythos_core::text::{Comparison, Text};
+    ///
+    /// let found = Comparison::new(Text::new("You **must** pay."), Text::new("1. You may pay"));
+    /// let [hunk] = &found.hunks[..] else { panic!("one place") };
+    /// assert_eq!((hunk.old.clone(), hunk.new.clone()), (1..2, 1..2));
+    /// assert_eq!((found.old.word(1), found.new.word(1)), ("must", "may"));
+    /// ```
     #[must_use]
     pub fn new(old: Text, new: Text) -> Self {
         let mut names = HashMap::with_capacity(old.tokens().len() + new.tokens().len());
         let before = intern(&old, &mut names);
         let after = intern(&new, &mut names);
-        let mut diff = Diff::default();
-        diff.compute_with(Algorithm::Myers, &before, &after, names.len() as u32);
-        diff.postprocess_with(&before, &after, NoSliderHeuristic);
         drop(names);
-        let range = |range: Range<u32>| range.start as usize..range.end as usize;
-        let hunks =
-            diff.hunks().map(|hunk| Hunk { old: range(hunk.before), new: range(hunk.after) }).collect();
+        let hunks = diff::hunks(&before, &after);
         Self { old, new, hunks }
     }
 
@@ -61,10 +65,10 @@ impl Comparison {
 }
 
 /// A number for each normal form: equal for equal ones.
-fn intern<'a>(text: &'a Text, names: &mut HashMap<&'a str, u32>) -> Vec<imara_diff::Token> {
+fn intern<'a>(text: &'a Text, names: &mut HashMap<&'a str, u32>) -> Vec<u32> {
     let mut number = |name| {
         let next = names.len() as u32;
-        imara_diff::Token(*names.entry(name).or_insert(next))
+        *names.entry(name).or_insert(next)
     };
     text.tokens().iter().map(|token| number(text.normal(token))).collect()
 }

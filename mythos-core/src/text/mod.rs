@@ -5,6 +5,7 @@
 //! and gives spans as byte offsets into the text that was given.
 
 mod compare;
+mod diff;
 mod lexer;
 mod number;
 mod token;
@@ -15,3 +16,6 @@ pub use token::{Case, Marks, Span, Text, Token, TokenKind};
 
 /// The longest text that is compared, in bytes.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests;

@@ -29,17 +29,19 @@ pub(crate) fn find(findings: &mut Findings<'_>) {
     }
 }
 
-/// The items that were lost or gained: stretches between the commas, the "and" and the "or" of a list.
+/// The items that were lost or gained: stretches between the commas, the "and" and the "or" of a list, with
+/// nothing in their place.
 pub(crate) fn changes(reading: &Reading) -> Vec<Item> {
     let mut found = Vec::new();
     for hunk in &reading.comparison.hunks {
-        for (tokens, text, side, is_new) in [
-            (&hunk.old, &reading.comparison.old, &reading.old, false),
-            (&hunk.new, &reading.comparison.new, &reading.new, true),
-        ] {
-            if is_item(text, side, tokens) {
-                found.push(Item { tokens: tokens.clone(), is_new });
-            }
+        let (text, side, tokens, is_new) = match (hunk.old.is_empty(), hunk.new.is_empty()) {
+            (false, true) => (&reading.comparison.old, &reading.old, &hunk.old, false),
+            (true, false) => (&reading.comparison.new, &reading.new, &hunk.new, true),
+            // What stands in the place of something else is a matter of wording.
+            _ => continue,
+        };
+        if is_item(text, side, tokens) {
+            found.push(Item { tokens: tokens.clone(), is_new });
         }
     }
     found
