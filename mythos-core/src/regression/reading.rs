@@ -368,9 +368,10 @@ pub(crate) fn number_use(text: &Text, index: usize) -> NumberUse {
     if is_stamped { NumberUse::Stamp } else { NumberUse::Date }
 }
 
-/// Whether the token at `index` has a meaning of its own: no word of grammar.
+/// Whether the token at `index` has a meaning of its own: no word of grammar, and none of courtesy.
 pub(crate) fn is_content(side: &Side, text: &Text, index: usize) -> bool {
     let token: Option<&Token> = text.tokens().get(index);
     let classes = side.classes.get(index).copied().unwrap_or_default();
-    token.is_some_and(|token| token.kind == TokenKind::Word) && !classes.has(Class::Stop)
+    token.is_some_and(|token| token.kind == TokenKind::Word)
+        && !classes.has_any(Classes::of(Class::Stop).with(Classes::of(Class::Polite)))
 }

@@ -157,7 +157,7 @@ fn profile(text: &Text, side: &Side) -> Vec<Measure> {
 }
 
 /// The difference of the profiles of a reading: positive where the newer version has more. Always the same measures in the
-/// same order; exchanged versions give the opposite.
+/// same order. Exchanged versions give the opposite, where the diff aligns them in the same way.
 pub(crate) fn difference(reading: &Reading) -> Vec<Measure> {
     let old = profile(&reading.comparison.old, &reading.old);
     let new = profile(&reading.comparison.new, &reading.new);
