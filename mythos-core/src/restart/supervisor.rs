@@ -21,7 +21,8 @@ use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
 use crate::store::{
-    Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar, epoch,
+    Answer as StoreAnswer, Batch, Cursor, Direction, Expect, Filter, Model, Query, Read, Record, Scalar,
+    epoch,
 };
 use crate::types::{
     AssistantId, CodexId, Digest, OperationId, RecordId, RitualId, SupervisorId, Timestamp, Version,
@@ -79,6 +80,9 @@ pub struct CarriedOut {
 
 /// A write with an operation id: its name, the id, and the digest of the request.
 type Named = (&'static str, OperationId, Digest);
+
+/// A deployment that a listing found, and the version of its record.
+type Found = (Version, Deployment);
 
 /// What is read before a decision, from one snapshot.
 struct Loaded {
@@ -419,7 +423,7 @@ impl Supervisor {
 
     /// Fires the timers of deployments in no group in one commit, so that many that are due at once share its flush. `None`
     /// if another decision about one of them came in between, or one is damaged: then each is fired by itself.
-    fn fire_together(&self, found: &[(Version, Deployment)]) -> Result<Option<Vec<Decision>>> {
+    fn fire_together(&self, found: &[Found]) -> Result<Option<Vec<Decision>>> {
         let span = Entered::decide(self.supervisor.as_str());
         let now = self.access.now();
         let (mut nodes, mut decisions) = (StoredNodes::new(self), Vec::new());
@@ -758,7 +762,7 @@ impl Supervisor {
     }
 
     /// One page, without the records that cannot be read: one of them must not stop the supervision of all others.
-    fn page(&self, query: &Query) -> Result<(Vec<(Version, Deployment)>, Option<crate::store::Cursor>)> {
+    fn page(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>)> {
         let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
         let [holder, page] = self.access.read([holder, Read::Page(query.clone())])?;
         self.check_epoch(holder)?;
