@@ -14,6 +14,7 @@ SHOWN = [
     ("python", "examples/quickstart.py"),
     ("js", "examples/quickstart.mjs"),
     ("rust", "examples/src/bin/pay_once.rs"),
+    ("rust", "examples/src/bin/restart_together.rs"),
     ("rust", "examples/src/bin/heal_stall.rs"),
 ]
 

@@ -30,7 +30,7 @@ STEPS = [
     ("rust", ".", "cargo test --workspace --locked --no-fail-fast", {}),
     ("rust-docs", ".", "cargo doc --workspace --no-deps --locked", {"RUSTDOCFLAGS": "-D warnings"}),
     ("readme", ".", "tools/readme.py", {}),
-    ("rust-quickstart", ".", "cargo run --locked -q -p mythos-examples --bin quickstart && cargo run --locked -q -p mythos-examples --bin pay_once && cargo run --locked -q -p mythos-examples --bin heal_stall", {}),
+    ("rust-quickstart", ".", "cargo run --locked -q -p mythos-examples --bin quickstart && cargo run --locked -q -p mythos-examples --bin pay_once && cargo run --locked -q -p mythos-examples --bin restart_together && cargo run --locked -q -p mythos-examples --bin heal_stall", {}),
     ("python-setup", ".", "tools/python_setup.sh", {}),
     ("python", "mythos-py", f"{FRESH}/bin/python -m pytest -q", {}),
     ("python-types", "mythos-py", f"{FRESH}/bin/python -m mypy --strict tests/typing_sample.py ../examples/python", {}),

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import mythos
-from mythos.records import Effect, Exit, Outcome
-from mythos.supervision import EffectLoop, EscalateEffect, ProbeEffect
+from mythos.records import Exit, Outcome
+from mythos.supervision import EffectLoop, EscalateEffect, KillEffect, ProbeEffect, StopEffect
 
 AGENT = Path(__file__).with_name("agent.py")
 ITEMS = 12
@@ -72,10 +72,10 @@ class Host:
         await self.end()
         return await self.start(effect["action"]["entry"]["entry"], effect["run"])
 
-    async def stop(self, effect: Effect) -> None:
+    async def stop(self, effect: StopEffect) -> None:
         await self.end()
 
-    async def kill(self, effect: Effect) -> None:
+    async def kill(self, effect: KillEffect) -> None:
         await self.end()
 
     async def escalate(self, effect: EscalateEffect) -> Outcome:

@@ -25,8 +25,8 @@ fn write_tree(root: &Path) {
     }
 }
 
-/// Runs the demo over a tree and gives its report and its figures.
-fn run(seed: &str) -> (String, Vec<(String, f64)>) {
+/// Runs the demo over a tree and gives its report, that of the crew, and its figures.
+fn run(seed: &str) -> ([String; 2], Vec<(String, f64)>) {
     let directory = tempfile::tempdir().unwrap();
     let (tree, keep) = (directory.path().join("source"), directory.path().join("kept"));
     write_tree(&tree);
@@ -44,7 +44,8 @@ fn run(seed: &str) -> (String, Vec<(String, f64)>) {
         let (name, value) = figure.split_once(' ').unwrap();
         (name.to_owned(), value.parse().unwrap())
     });
-    (fs::read_to_string(keep.join("mythos-report.txt")).unwrap(), figures.collect())
+    let report = |name| fs::read_to_string(keep.join(name)).unwrap();
+    (["mythos-report.txt", "crew-report.txt"].map(report), figures.collect())
 }
 
 /// Runs the line of Python that the demo names.
@@ -52,9 +53,13 @@ fn look_inside(told: &str) {
     let line = told.lines().map(str::trim).find(|line| line.starts_with("python3 -c")).unwrap();
     let output = Command::new("sh").args(["-c", line]).output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(shown.lines().count(), 1, "{line}\n{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(shown.lines().count(), 4, "{line}\n{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    let is_listed = |beginning: &str| shown.lines().any(|line| line.starts_with(beginning));
     // Forty steps, the state before them, and one that was done again.
-    assert!(shown.starts_with("('auditor', 'source-audit', 42, "), "{shown}");
+    assert!(is_listed("('auditor', 'source-audit', 42, "), "{shown}");
+    for role in ["reader", "checker", "editor"] {
+        assert!(is_listed(&format!("('{role}', '{role}-work', ")), "{shown}");
+    }
 }
 
 fn check(figures: &[(String, f64)]) {
@@ -65,10 +70,15 @@ fn check(figures: &[(String, f64)]) {
         "demo.kills",
         "demo.stored_over_raw",
         "demo.payments_not_made_once",
+        "demo.tree_restarts",
+        "demo.stalls_healed",
     ];
     assert_eq!(names, expected);
-    let [lost, redone, kills, stored_over_raw, wrong] = [0, 1, 2, 3, 4].map(|index| figures[index].1);
+    let [lost, redone, kills, stored_over_raw, wrong, restarts, healed] =
+        [0, 1, 2, 3, 4, 5, 6].map(|index| figures[index].1);
     assert_eq!((lost, wrong), (0.0, 0.0));
+    // The checker and the editor, then all three, and the checker that went round in circles.
+    assert_eq!((restarts, healed), (6.0, 1.0));
     assert!(redone >= 1.0, "{redone}");
     assert!(kills >= 10.0, "{kills}");
     assert!(stored_over_raw > 0.0 && stored_over_raw < 1.0, "{stored_over_raw}");
@@ -80,9 +90,13 @@ fn every_promise_is_kept_whenever_the_worker_is_killed() {
     check(&figures);
     let (second, figures) = run("2");
     check(&figures);
-    assert_eq!(first, second, "when the worker is killed does not show in the report");
-    assert!(first.starts_with("Audit of 40 files\n"), "{first}");
-    assert!(first.contains("open-work        40\n"), "{first}");
+    assert_eq!(first, second, "when workers are killed does not show in the reports");
+    let [audit, crew] = first;
+    assert!(audit.starts_with("Audit of 40 files\n"), "{audit}");
+    assert!(audit.contains("open-work        40\n"), "{audit}");
+    assert!(crew.starts_with("The crew's report on 40 files\n"), "{crew}");
+    assert_eq!(crew.matches("    open-work: line 1\n").count(), 40, "{crew}");
+    assert!(audit.ends_with(crew.split_once("\n\n").unwrap().1), "both say the same of each file");
 }
 
 #[test]

@@ -12,6 +12,7 @@ import {
   MythosError,
   type Outcome,
   type RestartPolicy,
+  type Shutdown,
   type Supervisor,
 } from 'mythos';
 
@@ -264,6 +265,64 @@ for (const [name, make] of PLACES) {
       }
       assert.deepEqual(await supervisor.pollEffects(), []);
     });
+
+    const CREW = ['reader', 'checker', 'editor', 'printer'];
+
+    const endings: readonly (readonly [string, Shutdown, readonly string[]])[] = [
+      ['asked to end', { kind: 'within', milliseconds: 60_000 }, ['stop']],
+      ['killed', { kind: 'kill' }, ['kill']],
+      // It is asked first, unless its time is over before that, and killed then.
+      ['asked in vain, and killed', { kind: 'within', milliseconds: 100 }, ['kill']],
+    ];
+    for (const [how, shutdown, ends] of endings) {
+      const isStubborn = shutdown.kind === 'within' && !ends.includes('stop');
+      test(`a group is ${how} in reverse order, and launched in order`, async () => {
+        await supervisor.createGroup({ group: 'crew', policy: { strategy: 'rest_for_one' } });
+        for (const assistant of CREW) {
+          await mythos.rituals().save({ assistant, ritual: 'work' }, Buffer.from(assistant));
+          const spec = { ritual: 'work', policy: AT_ONCE };
+          await supervisor.startChild({ group: 'crew', assistant, spec, shutdown, is_running: true });
+        }
+        const stream = effects(supervisor, QUICK);
+        const done: string[] = [];
+        const overtaken: string[] = [];
+        const groupState = async () => (await mythos.deployments().group('support', 'crew')).state;
+        const driven = (async () => {
+          for await (const effect of stream) {
+            const { action, assistant, signal } = effect;
+            if (action.kind === 'probe') {
+              done.push(`launch ${assistant}`);
+              await effect.answer(READY);
+            } else if (action.kind === 'stop' && isStubborn) {
+              assert.notEqual(action.deadline, null);
+              signal.addEventListener('abort', () => overtaken.push(assistant));
+            } else {
+              done.push(`${action.kind} ${assistant}`);
+              await effect.answer({ kind: 'stopped' });
+            }
+          }
+        })();
+
+        assert.equal((await fail('checker')).state.kind, 'waiting');
+        stream.wake();
+        await until(() => isReady('printer'));
+        const ended = (members: readonly string[]) => members.flatMap((member) => ends.map((end) => `${end} ${member}`));
+        const launched = ['launch checker', 'launch editor', 'launch printer'];
+        assert.deepEqual(done.splice(0), [...ended(['printer', 'editor']), ...launched]);
+        assert.equal(await groupState(), 'up');
+        // Who is before the one that failed runs on.
+        const reader = await supervisor.deployment('reader');
+        assert.deepEqual([reader.state, reader.machine.run], ['running', 1]);
+
+        await supervisor.stopGroup({ group: 'crew', reason: 'night' });
+        stream.wake();
+        await until(async () => (await groupState()) === 'ended');
+        assert.deepEqual(done, ended(CREW.toReversed()));
+        assert.ok(isStubborn || overtaken.length === 0, 'only a stop that takes too long is aborted');
+        await stream.return();
+        await driven;
+      });
+    }
   });
 }
 

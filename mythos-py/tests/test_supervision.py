@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import mythos
 import pytest
-from mythos.records import Decision, Effect, Outcome, RestartPolicy
-from mythos.supervision import EffectLoop, EscalateEffect, Host, ProbeEffect
+from mythos.records import Decision, Outcome, RestartPolicy, Shutdown
+from mythos.supervision import EffectLoop, EscalateEffect, Host, KillEffect, ProbeEffect, StopEffect
 
 from dict_store import DictStore
 
@@ -60,10 +60,10 @@ class SimulatedHost:
         finally:
             self.underway.discard(assistant)
 
-    async def stop(self, effect: Effect) -> None:
+    async def stop(self, effect: StopEffect) -> None:
         raise AssertionError("nothing is stopped here")
 
-    async def kill(self, effect: Effect) -> None:
+    async def kill(self, effect: KillEffect) -> None:
         raise AssertionError("nothing is killed here")
 
     async def escalate(self, effect: EscalateEffect) -> Outcome | None:
@@ -547,7 +547,7 @@ class StoppingHost(SimulatedHost):
         self.done: list[str] = []
         self.is_stubborn = False
 
-    async def stop(self, effect: Effect) -> None:
+    async def stop(self, effect: StopEffect) -> None:
         self.done.append("stop")
         if self.is_stubborn:
             try:
@@ -555,7 +555,7 @@ class StoppingHost(SimulatedHost):
             finally:
                 self.done.append("stop was cancelled")
 
-    async def kill(self, effect: Effect) -> None:
+    async def kill(self, effect: KillEffect) -> None:
         self.done.append("kill")
 
 
@@ -605,3 +605,69 @@ def test_options_that_make_no_sense_name_what_is_wrong() -> None:
         with pytest.raises(mythos.Invalid) as refused:
             EffectLoop(supervisor, host, **options)
         assert refused.value.field == field
+
+
+class GroupHost(SimulatedHost):
+    """Remembers in which order assistants were launched, stopped and killed; who is stubborn does not end when asked to."""
+
+    def __init__(self, rituals: mythos.RitualCompressionCache) -> None:
+        super().__init__(rituals)
+        self.done: list[tuple[str, str]] = []
+        self.is_stubborn = False
+
+    async def launch(self, effect: ProbeEffect) -> Outcome:
+        self.done.append(("launch", effect["assistant"]))
+        return await super().launch(effect)
+
+    async def stop(self, effect: StopEffect) -> None:
+        assert effect["action"]["deadline"] is not None
+        if self.is_stubborn:
+            await asyncio.Event().wait()
+        self.done.append(("stop", effect["assistant"]))
+
+    async def kill(self, effect: KillEffect) -> None:
+        assert effect["action"] == {"kind": "kill"}
+        self.done.append(("kill", effect["assistant"]))
+
+
+CREW = ("reader", "checker", "editor", "printer")
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "is_stubborn", "ends"),
+    [
+        ({"kind": "within", "milliseconds": 60_000}, False, ["stop"]),
+        ({"kind": "kill"}, False, ["kill"]),
+        # It is asked first, unless its time is over before that, and killed then.
+        ({"kind": "within", "milliseconds": 100}, True, ["kill"]),
+    ],
+)
+def test_a_group_is_stopped_in_reverse_order_and_launched_in_order(
+    home: mythos.Mythos, shutdown: Shutdown, is_stubborn: bool, ends: list[str]
+) -> None:
+    supervisor = home.deployments().supervise("night watch")
+    supervisor.create_group("crew", {"strategy": "rest_for_one"})
+    for member in CREW:
+        home.rituals().save(member, "work", f"state of {member}".encode())
+        supervisor.start_child("crew", member, {"ritual": "work", "policy": AT_ONCE}, shutdown=shutdown, is_running=True)
+    host = GroupHost(home.rituals())
+    host.is_stubborn = is_stubborn
+
+    async def main() -> None:
+        async with loop_of(supervisor, host) as loop:
+            decision = await loop.call(fail, supervisor, "checker")
+            assert decision["state"]["kind"] == "waiting"
+            await until(lambda: state_of(supervisor, "printer") == "mythpath_ready")
+            behind = [(how, member) for member in ("printer", "editor") for how in ends]
+            assert host.done == [*behind, ("launch", "checker"), ("launch", "editor"), ("launch", "printer")]
+            assert home.deployments().group("night watch", "crew")["state"] == "up"
+            # Who is before the one that failed runs on.
+            assert (state_of(supervisor, "reader"), supervisor.deployment("reader")["machine"]["run"]) == ("running", 1)
+
+            host.done.clear()
+            await loop.call(supervisor.stop_group, "crew", reason="night")
+            await until(lambda: home.deployments().group("night watch", "crew")["state"] == "ended")
+            assert host.done == [(how, member) for member in reversed(CREW) for how in ends]
+
+    run(main)
+    assert supervisor.poll_effects() == []

@@ -12,7 +12,6 @@ from mythos.records import (
     CompressedRitual,
     Decision,
     DirectedMutation,
-    Effect,
     HealingProtocol,
     HealingRule,
     Membership,
@@ -22,7 +21,7 @@ from mythos.records import (
 )
 from mythos.records import Budget as HealingBudget
 from mythos.store import Answer, Batch, Budget, Capabilities, Json, Maintained, Read, Scalar
-from mythos.supervision import EffectLoop, EscalateEffect, ProbeEffect
+from mythos.supervision import EffectLoop, EscalateEffect, KillEffect, ProbeEffect, StopEffect
 from mythos.testing import conformance_cases, run_conformance_case
 
 
@@ -88,11 +87,11 @@ class HostOfAssistants:
         assert_type(effect["action"]["deadline"], datetime)
         return {"kind": "not_ready", "reason": effect["action"]["entry"]["entry"]}
 
-    async def stop(self, effect: Effect) -> None:
-        assert_type(effect["run"], int)
+    async def stop(self, effect: StopEffect) -> None:
+        assert_type(effect["action"]["deadline"], datetime | None)
 
-    async def kill(self, effect: Effect) -> None:
-        assert_type(effect["epoch"], int)
+    async def kill(self, effect: KillEffect) -> None:
+        assert_type(effect["action"]["kind"], Literal["kill"])
 
     async def escalate(self, effect: EscalateEffect) -> Outcome | None:
         return {"kind": "declined"} if effect["action"]["escalation"]["kind"] == "path_exhausted" else None

@@ -21,7 +21,8 @@ use crate::ritual::{RestoredRitual, RitualCompressionCache};
 use crate::store::access::{self, Access, MAX_ATTEMPTS, Stored};
 use crate::store::operation::Operation;
 use crate::store::{
-    Answer as StoreAnswer, Batch, Direction, Expect, Filter, Model, Query, Read, Record, Scalar, epoch,
+    Answer as StoreAnswer, Batch, Cursor, Direction, Expect, Filter, Model, Query, Read, Record, Scalar,
+    epoch,
 };
 use crate::types::{
     AssistantId, CodexId, Digest, OperationId, RecordId, RitualId, SupervisorId, Timestamp, Version,
@@ -79,6 +80,9 @@ pub struct CarriedOut {
 
 /// A write with an operation id: its name, the id, and the digest of the request.
 type Named = (&'static str, OperationId, Digest);
+
+/// A deployment that a listing found, and the version of its record.
+type Found = (Version, Deployment);
 
 /// What is read before a decision, from one snapshot.
 struct Loaded {
@@ -277,7 +281,7 @@ impl Supervisor {
                 Err(_) if !effects.is_empty() => return Ok(effects),
                 Err(error) => return Err(error),
             };
-            for effect in deployments.iter().filter_map(|deployment| deployment.effect(self.epoch)) {
+            for effect in deployments.iter().filter_map(|(_, deployment)| deployment.effect(self.epoch)) {
                 if effects.len() >= limit as usize {
                     return Ok(effects);
                 }
@@ -385,7 +389,16 @@ impl Supervisor {
     fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>) -> Result<()> {
         loop {
             let (deployments, next) = self.page(&query)?;
-            for deployment in deployments {
+            let (alone, members): (Vec<_>, Vec<_>) =
+                deployments.into_iter().partition(|(_, deployment)| deployment.member.is_none());
+            let one_by_one = match self.fire_together(&alone)? {
+                Some(fired) => {
+                    decisions.extend(fired);
+                    Vec::new()
+                }
+                None => alone,
+            };
+            for (_, deployment) in one_by_one.into_iter().chain(members) {
                 let decision = self.decide(&deployment.assistant, None, |head, now| {
                     let current = head.ok_or_else(|| no_deployment(&deployment.assistant))?.deployment?;
                     let machine = &current.machine;
@@ -406,6 +419,37 @@ impl Supervisor {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Fires the timers of deployments in no group in one commit, so that many that are due at once share its flush. `None`
+    /// if another decision about one of them came in between, or one is damaged: then each is fired by itself.
+    fn fire_together(&self, found: &[Found]) -> Result<Option<Vec<Decision>>> {
+        let span = Entered::decide(self.supervisor.as_str());
+        let now = self.access.now();
+        let (mut nodes, mut decisions) = (StoredNodes::new(self), Vec::new());
+        for (version, deployment) in found {
+            let machine = &deployment.machine;
+            let Some((_, generation)) = machine.timer().filter(|_| machine.is_timer_due(now)) else {
+                continue;
+            };
+            let id = deployment.id();
+            nodes.set(id, Some(*version), Some(deployment.clone()), deployment.clone());
+            match step(&mut nodes, id, Event::TimerFired { generation }, now) {
+                Ok(true) => decisions.push(Decision::of(nodes.deployment(id)?, true, now)),
+                Ok(false) => {}
+                Err(_) => return Ok(None),
+            }
+        }
+        if decisions.is_empty() {
+            return Ok(Some(decisions));
+        }
+        let mut batch = self.batch(None, &(), now)?;
+        nodes.stage(&mut batch, now)?;
+        if !self.commit_batch(batch)? {
+            return Ok(None);
+        }
+        nodes.tell(&span);
+        Ok(Some(decisions))
     }
 
     fn try_to_carry_out(&self, effect: &Effect) -> Result<CarriedOut> {
@@ -712,13 +756,13 @@ impl Supervisor {
             let (deployments, next) = self.page(&query)?;
             match (deployments.into_iter().next(), next) {
                 (None, Some(next)) => query = query.after(Some(next)).limit(PAGE),
-                (first, _) => return Ok(first),
+                (first, _) => return Ok(first.map(|(_, first)| first)),
             }
         }
     }
 
     /// One page, without the records that cannot be read: one of them must not stop the supervision of all others.
-    fn page(&self, query: &Query) -> Result<(Vec<Deployment>, Option<crate::store::Cursor>)> {
+    fn page(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>)> {
         let holder = Read::Record { table: SupervisorRecord::TABLE, id: self.record_id() };
         let [holder, page] = self.access.read([holder, Read::Page(query.clone())])?;
         self.check_epoch(holder)?;
@@ -727,7 +771,8 @@ impl Supervisor {
         };
         let full = records.len() == query.limit as usize;
         let next = records.last().filter(|_| full).map(|last| query.cursor(last));
-        Ok((records.iter().filter_map(|record| readable(record).ok()).collect(), next))
+        let found = |record: &Record| Some((record.version, readable(record).ok()?));
+        Ok((records.iter().filter_map(found).collect(), next))
     }
 
     fn check_epoch(&self, holder: StoreAnswer) -> Result<()> {

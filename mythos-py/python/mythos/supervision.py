@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, cast
 
 from ._errors import Conflict, Invalid, MythosError
-from .records import Effect, EscalateAction, Outcome, ProbeAction
+from .records import Effect, EscalateAction, KillAction, Outcome, ProbeAction, StopAction
 
 if TYPE_CHECKING:
     from ._mythos import Supervisor
@@ -29,7 +29,9 @@ __all__ = [
     "EffectLoop",
     "EscalateEffect",
     "Host",
+    "KillEffect",
     "ProbeEffect",
+    "StopEffect",
 ]
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,6 +58,18 @@ class ProbeEffect(_EffectFields):
     action: ProbeAction
 
 
+class StopEffect(_EffectFields):
+    """An `Effect` that asks for an end."""
+
+    action: StopAction
+
+
+class KillEffect(_EffectFields):
+    """An `Effect` that asks for an end without delay."""
+
+    action: KillAction
+
+
 class EscalateEffect(_EffectFields):
     """An `Effect` that asks for an operator."""
 
@@ -80,13 +94,13 @@ class Host(Protocol):
         `effect["run"]`: name it when you report its end.
         """
 
-    async def stop(self, effect: Effect, /) -> None:
+    async def stop(self, effect: StopEffect, /) -> None:
         """Asks the assistant to end, and returns once nothing of it runs: the action `stop`.
 
         Past the action's `deadline`, if it has one, this is cancelled, and `kill` follows.
         """
 
-    async def kill(self, effect: Effect, /) -> None:
+    async def kill(self, effect: KillEffect, /) -> None:
         """Ends the assistant without asking, and returns once nothing of it runs: the action `kill`."""
 
     async def escalate(self, effect: EscalateEffect, /) -> Outcome | None:
@@ -383,9 +397,9 @@ class _Run:
                 case "probe":
                     return await self._host.launch(cast("ProbeEffect", effect))
                 case "stop":
-                    await self._host.stop(effect)
+                    await self._host.stop(cast("StopEffect", effect))
                 case "kill":
-                    await self._host.kill(effect)
+                    await self._host.kill(cast("KillEffect", effect))
                 case _:
                     raise Invalid(f"this version knows no action {kind}", field="action")
         return cast("Outcome", {"kind": "stopped"})

@@ -1,4 +1,4 @@
-//! Compares the restart machine with an actor supervisor, and measures a storm: what `make bench-restart` runs.
+//! Compares the restart machine with an actor supervisor, and measures it over SQLite, in storms too: what `make bench-restart` runs.
 //!
 //! The pure tree decides and launches nothing; the peer, `ractor-supervisor`, restarts actors, which is its decision and the
 //! launch of a task in one. Restarts per second are therefore of what one can be driven at by the other's measure, not of
@@ -6,7 +6,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at what it does not expect")]
 
+mod decisions;
+mod durable_storm;
+mod fixture;
 mod peer;
+mod readiness;
 mod storm;
 mod tree;
 
@@ -53,4 +57,10 @@ fn main() {
     println!();
     report::figure("restart.transitions_per_s", rate);
     report::figure("restart.restarts_over_ractor", median(ratios));
+    println!();
+    readiness::report();
+    println!();
+    decisions::report();
+    println!();
+    durable_storm::report();
 }

@@ -1,4 +1,4 @@
-//! All assistants fail at once.
+//! All assistants fail at once, in a pure tree.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use mythos_core::types::{OperationId, RitualId, Timestamp};
 
 use crate::tree::entry;
 
-const FEW: usize = 1_000;
-const MANY: usize = 10_000;
+pub(crate) const FEW: usize = 1_000;
+pub(crate) const MANY: usize = 10_000;
 
 /// Storms of each size, in turns.
 const RUNS: usize = 7;
@@ -78,7 +78,7 @@ fn drain(tree: &mut SupervisionTree) {
 }
 
 /// What of the process is in memory, as Linux tells; 0 elsewhere.
-fn resident_bytes() -> u64 {
+pub(crate) fn resident_bytes() -> u64 {
     const PAGE_BYTES: u64 = 4_096;
     let pages = fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
@@ -98,7 +98,7 @@ pub(crate) fn report() {
     }
     let (few, many) = (median(few), median(many));
     println!(
-        "all assistants fail at once, until all are ready again, delays not waited for; median of {RUNS}"
+        "all assistants of a pure tree fail at once, until all are ready again, delays not waited for; median of {RUNS}"
     );
     let milliseconds = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
     report::table(
@@ -114,6 +114,6 @@ pub(crate) fn report() {
     );
     println!("memory of {MANY} after the storm: {:.1} MB", first.bytes as f64 / 1e6);
     println!();
-    report::figure("restart.storm_10k_s", many);
-    report::figure("restart.storm_10k_over_1k", median(ratios));
+    report::figure("restart.pure_storm_10k_s", many);
+    report::figure("restart.pure_storm_10k_over_1k", median(ratios));
 }

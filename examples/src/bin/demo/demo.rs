@@ -9,6 +9,7 @@ use mythos_core::codex::{CreateCodex, DirectivePath};
 use mythos_core::ritual::{ParentExpectation, SaveRitual};
 use mythos_core::types::EntryId;
 
+use crate::crew::act::Stage;
 use crate::names::Names;
 use crate::options::{Assignment, Options};
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use crate::state::AuditState;
 use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::survival::{self, Survival};
-use crate::{Result, payments, plan, rules, tree, worker};
+use crate::{Result, crew, payments, plan, rules, tree, worker};
 
 /// Where runs go by default, below the current directory.
 const RUNS: &str = "build/demo";
@@ -46,6 +47,15 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let plan = plan::plan(options.seed, steps)?;
     let progress = Progress::new("killed run", steps)?;
     let record = Survival::new(&mythos, &names, disturbed.clone(), plan, progress)?.run()?;
+    let crew = crew::act::run(&Stage {
+        mythos: &mythos,
+        names: &names,
+        files: &files,
+        store: disturbed.store.clone(),
+        tree: copy.clone(),
+        report: home.join("crew-report.txt"),
+        seed: options.seed,
+    })?;
     let stored = Stored::read(&mythos, &names)?;
     // Who closes a database last folds its log into the file, whose size is then the whole.
     mythos.close()?;
@@ -56,6 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 
     let summary = Summary {
         record,
+        crew,
         stored,
         steps,
         arrived: payments::arrived(&disturbed.payments, steps)?,

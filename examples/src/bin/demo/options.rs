@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use mythos_core::types::EntryId;
 
+use crate::crew::post::{self, Post};
 use crate::{Failure, Result};
 
 /// How the demo is called.
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Demo(Options),
     /// Be the assistant. Not for people: the supervisor starts it.
     Worker(Assignment),
+    /// Be one of the crew. Not for people either.
+    CrewWorker(Post),
 }
 
 /// What a person can choose.
@@ -86,6 +89,9 @@ impl Command {
         let mut arguments = arguments.peekable();
         if arguments.next_if(|first| first == WORKER).is_some() {
             return assignment(arguments).map(Self::Worker);
+        }
+        if arguments.next_if(|first| first == post::CREW_WORKER).is_some() {
+            return Post::parse(arguments).map(Self::CrewWorker);
         }
         let mut options = Options::default();
         let mut directory = None;

@@ -55,7 +55,7 @@ pub(crate) enum WhileDead {
 
 /// Spreads [`KILLS`] kills over `steps` steps, one in each stretch of equal length.
 pub(crate) fn plan(seed: u64, steps: u64) -> Result<VecDeque<PlannedKill>> {
-    let chance = Chance(SeededEntropy::new(seed));
+    let chance = Chance::new(seed);
     // The codex changes in the first half and the damage comes in the second, so that they are told apart.
     let change = 1 + chance.below(KILLS / 2 - 1)?;
     let damage = KILLS / 2 + 1 + chance.below(KILLS / 2 - 1)?;
@@ -80,11 +80,16 @@ pub(crate) fn plan(seed: u64, steps: u64) -> Result<VecDeque<PlannedKill>> {
 }
 
 /// Seeded chance.
-struct Chance(SeededEntropy);
+pub(crate) struct Chance(SeededEntropy);
 
 impl Chance {
+    /// The same chances for the same seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SeededEntropy::new(seed))
+    }
+
     /// A number below `bound`, which is small, so that the rest of the division does not matter.
-    fn below(&self, bound: u64) -> Result<u64> {
+    pub(crate) fn below(&self, bound: u64) -> Result<u64> {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes)?;
         Ok(u64::from_le_bytes(bytes) % bound.max(1))

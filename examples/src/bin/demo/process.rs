@@ -1,17 +1,17 @@
 //! A worker process, as its supervisor sees it.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
 use crate::Result;
-use crate::options::Assignment;
 use crate::protocol::Line;
 
 /// How long a worker may be silent. A step takes milliseconds; a minute without a word means that it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker process and the lines it says.
 #[derive(Debug)]
@@ -30,11 +30,11 @@ pub(crate) struct Remains {
 }
 
 impl Worker {
-    /// Launches a worker: this executable, with an assignment.
-    pub(crate) fn launch(assignment: &Assignment) -> Result<Self> {
+    /// Launches a worker: this executable, with the arguments of an assignment.
+    pub(crate) fn launch(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(assignment.arguments())
-            .stdin(Stdio::null())
+            .args(arguments)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or("a worker was launched without a pipe")?;
@@ -52,6 +52,28 @@ impl Worker {
                 Err(format!("the worker ended by itself: {}", self.child.wait()?).into())
             }
         }
+    }
+
+    /// The next thing it has said already, if it has. That it ended without having said so is an error, unless it was asked
+    /// to.
+    pub(crate) fn heard(&mut self) -> Result<Option<Line>> {
+        match self.lines.try_recv() {
+            Ok(line) => line.map(Some),
+            Err(TryRecvError::Disconnected) if self.child.stdin.is_some() => {
+                Err(format!("the worker ended by itself: {}", self.child.wait()?).into())
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(None),
+        }
+    }
+
+    /// Asks it to end, by the end of its input. It may take its time: see [`has_ended`](Self::has_ended).
+    pub(crate) fn ask_to_end(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Whether it has ended, and was reaped.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Kills it with SIGKILL, which it can neither handle nor delay, waits until it is gone, and reads what it still

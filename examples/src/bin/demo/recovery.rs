@@ -119,7 +119,7 @@ impl<'a> Recovery<'a> {
     /// Launches a worker from an entry. It is ready when it has restored exactly the bytes that were verified here.
     fn launch(&self, restored: &RestoredRitual, run: u64) -> Result<Running> {
         let entry: EntryId = restored.entry.entry;
-        let mut worker = Worker::launch(&Assignment { entry, ..self.assignment.clone() })?;
+        let mut worker = Worker::launch(Assignment { entry, ..self.assignment.clone() }.arguments())?;
         match worker.next_line()? {
             Line::Ready { entry: e, payload, step }
                 if e == entry && payload == Digest::of(&restored.payload) =>
@@ -140,7 +140,7 @@ impl<'a> Recovery<'a> {
 }
 
 /// As patient with kills as a demo must be, and in a hurry.
-fn policy() -> Result<RestartPolicy> {
+pub(crate) fn policy() -> Result<RestartPolicy> {
     Ok(RestartPolicy::new(RestartPolicyOptions {
         window: RestartWindow::sliding(100, 600_000),
         backoff: Backoff::Exponential { initial_ms: 5, factor: 2.0, cap_ms: 50 },

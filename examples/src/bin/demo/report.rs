@@ -31,19 +31,21 @@ pub(crate) fn render(state: &AuditState) -> String {
     }
     text.push_str("\nFiles\n");
     for (source, note) in state.notes() {
-        let Note { lines, blank_lines, longest_line, .. } = note;
-        line(
-            &mut text,
-            format_args!(
-                "  {} ({} bytes, {lines} lines, {blank_lines} blank, longest {longest_line})",
-                source.path, source.bytes
-            ),
-        );
-        for finding in &note.findings {
-            line(&mut text, format_args!("    {}: {}", finding.clause, numbers(&finding.lines)));
-        }
+        section(&mut text, &source.path, source.bytes, note);
     }
     text
+}
+
+/// Writes what an audit says of one file.
+pub(crate) fn section(text: &mut String, path: &str, bytes: u64, note: &Note) {
+    let Note { lines, blank_lines, longest_line, .. } = note;
+    line(
+        text,
+        format_args!("  {path} ({bytes} bytes, {lines} lines, {blank_lines} blank, longest {longest_line})"),
+    );
+    for finding in &note.findings {
+        line(text, format_args!("    {}: {}", finding.clause, numbers(&finding.lines)));
+    }
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {

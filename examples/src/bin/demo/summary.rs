@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mythos_core::codex::ProofVerificationStatus;
 
+use crate::crew::record::CrewRecord;
 use crate::payments::Arrived;
 use crate::stored::{RestartKind, Stored};
 use crate::survival::Record;
@@ -19,6 +20,8 @@ const FEWEST_KILLS_AMID_SAVE: u64 = 2;
 pub(crate) struct Summary {
     /// What the supervisor knows by itself.
     pub(crate) record: Record,
+    /// What came of the second act.
+    pub(crate) crew: CrewRecord,
     /// What the library recorded.
     pub(crate) stored: Stored,
     /// How many steps the audit has.
@@ -49,6 +52,8 @@ impl Summary {
         println!("figure demo.kills {}", self.record.kills);
         println!("figure demo.stored_over_raw {:.4}", self.stored_over_raw());
         println!("figure demo.payments_not_made_once {}", self.arrived.wrong);
+        println!("figure demo.tree_restarts {}", self.crew.tree_restarts());
+        println!("figure demo.stalls_healed {}", self.crew.stalls_healed());
     }
 
     /// The promises that were not kept.
@@ -80,7 +85,12 @@ impl Summary {
                 format!("{} restarts for {} kills", stored.restarts.len(), record.kills),
             ),
         ];
-        promises.into_iter().filter(|(kept, _)| !kept).map(|(_, complaint)| complaint).collect()
+        promises
+            .into_iter()
+            .chain(self.crew.promises())
+            .filter(|(kept, _)| !kept)
+            .map(|(_, complaint)| complaint)
+            .collect()
     }
 
     fn rows(&self) -> Vec<(&'static str, String)> {
@@ -93,7 +103,7 @@ impl Summary {
         restores.sort();
         let median = restores.get(restores.len() / 2).copied().unwrap_or_default();
         let longest = restores.last().copied().unwrap_or_default();
-        vec![
+        let mut rows = vec![
             ("steps, each a checkpoint", self.steps.to_string()),
             ("kills (SIGKILL)", record.kills.to_string()),
             ("  between a save's announcement and its end", record.kills_amid_save.to_string()),
@@ -128,7 +138,9 @@ impl Summary {
             ),
             ("database", self.store.display().to_string()),
             ("report", self.report.display().to_string()),
-        ]
+        ];
+        rows.extend(self.crew.rows());
+        rows
     }
 
     fn stored_over_raw(&self) -> f64 {

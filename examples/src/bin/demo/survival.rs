@@ -254,7 +254,7 @@ impl<'a> Survival<'a> {
 
 /// Lets an audit run that nobody disturbs.
 pub(crate) fn run_undisturbed(assignment: &Assignment, mut progress: Progress) -> Result<()> {
-    let mut worker = Worker::launch(assignment)?;
+    let mut worker = Worker::launch(assignment.arguments())?;
     loop {
         match worker.next_line()? {
             Line::Ready { .. }
