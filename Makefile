@@ -1,7 +1,7 @@
 # `make demo` shows what MythOS does; `make test` shows that it does all it promises. CONTRIBUTING.md says the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-proof bench-stall bench-restart model
+.PHONY: help demo test fmt lint fuzz bench-store bench-ritual bench-proof bench-stall bench-restart bench-guard model
 
 DIRECTORY ?= .
 
@@ -37,6 +37,9 @@ bench-stall: ## Tells loops from progress in recorded sessions (MYTHOS_STATES=se
 
 bench-restart: ## Compares the restart machine with an actor supervisor, and measures a storm
 	@cargo run --release --locked --quiet --package mythos-benches --bin bench_restart
+
+bench-guard: ## Compares the regression guard with cosines and a peer (MYTHOS_DATA=sets; ARGUMENTS="train --write" fits anew)
+	@tools/bench_guard.sh $(ARGUMENTS)
 
 model: ## Checks supervision exhaustively (MYTHOS_MODEL=large for what takes minutes)
 	@cargo test --locked --quiet --package mythos-core --lib restart::supervision_tree::tests::model -- --nocapture --test-threads 1

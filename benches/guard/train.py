@@ -58,10 +58,13 @@ MINOR_WEIGHT = 0.5
 
 TONE_PRIOR = {
     "must": 0.7, "should": 0.1, "may": -0.4, "intensifier": 0.5, "hedge": -0.6, "polite": -0.9, "softener": -0.5, "exclamation": 0.6,
-    "question": -0.5, "capitals": 0.3, "threat": 0.4, "imperatives": 0.5, "bans": 0.4, "requests": -0.6, "contracted": -0.2, "only": 0.3,
+    "question": -0.5, "capitals": 0.3, "threat": 0.4, "imperatives": 0.5, "bans": 0.4, "requests": -0.6, "only": 0.3,
     "prohibition": 0.5, "formal": 0.1, "informal": -0.2, "positive": -0.2, "negative": 0.2, "emphasis": 0.1, "short_sentences": 0.2,
     "you_must": 0.4, "negation": 0.1, "singular": -0.1, "we": -0.1,
 }
+TONE_FIXED = {"contracted"}
+"""What weighs nothing: "do not" and "don't" are forms of the same."""
+
 TONE_STIFFNESS = 10.0
 TONE_REAL_WEIGHT = 0.3
 """Real pairs rarely change their tone; they count less than those that were written for it, so that these are heard."""
@@ -131,7 +134,8 @@ def fit_tone(names, features, tone, weight, stiffness=TONE_STIFFNESS):
         value = -(weight * likelihood).sum() + stiffness * (away**2).sum() / 2
         return value, np.r_[-(features.T @ (weight * by_score)) + stiffness * away, -(weight * by_edge).sum() * edge]
 
-    return minimize(loss, np.r_[prior, 0.5], jac=True, method="L-BFGS-B", options={"maxiter": 3000}).x
+    bounds = [(0, 0) if name in TONE_FIXED else (None, None) for name in names] + [(None, None)]
+    return minimize(loss, np.r_[prior, 0.5], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
 
 
 def calibrate(logit, meaning):

@@ -271,10 +271,8 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         if is_hidden(found) {
             self.at += found.len_utf8();
-            // A mark that some editors write at the beginning of a file, and what joins the parts of an emoji, hide nothing.
-            let is_harmless = (found == '\u{FEFF}' && start == 0)
-                || (found == '\u{200D}' && self.char_before(start).is_some_and(is_pictograph))
-                || matches!(found, '\u{FE00}'..='\u{FE0F}' | '\u{AD}');
+            // Between words, only what turns the direction of text or hides letters does any harm.
+            let is_harmless = !turns(found);
             if !is_harmless {
                 let span = self.span(start);
                 self.text.push_hidden(span);
@@ -355,9 +353,13 @@ impl<'a> Lexer<'a> {
                         }
                         apostrophe = Some(self.at);
                     } else if is_hidden(found) {
-                        let span = Span { start: self.at as u32, end: (self.at + found.len_utf8()) as u32 };
+                        let next = self.at + found.len_utf8();
+                        if !turns(found) && !self.char_at(next).is_some_and(char::is_alphanumeric) {
+                            // At the edge of a word it parts nothing.
+                            break;
+                        }
                         if found != '\u{AD}' {
-                            self.text.push_hidden(span);
+                            self.text.push_hidden(Span { start: self.at as u32, end: next as u32 });
                         }
                     } else if found.is_alphanumeric() || is_combining_mark(found) {
                         letters += 1;
@@ -748,6 +750,10 @@ pub(crate) const fn is_hidden(found: char) -> bool {
     )
 }
 
-const fn is_pictograph(found: char) -> bool {
-    matches!(found, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{FE0F}')
+/// Whether a character turns the direction of what follows, or hides letters of its own.
+const fn turns(found: char) -> bool {
+    matches!(
+        found,
+        '\u{61C}' | '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}'
+    )
 }

@@ -77,7 +77,9 @@ fn what_is_invisible_is_seen() {
     assert_eq!(Text::new("pay \u{202E}now\u{202C}").hidden().len(), 2);
     assert_eq!(read("pa\u{200B}y"), ["pay"]);
     assert_eq!(Text::new("pa\u{200B}y").hidden(), [Span { start: 2, end: 5 }]);
-    assert!(Text::new("\u{FEFF}pay 👩\u{200D}🚀 ❤\u{FE0F} so\u{AD}ft").hidden().is_empty());
+    assert!(
+        Text::new("\u{FEFF}pay 👩\u{200D}🚀 ❤\u{FE0F} so\u{AD}ft link\u{2060} \u{200B}").hidden().is_empty()
+    );
 }
 
 #[test]

@@ -122,7 +122,8 @@ pub struct Token {
 pub struct Text {
     tokens: Vec<Token>,
     normal: String,
-    /// Invisible characters that change how a text is shown or read: bidirectional controls, zero-width characters, tags.
+    /// Invisible characters that change how a text is shown or read: those that turn its direction, tags, and what has no
+    /// width within a word.
     hidden: Vec<Span>,
 }
 
