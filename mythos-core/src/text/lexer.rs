@@ -475,8 +475,11 @@ impl<'a> Lexer<'a> {
                 }
             },
         };
-        self.before = self.before.with(Marks::CONTRACTED);
-        self.push(TokenKind::Word, case, span, head);
+        // "n't" alone has no first word.
+        if !head.is_empty() {
+            self.before = self.before.with(Marks::CONTRACTED);
+            self.push(TokenKind::Word, case, span, head);
+        }
         self.before = self.before.with(Marks::CONTRACTED);
         self.push(TokenKind::Word, Case::Lower, span, tail);
     }

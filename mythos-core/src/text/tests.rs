@@ -38,6 +38,7 @@ fn form_is_left_out() {
         ("“quoted” and ‘more’", "\"quoted\" and 'more'"),
         ("don't, can’t, won't, it's", "do not can not will not it is"),
         ("the customer's data", "the customer data"),
+        ("n't", "not"),
         ("thirty (30) days", "30 days"),
         ("two hundred and twenty-five thousand", "200 and 25000"),
         ("1,000,000 and 1.50", "1000000 and 1.5"),
