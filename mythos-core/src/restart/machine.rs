@@ -175,7 +175,7 @@ pub(super) enum Ignored {
     StaleRun,
     /// A failure while nothing is supposed to run: the one that was reported already.
     NothingRuns,
-    /// It is stopped already.
+    /// It is stopped already, or on its way there for the same reason.
     AlreadyStopped,
     /// The effect was answered before, or overtaken by another decision.
     AlreadyAnswered,
@@ -397,6 +397,7 @@ impl Machine {
             }
             (_, E::Deployed) => self.deployed(context),
             (S::Stopped, E::StopRequested) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
+            (state @ S::Stopping { .. }, E::StopRequested) => return self.stop_for_good(state),
             (_, E::StopRequested) => self.stopped(context),
             (_, E::RestartRequested { reason, operation }) => self.restart_now(context, reason, operation),
 

@@ -251,6 +251,9 @@ pub struct Stop {
     pub is_killed: bool,
     /// Whether it rests then, or waits for its group to start it.
     pub for_good: bool,
+    /// Whether someone asked for that, so that it stays down until someone asks for it.
+    #[serde(default)]
+    pub is_requested: bool,
     /// Why it had been given up, if it had.
     pub given_up: Option<GiveUp>,
     /// Whether an operator knows of that.

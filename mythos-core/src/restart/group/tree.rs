@@ -80,8 +80,9 @@ pub(in crate::restart) struct Tree<'n, N> {
 }
 
 impl Signal {
-    fn of(before: StateName, after: &State) -> Option<Self> {
+    fn of(before: StateName, was_requested: bool, after: &State) -> Option<Self> {
         match after {
+            State::Stopped if was_requested => Some(Self::Stopped),
             State::Running { .. } | State::MythpathReady { .. } => Some(Self::Up),
             State::Waiting { .. } | State::Stopped | State::GivenUp { .. }
                 if before == StateName::Stopping =>
@@ -114,14 +115,13 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let Some(mut member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
         let before = member.machine.state().name();
         let is_member = member.is_member;
-        let is_request = event == Event::StopRequested;
+        let is_stopping = |state: &State| matches!(state, State::Stopping { stop, .. } if stop.is_requested);
+        let was_requested = event == Event::StopRequested || is_stopping(member.machine.state());
         let outcome = member.step(now, event);
         if !is_member || outcome != Ok(None) {
             return Ok(outcome);
         }
-        let signal =
-            if is_request { Some(Signal::Stopped) } else { Signal::of(before, member.machine.state()) };
-        if let Some(signal) = signal {
+        if let Some(signal) = Signal::of(before, was_requested, member.machine.state()) {
             self.signal(id, signal)?;
         }
         Ok(outcome)

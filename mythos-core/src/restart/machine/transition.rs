@@ -468,7 +468,9 @@ impl Machine {
             self.need_incident(context, cause);
         }
         self.end_step(StepResult::Interrupted);
-        let stop = Stop { delay_ms, is_killed: false, for_good, given_up, is_known: self.pending.is_none() };
+        let is_known = self.pending.is_none();
+        let stop =
+            Stop { delay_ms, is_killed: false, for_good, is_requested: false, given_up, is_known };
         if self.is_gone {
             self.gone(context, stop);
             return Ok(None);
@@ -486,6 +488,18 @@ impl Machine {
         let (set_at, generation) = (context.now, self.generation);
         let deadline = allowed.map(|allowed| context.now.saturating_add(allowed));
         self.issue(context, State::Stopping { stop, deadline, set_at, generation });
+        Ok(None)
+    }
+
+    /// Someone wants that it rests once it is down; until then its end is awaited as before.
+    pub(super) fn stop_for_good(&mut self, mut state: State) -> Result<Option<Ignored>, Refusal> {
+        if let State::Stopping { stop, .. } = &mut state {
+            if stop.is_requested {
+                return self.ignored(state, Ignored::AlreadyStopped);
+            }
+            (stop.for_good, stop.is_requested, stop.given_up) = (true, true, None);
+        }
+        self.state = state;
         Ok(None)
     }
 

@@ -142,9 +142,9 @@ given up                     Ru     St   Re      -      -     -     x        x  
 given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    -
 completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
 stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
-stopping                     x      St     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
-stopping (for good)          x      St     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
-stopping (killed)            x      St     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+stopping                     x      Sg     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+stopping (for good)          x      Sg     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
+stopping (killed)            x      Sg     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
 waiting                      x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     St   Gi
 waiting (with a delay)       x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Ba     -     St   Gi
 ";

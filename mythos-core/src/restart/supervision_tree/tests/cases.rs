@@ -345,6 +345,27 @@ fn failures_during_a_start() {
     assert!(forest.is_up(group) && forest.all_up(&members));
 }
 
+/// Someone stops a member that its group is stopping already: the group still waits until nothing of it runs, kills it if it
+/// hangs, and leaves it down when it starts the others.
+#[test]
+fn a_member_stopped_while_its_group_stops_it_is_still_awaited() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::RestForOne, 3), 2);
+    forest.hanging.push(members[1]);
+    forest.report(members[0], ExitKind::Failed);
+    forest.run();
+    let now = forest.now();
+    assert!(forest.tree.handle_stop(members[1], now).unwrap());
+    assert!(!forest.tree.handle_stop(members[1], now).unwrap(), "what comes twice changes nothing");
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Waiting, StateName::Stopping]);
+    forest.pass();
+    assert_eq!(forest.log, [("stop", members[1]), ("kill", members[1]), ("launch", members[0])]);
+    assert_eq!(forest.states(&members), [StateName::MythpathReady, StateName::Stopped]);
+    assert!(forest.is_up(group));
+    forest.fail(members[0]);
+    assert_eq!(forest.state(members[1]), StateName::Stopped, "until it is asked for");
+}
+
 /// A member of which no launch succeeds, and whose own limits are narrower than the group's, ends the group.
 #[test]
 fn a_member_that_is_given_up_ends_its_group() {
