@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::machine::Group;
+use super::machine::{Group, GroupState};
 use crate::error::{Error, Result};
 use crate::restart::backoff::milliseconds;
 use crate::restart::{ExitRules, RestartClass, RestartWindow, WindowKind};
@@ -153,6 +153,16 @@ impl GroupPolicy {
     #[must_use]
     pub const fn options(&self) -> &GroupPolicyOptions {
         &self.0
+    }
+
+    /// Whether a group may go on under another policy.
+    pub(in crate::restart) fn check_replacing(&self, new: &Self, group: &Group) -> Result<()> {
+        let is_underway = !matches!(group.state(), GroupState::Up { .. } | GroupState::Ended { .. });
+        if new.0.strategy != self.0.strategy && is_underway {
+            let message = "what is underway goes on as the strategy says under which it began: wait for its end";
+            return Err(Error::invalid("strategy", message));
+        }
+        Ok(())
     }
 
     /// Whether a node may have so many groups around it.

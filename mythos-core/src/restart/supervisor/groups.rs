@@ -17,7 +17,8 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], field `within`, if there is no such group to hold it; [`ErrorKind::Invalid`] if that one is
-    /// ending or has ended, is a simple one, or if the group could never end it by its end (field `is_significant`);
+    /// ending or has ended, is a simple one, or if the group could never end it by its end (field `is_significant`), or for
+    /// another strategy (field `strategy`) of a group that is stopping, starting or ending members;
     /// [`ErrorKind::Limit`] beyond [`GroupPolicy::MAX_MEMBERS`] or [`GroupPolicy::MAX_DEPTH`]; [`ErrorKind::Unknown`] as for
     /// [`deploy`](Self::deploy).
     pub fn create_group(&self, request: &CreateGroup) -> Result<GroupDecision> {
@@ -30,6 +31,7 @@ impl Supervisor {
         self.transact_group(group, named, |nodes, now| {
             let id = nodes.group_id(group);
             if let Some(found) = nodes.find_group(id)? {
+                found.policy.check_replacing(policy, &found.machine)?;
                 let changed = found.policy != *policy;
                 found.policy = *policy;
                 return Ok(changed);

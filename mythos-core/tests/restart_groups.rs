@@ -1,0 +1,157 @@
+//! Groups through the public methods of the supervisor: what is refused, what comes back, what many threads see.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+
+use std::sync::Arc;
+
+use mythos_core::restart::{
+    Action, Backoff, ChangeGroup, CreateGroup, DeploymentSpec, Effect, GroupDecision, GroupPolicy,
+    GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportFailure, RestartPolicy, RestartPolicyOptions,
+    RestartWindow, StartChild, StateName, Strategy, Supervisor,
+};
+use mythos_core::ritual::SaveRitual;
+use mythos_core::store::MemoryStore;
+use mythos_core::testing::SimulatedClock;
+use mythos_core::types::{AssistantId, GroupId, RitualId, Runtime, SeededEntropy, Timestamp};
+use mythos_core::{Error, Mythos};
+
+fn work() -> RitualId {
+    "work".parse().unwrap()
+}
+
+fn name(text: &str) -> AssistantId {
+    text.parse().unwrap()
+}
+
+fn group(text: &str) -> GroupId {
+    text.parse().unwrap()
+}
+
+/// Restarts come at once, as often as the group allows.
+fn options() -> RestartPolicyOptions {
+    RestartPolicyOptions {
+        backoff: Backoff::Constant { delay_ms: 0 },
+        jitter: Jitter::None,
+        window: RestartWindow::sliding(1_000, 3_600_000),
+        launches_per_entry: 1_000,
+        ..RestartPolicyOptions::default()
+    }
+}
+
+fn spec(options: RestartPolicyOptions) -> DeploymentSpec {
+    DeploymentSpec::new(work()).policy(RestartPolicy::new(options).unwrap())
+}
+
+fn of_strategy(strategy: Strategy) -> GroupPolicyOptions {
+    GroupPolicyOptions { strategy, ..GroupPolicyOptions::default() }
+}
+
+/// A supervisor over a store in memory, whose clock stands unless it is set.
+struct World {
+    store: MemoryStore,
+    clock: SimulatedClock,
+    mythos: Mythos,
+    supervisor: Supervisor,
+}
+
+impl World {
+    fn new() -> Self {
+        let (store, clock) = (MemoryStore::new(), SimulatedClock::new("2026-11-21T08:30:00Z".parse().unwrap()));
+        let runtime = Runtime::new(Arc::new(clock.clone()), Arc::new(SeededEntropy::new(1)));
+        let mythos = Mythos::with_store(Arc::new(store.clone()), runtime);
+        let supervisor = mythos.deployments().supervise(&"test".parse().unwrap()).unwrap();
+        Self { store, clock, mythos, supervisor }
+    }
+
+    /// With a group of running members.
+    fn of(policy: GroupPolicyOptions, members: &[&str]) -> Self {
+        let world = Self::new();
+        world.create("crew", policy).unwrap();
+        for member in members {
+            world.add("crew", member);
+        }
+        world
+    }
+
+    fn create(&self, text: &str, policy: GroupPolicyOptions) -> Result<GroupDecision, Error> {
+        self.supervisor.create_group(&CreateGroup::new(group(text), GroupPolicy::new(policy)?))
+    }
+
+    fn save(&self, member: &str) {
+        self.mythos.rituals().save(&SaveRitual::new(name(member), work()), b"step 1").unwrap();
+    }
+
+    /// A member that the host launched.
+    fn add(&self, text: &str, member: &str) {
+        self.save(member);
+        let start = StartChild::new(group(text), name(member), spec(options())).running();
+        self.supervisor.start_child(&start).unwrap();
+    }
+
+    fn fail(&self, member: &str) {
+        let report = ReportFailure::crashed(name(member), "killed".try_into().unwrap());
+        assert!(self.supervisor.report_failure(&report).unwrap().changed);
+    }
+
+    fn change(&self, text: &str) -> ChangeGroup {
+        ChangeGroup::new(group(text), "asked for".try_into().unwrap())
+    }
+
+    /// The host does what it is asked for, but for what `hangs`.
+    fn run_but(&self, hangs: impl Fn(&Effect) -> bool) {
+        loop {
+            let effects = self.supervisor.poll_effects(100).unwrap();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects.into_iter().filter(|effect| !hangs(effect)) {
+                let outcome = match effect.action {
+                    Action::Restore { .. } | Action::Align { .. } => {
+                        if let Some(next) = self.supervisor.carry_out(&effect).unwrap().next {
+                            self.supervisor.give_back(&next.id);
+                        }
+                        continue;
+                    }
+                    Action::Probe { .. } => Outcome::Ready,
+                    Action::Stop { .. } | Action::Kill => Outcome::Stopped,
+                    _ => Outcome::Acknowledged,
+                };
+                self.supervisor.answer(&effect.id, &outcome).unwrap();
+            }
+        }
+    }
+
+    fn run(&self) {
+        self.run_but(|_| false);
+    }
+
+    fn state(&self, member: &str) -> StateName {
+        self.supervisor.deployment(&name(member)).unwrap().state
+    }
+
+    fn group_state(&self, text: &str) -> GroupStateName {
+        self.mythos.deployments().group(self.supervisor.id(), &group(text)).unwrap().state
+    }
+}
+
+fn is_stop(effect: &Effect) -> bool {
+    matches!(effect.action, Action::Stop { .. } | Action::Kill)
+}
+
+#[test]
+fn the_strategy_of_a_group_is_not_changed_while_it_stops_members() {
+    let world = World::of(of_strategy(Strategy::SimpleOneForOne), &["a", "b"]);
+    world.supervisor.stop_group(&world.change("crew")).unwrap();
+    let error = world.create("crew", of_strategy(Strategy::OneForOne)).unwrap_err();
+    assert_eq!(error.field(), Some("strategy"));
+    let wider = GroupPolicyOptions {
+        window: RestartWindow::sliding(99, 1_000),
+        ..of_strategy(Strategy::SimpleOneForOne)
+    };
+    assert!(world.create("crew", wider).unwrap().changed, "what does not concern it is");
+    world.run();
+    assert_eq!(world.group_state("crew"), GroupStateName::Ended);
+    assert!(world.create("crew", of_strategy(Strategy::OneForOne)).unwrap().changed);
+}
