@@ -7,9 +7,10 @@ mod damage;
 use std::sync::Arc;
 
 use mythos_core::restart::{
-    Action, Backoff, ChangeGroup, CreateGroup, DeploymentSpec, Effect, GroupDecision, GroupPolicy,
-    GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportFailure, RestartPolicy, RestartPolicyOptions,
-    RestartWindow, StartChild, StateName, Strategy, Supervisor,
+    Action, Backoff, ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
+    GroupDecision, GroupPolicy, GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportExit,
+    ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartPolicyOptions, RestartWindow,
+    StartChild, StateName, StopAssistant, Strategy, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
 use mythos_core::store::MemoryStore;
@@ -154,4 +155,63 @@ fn the_strategy_of_a_group_is_not_changed_while_it_stops_members() {
     world.run();
     assert_eq!(world.group_state("crew"), GroupStateName::Ended);
     assert!(world.create("crew", of_strategy(Strategy::OneForOne)).unwrap().changed);
+}
+
+#[test]
+fn nothing_starts_out_of_turn_or_where_a_group_around_it_has_ended() {
+    let world = World::of(of_strategy(Strategy::RestForOne), &["a", "b", "c"]);
+    world.supervisor.stop(&StopAssistant::new(name("c"))).unwrap();
+    world.run();
+    world.fail("a");
+    world.run_but(is_stop);
+    // `b` is asked to end; `c` is down, and comes after it.
+    let asked = RestartChild::new(name("c"), "asked for".try_into().unwrap());
+    assert_eq!(world.supervisor.restart_child(&asked).unwrap().state.name(), StateName::Stopped);
+    let by_hand = RestartAssistant::new(name("c"), "asked for".try_into().unwrap());
+    assert_eq!(world.supervisor.restart_now(&by_hand).unwrap_err().field(), Some("assistant"));
+    let stopped = Exit::new(ExitKind::Completed, "as asked".try_into().unwrap());
+    world.supervisor.report_exit(&ReportExit::new(name("b"), stopped)).unwrap();
+    let launched = std::cell::RefCell::new(Vec::new());
+    world.run_but(|effect| {
+        if matches!(effect.action, Action::Probe { .. }) {
+            launched.borrow_mut().push(effect.assistant.to_string());
+        }
+        false
+    });
+    assert_eq!(launched.into_inner(), ["a", "b", "c"]);
+
+    world.supervisor.stop_group(&world.change("crew")).unwrap();
+    world.run();
+    let deploy = DeployAssistant::new(name("c"), spec(options()));
+    assert_eq!(world.supervisor.deploy(&deploy).unwrap_err().field(), Some("assistant"));
+    assert_eq!(world.supervisor.restart_now(&by_hand).unwrap_err().field(), Some("assistant"));
+    assert_eq!(world.supervisor.restart_child(&asked).unwrap_err().field(), Some("assistant"));
+    assert_eq!(world.state("c"), StateName::Stopped);
+}
+
+#[test]
+fn a_group_within_one_that_ended_is_not_started_alone() {
+    let world = World::of(of_strategy(Strategy::OneForAll), &["a"]);
+    let inner = CreateGroup::new(group("inner"), GroupPolicy::default()).within(group("crew"));
+    world.supervisor.create_group(&inner).unwrap();
+    world.add("inner", "b");
+    world.supervisor.stop_group(&world.change("inner")).unwrap();
+    world.run();
+    // While the outer group stops its members, the inner one has its turn coming.
+    world.fail("a");
+    assert_eq!(world.group_state("crew"), GroupStateName::Starting);
+    assert!(world.supervisor.start_group(&world.change("inner")).unwrap().changed);
+    assert_eq!(world.group_state("inner"), GroupStateName::Ended, "until its turn comes");
+    world.run();
+    assert_eq!((world.group_state("inner"), world.state("b")), (GroupStateName::Up, StateName::MythpathReady));
+
+    world.supervisor.stop_group(&world.change("crew")).unwrap();
+    world.run();
+    let error = world.supervisor.start_group(&world.change("inner")).unwrap_err();
+    assert_eq!(error.field(), Some("group"));
+    let start = StartChild::new(group("inner"), name("c"), spec(options()));
+    assert_eq!(world.supervisor.start_child(&start).unwrap_err().field(), Some("group"));
+    world.supervisor.start_group(&world.change("crew")).unwrap();
+    world.run();
+    assert_eq!((world.group_state("inner"), world.state("b")), (GroupStateName::Up, StateName::MythpathReady));
 }

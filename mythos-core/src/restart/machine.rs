@@ -194,6 +194,8 @@ pub(super) enum Refusal {
     WrongAnswer,
     /// Its group is about to start it, or to stop it.
     InTheHandsOfItsGroup,
+    /// A group around it is ending or has ended.
+    GroupHasEnded,
 }
 
 impl Refusal {
@@ -205,6 +207,9 @@ impl Refusal {
             Self::InTheHandsOfItsGroup => {
                 let message = "its group is stopping it, or starts it when its turn comes";
                 Error::invalid("assistant", message)
+            }
+            Self::GroupHasEnded => {
+                Error::invalid("assistant", "a group around it is ending or has ended: start that one")
             }
         }
     }

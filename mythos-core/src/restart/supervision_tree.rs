@@ -207,19 +207,24 @@ impl SupervisionTree {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no deployment, or one that its group is
-    /// stopping or about to start.
+    /// stopping or about to start, or one of a group that is ending or has ended.
     pub fn handle_restart(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
         let Cause { reason, operation } = cause;
         self.handle(id, Event::RestartRequested { reason, operation }, now)
     }
 
-    /// Starts the members of a group that ended, in order. Whether it had.
+    /// Starts the members of a group that ended, in order, at once or when its turn comes. Whether it had.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no group.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no group, or if a group around it is ending or has
+    /// ended.
     pub fn handle_start_group(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
         self.check_group(id)?;
-        let changed = Tree::new(self, now).start_group(id, cause);
+        let mut tree = Tree::new(self, now);
+        if !tree.is_held_up(id)? {
+            return Err(Error::invalid("group", "a group around it is ending or has ended: start that one"));
+        }
+        let changed = tree.start_group(id, cause);
         self.settle();
         changed
     }

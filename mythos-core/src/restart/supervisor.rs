@@ -141,8 +141,9 @@ impl Supervisor {
     /// its incidents are counted from 1 again, its runs and effects go on above the earlier ones.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, or an operation id that was
-    /// used for another request; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
+    /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, an operation id that was
+    /// used for another request, or, field `assistant`, a member that its group is stopping or about to start, or one of a
+    /// group that is ending or has ended; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
     /// [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with the same operation id, which
     /// [`Error::operation`] names.
     pub fn deploy(&self, request: &DeployAssistant) -> Result<Decision> {
@@ -221,7 +222,8 @@ impl Supervisor {
     /// Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count.
     ///
     /// # Errors
-    /// As [`report_failure`](Self::report_failure).
+    /// As [`report_failure`](Self::report_failure); [`ErrorKind::Invalid`], field `assistant`, for a member that its group is
+    /// stopping or about to start, or one of a group that is ending or has ended.
     pub fn restart_now(&self, request: &RestartAssistant) -> Result<Decision> {
         let named = self.named(
             "restart_now",

@@ -112,6 +112,15 @@ impl<'n, N: Nodes> Tree<'n, N> {
         event: Event,
     ) -> Result<Result<Option<Ignored>, Refusal>, N::Error> {
         let now = self.now;
+        let Some(member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
+        if member.is_member && matches!(event, Event::Deployed | Event::RestartRequested { .. }) {
+            if !self.is_held_up(id)? {
+                return Ok(Err(Refusal::GroupHasEnded));
+            }
+            if self.has_its_turn_coming(id)? {
+                return Ok(Err(Refusal::InTheHandsOfItsGroup));
+            }
+        }
         let Some(mut member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
         let before = member.machine.state().name();
         let is_member = member.is_member;
@@ -136,10 +145,48 @@ impl<'n, N: Nodes> Tree<'n, N> {
         Ok(())
     }
 
-    /// Starts the members of a group that ended. Whether it had.
+    /// Whether no group around a node is ending or has ended.
+    pub(in crate::restart) fn is_held_up(&mut self, mut id: N::Id) -> Result<bool, N::Error> {
+        while let Some(place) = self.nodes.place(id)? {
+            if !self.group_mut(place.group)?.state.is_open() {
+                return Ok(false);
+            }
+            id = place.group;
+        }
+        Ok(true)
+    }
+
+    /// Whether what its group does now comes to the start of a node.
+    fn has_its_turn_coming(&mut self, id: N::Id) -> Result<bool, N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(false) };
+        Ok(match self.group_mut(place.group)?.state {
+            GroupState::Stopping { floor, .. } => place.position >= floor,
+            GroupState::Starting { at } => place.position > at,
+            GroupState::Up { .. } | GroupState::Ending { .. } | GroupState::Ended { .. } => false,
+        })
+    }
+
+    /// Starts a member that is down: at once, or when its turn comes. Whether that changes anything.
+    pub(in crate::restart) fn start_child(&mut self, id: N::Id, cause: &Cause) -> Result<bool, N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(false) };
+        self.count_active(id, &place, Signal::Up)?;
+        if self.has_its_turn_coming(id)? {
+            return Ok(!place.is_active);
+        }
+        self.start(id, cause)?;
+        Ok(true)
+    }
+
+    /// Starts the members of a group that ended: at once, or when its turn comes in the group that holds it. Whether it had.
     pub(in crate::restart) fn start_group(&mut self, id: N::Id, cause: Cause) -> Result<bool, N::Error> {
         if !matches!(self.nodes.group(id)?.1.state, GroupState::Ended { .. }) {
             return Ok(false);
+        }
+        if let Some(place) = self.nodes.place(id)? {
+            self.count_active(id, &place, Signal::Up)?;
+            if self.has_its_turn_coming(id)? {
+                return Ok(!place.is_active);
+            }
         }
         self.begin_group(id, cause)?;
         if self.go_on_starting(id)? {

@@ -95,24 +95,27 @@ impl Supervisor {
         })
     }
 
-    /// Starts a member that is down: stopped, completed or given up. What happened before still counts;
+    /// Starts a member that is down: stopped, completed or given up; at once, or, if its group is about to start members
+    /// of which it is one, when its turn comes. What happened before still counts;
     /// [`restart_now`](Self::restart_now) starts it from any state, and clears that.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Invalid`], field `assistant`, if it is no member,
-    /// runs, or is being restarted, or if its group is ending or has ended; [`ErrorKind::Unknown`] as for
+    /// runs, or is being restarted, or if a group around it is ending or has ended; [`ErrorKind::Unknown`] as for
     /// [`deploy`](Self::deploy).
     pub fn restart_child(&self, request: &RestartChild) -> Result<Decision> {
         let RestartChild { assistant, reason, operation } = request;
         let named = self.named("restart_child", *operation, (&self.supervisor, assistant, reason))?;
         let cause = Cause { reason: reason.clone(), operation: named.1 };
         self.decide_child(assistant, named, |nodes, deployment, member, now| {
-            if !nodes.named_group(&member.group)?.machine.state().is_open() {
-                let message = format!("group {} has ended: start it", member.group);
+            check_at_rest(deployment)?;
+            let node = NodeRecord::Deployment(deployment.id());
+            let mut tree = Tree::new(nodes, now);
+            if !tree.is_held_up(node)? {
+                let message = format!("group {} or one around it has ended: start that one", member.group);
                 return Err(Error::invalid("assistant", message));
             }
-            check_at_rest(deployment)?;
-            super::step(nodes, deployment.id(), Event::StartOrdered { cause: cause.clone() }, now)
+            tree.start_child(node, &cause)
         })
     }
 
@@ -131,14 +134,20 @@ impl Supervisor {
     }
 
     /// Starts the members of a group that ended, in order; earlier restarts no longer count. A member that was stopped by
-    /// itself, by [`stop`](Self::stop), stays down.
+    /// itself, by [`stop`](Self::stop), stays down. If the group that holds it is about to start members of which it is one,
+    /// its turn comes then.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], field `group`; [`ErrorKind::Invalid`], field `group`, if it is ending; [`ErrorKind::Unknown`]
+    /// [`ErrorKind::NotFound`], field `group`; [`ErrorKind::Invalid`], field `group`, if it is ending, or if a group around it
+    /// is ending or has ended; [`ErrorKind::Unknown`]
     /// as for [`deploy`](Self::deploy).
     pub fn start_group(&self, request: &ChangeGroup) -> Result<GroupDecision> {
         self.change_group("start_group", request, |nodes, node, cause, now| {
             let mut tree = Tree::new(nodes, now);
+            if !tree.is_held_up(node)? {
+                let message = format!("a group around {} is ending or has ended: start that one", request.group);
+                return Err(Error::invalid("group", message));
+            }
             let is_started = tree.start_group(node, cause)?;
             let NodeRecord::Group(id) = node else { return Ok(is_started) };
             let state = nodes.find_group(id)?.map(|group| *group.machine.state());
@@ -265,7 +274,12 @@ fn join(
     while let Some(member) = around {
         depth += 1;
         GroupPolicy::check_depth(depth)?;
-        around = nodes.named_group(&member.group)?.member.clone();
+        let holder = nodes.named_group(&member.group)?;
+        if !holder.machine.state().is_open() {
+            let message = format!("group {}, which holds it, has ended: start that one first", member.group);
+            return Err(Error::invalid("group", message));
+        }
+        around = holder.member.clone();
     }
     let found = nodes.named_group(group)?;
     found.policy.check_joining(&found.machine, is_group, is_significant, exits)?;

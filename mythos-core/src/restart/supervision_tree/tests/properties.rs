@@ -153,7 +153,7 @@ fn make(
         }
         Move::Stop(which) => drop(forest.tree.handle_stop(member(which), now)),
         Move::Restart(which) => drop(forest.tree.handle_restart(member(which), cause(), now)),
-        Move::StartGroup(which) => drop(forest.tree.handle_start_group(group(which), cause(), now).unwrap()),
+        Move::StartGroup(which) => drop(forest.tree.handle_start_group(group(which), cause(), now)),
         Move::StopGroup(which) => drop(forest.tree.handle_stop_group(group(which), cause(), now).unwrap()),
         Move::Carry { which, well } => {
             handed_out.extend(std::iter::from_fn(|| forest.tree.poll_effect()));
