@@ -15,7 +15,7 @@ use mythos_core::restart::{
 use mythos_core::ritual::SaveRitual;
 use mythos_core::store::MemoryStore;
 use mythos_core::testing::SimulatedClock;
-use mythos_core::types::{AssistantId, GroupId, RitualId, Runtime, SeededEntropy, Timestamp};
+use mythos_core::types::{AssistantId, GroupId, RitualId, Runtime, SeededEntropy};
 use mythos_core::{Error, Mythos};
 
 fn work() -> RitualId {

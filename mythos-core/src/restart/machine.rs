@@ -52,6 +52,10 @@ pub struct Machine {
     /// Whether it is known that nothing of the assistant runs.
     #[serde(default)]
     is_gone: bool,
+    /// What an operator is still to be told of although the deployment does not stand there any more: an end that a group
+    /// went on from at once, or that of a group whose member rests otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<GiveUp>,
 }
 
 /// An effect that waits for its answer.
@@ -104,7 +108,7 @@ pub(super) enum Event {
     StartOrdered { cause: Cause },
     /// Its group stops it, because of `cause`: to start it again, or for good.
     StopOrdered { cause: Cause, shutdown: Shutdown, for_good: bool },
-    /// Its group ends, and an operator is to know.
+    /// Its group ends, and an operator is to know. Where it rests, it stays.
     GiveUpOrdered { cause: Cause, why: GiveUp },
 }
 
@@ -233,6 +237,7 @@ impl Default for Machine {
             begun_at: None,
             step_timer: None,
             is_gone: true,
+            notice: None,
         }
     }
 }
@@ -365,7 +370,9 @@ impl Machine {
             | State::MythpathReady { .. }
             | State::Waiting { .. }
             | State::Completed { .. }
-            | State::Stopped => None,
+            | State::Stopped => {
+                self.notice.map(|why| Action::Escalate { escalation: Escalation::GivenUp { why } })
+            }
         }
     }
 
@@ -403,7 +410,10 @@ impl Machine {
             (_, E::Deployed) => self.deployed(context),
             (S::Stopped, E::StopRequested) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
             (state @ S::Stopping { .. }, E::StopRequested) => return self.stop_for_good(state),
-            (_, E::StopRequested) => self.stopped(context),
+            (_, E::StopRequested) => {
+                self.notice = None;
+                self.stopped(context);
+            }
             (_, E::RestartRequested { reason, operation }) => self.restart_now(context, reason, operation),
 
             // A failure, or an end.
@@ -460,6 +470,9 @@ impl Machine {
             (state @ S::GivenUp { .. }, E::GiveUpOrdered { .. }) | (state, E::StartOrdered { .. }) => {
                 return self.ignored(state, Ignored::AsOrdered);
             }
+            (state, E::GiveUpOrdered { cause, why }) if state.name().is_at_rest() => {
+                self.tell(context, state, cause, why);
+            }
             (_, E::GiveUpOrdered { cause, why }) => {
                 self.need_incident(context, cause);
                 self.give_up(context, why);
@@ -512,7 +525,12 @@ impl Machine {
 
             // The answer to a notice.
             (S::GivenUp { why }, E::Answered { answer: A::Acknowledged, .. }) => {
-                self.rest(S::GivenUp { why });
+                self.rest(context, S::GivenUp { why });
+            }
+            // What is pending while nothing else is asked for is a notice.
+            (state, E::Answered { answer: A::Acknowledged, .. }) if state.asks_for_nothing() => {
+                self.notice = None;
+                self.rest(context, state);
             }
 
             (state, E::Answered { .. }) => return self.refused(state, Refusal::WrongAnswer),

@@ -10,7 +10,7 @@ use crate::types::{AssistantId, CodexId, Digest, EntryId, RitualId, Timestamp};
 
 /// Where a deployment stands. Every state but the five in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
 /// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it, or, `Waiting`, a group
-/// that does.
+/// that does. A notice that an operator did not take before a group went on waits beside any state that asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -154,6 +154,19 @@ impl State {
             Self::Completed { .. } => StateName::Completed,
             Self::Stopped => StateName::Stopped,
         }
+    }
+
+    /// Whether it asks for no effect of its own.
+    pub(super) const fn asks_for_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Running { .. }
+                | Self::BackingOff { .. }
+                | Self::MythpathReady { .. }
+                | Self::Waiting { .. }
+                | Self::Completed { .. }
+                | Self::Stopped
+        )
     }
 
     /// When a timer is due, and its generation.

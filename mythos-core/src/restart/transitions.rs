@@ -74,19 +74,17 @@ const ROWS: &[(StateName, TransitionCause, &[StateName])] = {
         (Completed, Request, &[Running, Restoring, Stopped]),
         (Stopped, Request, &[Running, Restoring]),
         (Waiting, Request, &[Stopped]),
-        (Running, Group, &[Stopping, GivenUp]),
+        (Running, Group, &[Stopping]),
         (Failed, Group, &[Waiting]),
         (BackingOff, Group, &[Stopping, Waiting]),
         (Restoring, Group, &[Stopping, Waiting]),
         (Aligning, Group, &[Stopping, Waiting]),
         (AwaitingOperator, Group, &[Stopping, Waiting]),
         (Verifying, Group, &[Stopping, GivenUp]),
-        (MythpathReady, Group, &[Stopping, GivenUp]),
+        (MythpathReady, Group, &[Stopping]),
         (GivenUp, Group, &[Stopping]),
         (Stopping, Group, &[Stopping, Waiting, GivenUp, Stopped]),
         (Waiting, Group, &[BackingOff, Restoring, Stopping]),
-        (Completed, Group, &[GivenUp]),
-        (Stopped, Group, &[GivenUp]),
     ]
 };
 

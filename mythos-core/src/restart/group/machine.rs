@@ -14,6 +14,9 @@ pub struct Group {
     pub(super) state: GroupState,
     /// Why it last began to restart members, or to end.
     pub(super) cause: Option<Cause>,
+    /// The position of the member that it ended because of, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended_by: Option<u64>,
     /// The restarts that count for the window.
     pub(super) history: RestartHistory,
     /// The position of the member that was added last.
@@ -149,6 +152,7 @@ impl Group {
         Self {
             state: GroupState::Up { since: now },
             cause: None,
+            ended_by: None,
             history: RestartHistory::default(),
             last_position: 0,
             members: 0,

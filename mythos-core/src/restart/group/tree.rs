@@ -200,7 +200,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         if !self.nodes.group(id)?.1.state.is_open() {
             return Ok(false);
         }
-        self.end(id, GroupEnd::Requested, cause)?;
+        self.end(id, GroupEnd::Requested, cause, None)?;
         Ok(true)
     }
 
@@ -236,7 +236,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             // It is reached later, and found down.
             (G::Stopping { floor, .. }, S::Failed) if position >= floor => Ok(()),
             (G::Stopping { at, .. }, S::Failed) => {
-                if self.admit(child, group)? {
+                if self.admit(child, &place)? {
                     self.group_mut(group)?.state = G::Stopping { floor: position, at };
                 }
                 Ok(())
@@ -255,7 +255,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             (G::Up { .. }, S::Failed) => self.restart(child, &place, strategy, u64::MAX),
             (_, S::GivenUp) => {
                 let cause = self.cause_of(child)?;
-                self.end(group, GroupEnd::MemberGivenUp, cause)
+                self.end(group, GroupEnd::MemberGivenUp, cause, Some(position))
             }
             (_, S::Ended) => self.member_ended(child, &place, state),
         }
@@ -269,7 +269,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         strategy: Strategy,
         top: u64,
     ) -> Result<(), N::Error> {
-        if !self.admit(child, place.group)? {
+        if !self.admit(child, place)? {
             return Ok(());
         }
         let floor = match strategy {
@@ -288,15 +288,15 @@ impl<'n, N: Nodes> Tree<'n, N> {
     }
 
     /// Counts a restart; if the window allows no more, the group ends.
-    fn admit(&mut self, child: N::Id, group: N::Id) -> Result<bool, N::Error> {
+    fn admit(&mut self, child: N::Id, place: &Place<N::Id>) -> Result<bool, N::Error> {
         let now = self.now;
-        let (options, machine) = self.nodes.group(group)?;
+        let (options, machine) = self.nodes.group(place.group)?;
         if machine.history.admit(&options.window, now) {
             return Ok(true);
         }
         let cause = self.cause_of(child)?;
         self.give_up(child, GiveUp::GroupWindowExceeded)?;
-        self.end(group, GroupEnd::WindowExceeded, cause)?;
+        self.end(place.group, GroupEnd::WindowExceeded, cause, Some(place.position))?;
         Ok(false)
     }
 
@@ -360,7 +360,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         };
         if ends {
             let cause = self.cause_of(child)?;
-            return self.end(place.group, GroupEnd::AutoShutdown, cause);
+            return self.end(place.group, GroupEnd::AutoShutdown, cause, Some(place.position));
         }
         match state {
             GroupState::Starting { at } if at == place.position => self.go_on_starting_and_tell(place.group),
@@ -368,15 +368,22 @@ impl<'n, N: Nodes> Tree<'n, N> {
         }
     }
 
-    /// Ends a group, and tells the group that holds it.
-    fn end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
-        self.begin_end(group, why, cause)?;
+    /// Ends a group, because of the member at `by` if one caused that, and tells the group that holds it.
+    fn end(&mut self, group: N::Id, why: GroupEnd, cause: Cause, by: Option<u64>) -> Result<(), N::Error> {
+        self.begin_end(group, why, cause, by)?;
         self.go_on_ending(group)
     }
 
-    fn begin_end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
+    fn begin_end(
+        &mut self,
+        group: N::Id,
+        why: GroupEnd,
+        cause: Cause,
+        by: Option<u64>,
+    ) -> Result<(), N::Error> {
         let group = self.group_mut(group)?;
         group.cause = Some(cause);
+        group.ended_by = by;
         group.state = GroupState::Ending { why, at: u64::MAX, in_flight: 0 };
         Ok(())
     }
@@ -442,7 +449,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             None => {
                 let state = self.group_mut(id)?.state;
                 if state.is_open() {
-                    self.begin_end(id, GroupEnd::Parent, cause.clone())?;
+                    self.begin_end(id, GroupEnd::Parent, cause.clone(), None)?;
                     self.stop_members(id)?;
                 }
                 match self.group_mut(id)?.state {
@@ -485,12 +492,14 @@ impl<'n, N: Nodes> Tree<'n, N> {
     fn begin_group(&mut self, id: N::Id, cause: Cause) -> Result<(), N::Error> {
         let group = self.group_mut(id)?;
         group.history = crate::restart::RestartHistory::default();
+        group.ended_by = None;
         group.cause = Some(cause);
         group.state = GroupState::Starting { at: 0 };
         Ok(())
     }
 
-    /// An operator learns through `id`, or through the last member of a group, that a group ended.
+    /// An operator learns through `id`, or through the member that a group ended because of, that a group ended. If that one
+    /// is no member any more, through the last. What rests stays as it is.
     fn give_up(&mut self, mut id: N::Id, why: GiveUp) -> Result<(), N::Error> {
         let now = self.now;
         let cause = self.cause_of(id)?;
@@ -499,9 +508,17 @@ impl<'n, N: Nodes> Tree<'n, N> {
                 let _ = member.step(now, Event::GiveUpOrdered { cause, why });
                 return Ok(());
             }
-            match self.nodes.before(id, u64::MAX)? {
-                Some((last, _)) => id = last,
-                None => return Ok(()),
+            let by = self.group_mut(id)?.ended_by;
+            let culprit = match by {
+                Some(by) => self.nodes.after(id, by.saturating_sub(1))?.filter(|(_, position)| *position == by),
+                None => None,
+            };
+            match culprit {
+                Some((culprit, _)) => id = culprit,
+                None => match self.nodes.before(id, u64::MAX)? {
+                    Some((last, _)) => id = last,
+                    None => return Ok(()),
+                },
             }
         }
     }

@@ -15,26 +15,28 @@ impl Machine {
         self.visit(context, StateName::Running);
         self.end_incident(context, Ending::Redeployed);
         self.forget();
+        self.notice = None;
         self.count_start(context);
         self.run = self.run.saturating_add(1);
         self.is_gone = false;
-        self.rest(State::Running { since: context.now });
+        self.rest(context, State::Running { since: context.now });
     }
 
     fn completed(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Completed);
         self.end_incident(context, Ending::Completed);
-        self.rest(State::Completed { since: context.now });
+        self.rest(context, State::Completed { since: context.now });
     }
 
     pub(super) fn stopped(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Stopped);
         self.end_incident(context, Ending::Stopped);
-        self.rest(State::Stopped);
+        self.rest(context, State::Stopped);
     }
 
     pub(super) fn restart_now(&mut self, context: &Context<'_>, reason: Reason, operation: OperationId) {
         self.forget();
+        self.notice = None;
         self.count_start(context);
         self.begun_at = Some(context.now);
         match &mut self.incident {
@@ -193,7 +195,7 @@ impl Machine {
     /// Down, until its group starts it.
     fn wait(&mut self, context: &Context<'_>, delay_ms: u64) {
         self.visit(context, StateName::Waiting);
-        self.rest(State::Waiting { delay_ms });
+        self.rest(context, State::Waiting { delay_ms });
     }
 
     /// Begins the path, after a delay if there is one.
@@ -208,7 +210,7 @@ impl Machine {
         self.visit(context, StateName::BackingOff);
         self.generation = self.generation.saturating_add(1);
         let until = context.now.saturating_add(Duration::from_millis(delay_ms));
-        self.rest(State::BackingOff { until, set_at: context.now, generation: self.generation });
+        self.rest(context, State::BackingOff { until, set_at: context.now, generation: self.generation });
     }
 
     pub(super) fn begin_path(&mut self, context: &Context<'_>) {
@@ -314,7 +316,7 @@ impl Machine {
         self.end_step(StepResult::Ready);
         self.visit(context, StateName::MythpathReady);
         self.end_incident(context, Ending::Ready);
-        self.rest(State::MythpathReady { entry, alignment, since: context.now });
+        self.rest(context, State::MythpathReady { entry, alignment, since: context.now });
     }
 
     fn ask(&mut self, context: &Context<'_>, question: Question) {
@@ -391,7 +393,8 @@ impl Machine {
                 self.visit(context, StateName::GivenUp);
                 self.end_incident(context, Ending::GivenUp);
                 // Whoever declined knows: no notice.
-                self.rest(State::GivenUp { why: GiveUp::Declined });
+                self.notice = None;
+                self.rest(context, State::GivenUp { why: GiveUp::Declined });
             }
         }
     }
@@ -426,6 +429,9 @@ impl Machine {
                 self.begin_after(context, *delay_ms);
             }
             _ => {
+                if let State::GivenUp { why } = state {
+                    self.notice = self.pending.map(|_| *why);
+                }
                 self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
                 self.begin_path(context);
             }
@@ -498,6 +504,7 @@ impl Machine {
                 return self.ignored(state, Ignored::AlreadyStopped);
             }
             (stop.for_good, stop.is_requested, stop.given_up) = (true, true, None);
+            self.notice = None;
         }
         self.state = state;
         Ok(None)
@@ -515,7 +522,10 @@ impl Machine {
     pub(super) fn gone(&mut self, context: &Context<'_>, stop: Stop) {
         self.is_gone = true;
         match stop {
-            Stop { for_good: false, delay_ms, .. } => self.wait(context, delay_ms),
+            Stop { for_good: false, delay_ms, given_up, is_known, .. } => {
+                self.notice = given_up.filter(|_| !is_known).or(self.notice);
+                self.wait(context, delay_ms);
+            }
             Stop { given_up: Some(why), is_known, .. } => {
                 self.give_up(context, why);
                 if is_known {
@@ -529,7 +539,20 @@ impl Machine {
     pub(super) fn give_up(&mut self, context: &Context<'_>, why: GiveUp) {
         self.visit(context, StateName::GivenUp);
         self.end_incident(context, Ending::GivenUp);
+        // That it is down is what matters now; its history tells the rest.
+        self.notice = None;
         self.issue(context, State::GivenUp { why });
+    }
+
+    /// An operator is told of an end through it, which changes nothing about where it stands.
+    pub(super) fn tell(&mut self, context: &Context<'_>, state: State, cause: Cause, why: GiveUp) {
+        self.notice = Some(why);
+        if self.incident.is_none() {
+            // Effects belong to an incident.
+            self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
+            self.end_incident(context, Ending::Stopped);
+        }
+        self.rest(context, state);
     }
 
     /// Enters a state that waits for the answer to a new effect.
@@ -539,10 +562,14 @@ impl Machine {
         self.state = state;
     }
 
-    /// Enters a state that waits for no answer.
-    pub(super) fn rest(&mut self, state: State) {
-        self.pending = None;
-        self.state = state;
+    /// Enters a state that waits for no answer. If a notice was overtaken before an operator took it, it follows now.
+    pub(super) fn rest(&mut self, context: &Context<'_>, state: State) {
+        if self.notice.is_some() {
+            self.issue(context, state);
+        } else {
+            self.pending = None;
+            self.state = state;
+        }
     }
 
     /// From here on, what happened before no longer counts.

@@ -124,8 +124,8 @@ pub(super) fn event(column: &str, driver: &Driver) -> Event {
 /// and Wa(iting); `-` ignored, `x` refused.
 const CELLS: &str = "
 state                        deploy stop restart failed ended timer restored -restored aligned misalign -aligned ready -ready yes no known gone start! stop! end! give-up!
-running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
-running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Ru
+running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Ru
 backing off                  Ru     St   Re      -      -     Re    x        x         x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
 restoring                    Ru     St   Re      -      -     -     Al       Re        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
 restoring (last step)        Ru     St   Re      -      -     -     Al       Gi        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
@@ -136,12 +136,12 @@ awaiting (misaligned)        Ru     St   Re      -      -     -     x        x  
 awaiting (exhausted)         Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Re  Gi x    x    -      Wa    St   Gi
 verifying                    Ru     St   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x    x    -      Sg    Sg   Gi
 verifying (window full)      Ru     St   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x    x    -      Sg    Sg   Gi
-mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
-mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   My
+mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   My
 given up                     Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  Gi    x    Re     -     -    -
 given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    -
-completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
-stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
+completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Co
+stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    St
 stopping                     x      Sg     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
 stopping (for good)          x      Sg     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
 stopping (killed)            x      Sg     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   

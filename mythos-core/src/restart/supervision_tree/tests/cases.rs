@@ -366,6 +366,51 @@ fn a_member_stopped_while_its_group_stops_it_is_still_awaited() {
     assert_eq!(forest.state(members[1]), StateName::Stopped, "until it is asked for");
 }
 
+/// A group within another ends because its window is exceeded, and is restarted at once: an operator hears of it all the
+/// same, once the member that caused it asks for nothing else.
+#[test]
+fn an_end_that_a_group_goes_on_from_is_told() {
+    let mut forest = Forest::new();
+    let outer = forest.group(group(Strategy::OneForOne, 5), None);
+    let inner = forest.group(group(Strategy::OneForOne, 0), Some((outer, MemberOptions::default())));
+    let member = forest.member(inner, RestartClass::Permanent, MemberOptions::default());
+    forest.fail(member);
+    assert!(forest.is_up(inner) && forest.all_up(&[member]));
+    assert_eq!(forest.notices, [(member, GiveUp::GroupWindowExceeded)]);
+    assert!(forest.tree.pending_effect(member).is_none(), "it was acknowledged");
+    // Someone who asks for a stop knows.
+    forest.report(member, ExitKind::Failed);
+    let now = forest.now();
+    forest.tree.handle_stop(member, now).unwrap();
+    forest.run();
+    assert_eq!((forest.notices.len(), forest.state(member)), (1, StateName::Stopped));
+}
+
+/// A group that ends tells of it through the member that caused that; what rests, by request or since it ended, stays as it
+/// is, and what was stopped by request stays down when the group is started.
+#[test]
+fn the_end_of_a_group_changes_no_member_that_rests() {
+    let mut forest = Forest::new();
+    let outer = forest.group(group(Strategy::OneForOne, 0), None);
+    let any = AutoShutdown::AnySignificant;
+    let inner = GroupPolicyOptions { auto_shutdown: any, ..group(Strategy::OneForOne, 5) };
+    let inner = forest.group(inner, Some((outer, MemberOptions::default())));
+    let culprit = forest.member(inner, RestartClass::Transient, significant());
+    let stopped = forest.member(inner, RestartClass::Permanent, MemberOptions::default());
+    let now = forest.now();
+    forest.tree.handle_stop(stopped, now).unwrap();
+    forest.run();
+    forest.exit(culprit, ExitKind::Completed);
+    assert_eq!(forest.ended(inner), Some(GroupEnd::AutoShutdown));
+    assert_eq!(forest.ended(outer), Some(GroupEnd::WindowExceeded));
+    assert_eq!(forest.notices, [(culprit, GiveUp::GroupWindowExceeded)]);
+    assert_eq!(forest.states(&[culprit, stopped]), [StateName::Completed, StateName::Stopped]);
+    let now = forest.now();
+    assert!(forest.tree.handle_start_group(outer, cause(), now).unwrap());
+    forest.run();
+    assert_eq!(forest.states(&[culprit, stopped]), [StateName::MythpathReady, StateName::Stopped]);
+}
+
 /// A member of which no launch succeeds, and whose own limits are narrower than the group's, ends the group.
 #[test]
 fn a_member_that_is_given_up_ends_its_group() {
