@@ -215,3 +215,44 @@ fn a_group_within_one_that_ended_is_not_started_alone() {
     world.run();
     assert_eq!((world.group_state("inner"), world.state("b")), (GroupStateName::Up, StateName::MythpathReady));
 }
+
+#[test]
+fn a_new_child_that_cannot_start_is_no_concern_of_its_siblings() {
+    let one_for_all = GroupPolicyOptions {
+        window: RestartWindow::sliding(0, 1_000),
+        ..of_strategy(Strategy::OneForAll)
+    };
+    let world = World::of(one_for_all, &["a", "b"]);
+    // Without any entry to begin from, and with one whose launches fail.
+    for (child, is_saved) in [("c", false), ("d", true)] {
+        if is_saved {
+            world.save(child);
+        }
+        let limited = RestartPolicyOptions { max_retries: Some(1), ..options() };
+        world.supervisor.start_child(&StartChild::new(group("crew"), name(child), spec(limited))).unwrap();
+        let notices = std::cell::Cell::new(0);
+        world.run_but(|effect| {
+            assert_eq!(effect.assistant, name(child));
+            let is_launch = matches!(effect.action, Action::Probe { .. });
+            if is_launch {
+                let outcome = Outcome::NotReady { reason: "no".try_into().unwrap() };
+                world.supervisor.answer(&effect.id, &outcome).unwrap();
+            }
+            let is_notice = matches!(effect.action, Action::Escalate { .. });
+            notices.set(notices.get() + u32::from(is_notice));
+            is_launch
+        });
+        assert_eq!((world.state(child), notices.get()), (StateName::GivenUp, 1));
+        assert_eq!((world.state("a"), world.state("b")), (StateName::Running, StateName::Running));
+        assert_eq!(world.group_state("crew"), GroupStateName::Up);
+    }
+    // Mended, it is started by hand; from then on the others count on it.
+    world.save("c");
+    let again = RestartChild::new(name("c"), "mended".try_into().unwrap());
+    world.supervisor.restart_child(&again).unwrap();
+    world.run();
+    assert_eq!(world.state("c"), StateName::MythpathReady);
+    world.fail("c");
+    world.run();
+    assert_eq!(world.group_state("crew"), GroupStateName::Ended);
+}

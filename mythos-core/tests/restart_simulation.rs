@@ -22,7 +22,7 @@ use mythos_core::restart::{
     ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
     Jitter, Outcome, QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartChild, RestartClass,
     RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, Shutdown, StartChild, StateName,
-    StopAssistant, Strategy, SupervisionGroup, Supervisor, WindowKind,
+    StopAssistant, Strategy, SupervisionGroup, Supervisor, WhenGivenUp, WindowKind,
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Record, RecordOp, Store};
@@ -620,6 +620,7 @@ fn random_family(seed: u64) -> Scenario {
             window: RestartWindow::sliding(pick("restarts", 6) as u32, 1 + pick("period", 20_000)),
             auto_shutdown: if strategy == Strategy::SimpleOneForOne { AutoShutdown::Never } else { auto },
             restart: class(pick("class", 3)),
+            when_given_up: [WhenGivenUp::EndGroup, WhenGivenUp::Rest][pick("given up", 2) as usize],
         };
         let mut create = CreateGroup::new(group(which), GroupPolicy::new(options).unwrap());
         create.within = (which == 1).then(|| group(0));

@@ -118,6 +118,7 @@ for (const [name, make] of PLACES) {
           strategy: 'rest_for_one',
           window: { max_restarts: 1, period_ms: 3_600_000, kind: 'sliding' },
           auto_shutdown: 'never',
+          when_given_up: 'end_group',
           restart: 'permanent',
         },
         machine: {

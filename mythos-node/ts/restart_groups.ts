@@ -23,6 +23,9 @@ export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_
  */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant';
 
+/** What becomes of a group of which a member is given up that was up before: it ends, or goes on with the others. */
+export type WhenGivenUp = 'end_group' | 'rest';
+
 /** How a group brings its members back. What is left out has its default. */
 export interface GroupPolicy {
   /** Which members are restarted when one fails; by default `one_for_one`. */
@@ -34,6 +37,11 @@ export interface GroupPolicy {
   readonly window?: RestartWindow | undefined;
   /** Whether the group ends by itself once members that matter have ended; by default `never`. */
   readonly auto_shutdown?: AutoShutdown | undefined;
+  /**
+   * What becomes of the group when a member is given up; by default `end_group`. A member that was never up since it was
+   * added rests, given up, whatever this says.
+   */
+  readonly when_given_up?: WhenGivenUp | undefined;
   /** Whether the group that holds this one starts it again when it ended by itself; by default `permanent`. */
   readonly restart?: RestartClass | undefined;
 }

@@ -52,10 +52,18 @@ pub struct Machine {
     /// Whether it is known that nothing of the assistant runs.
     #[serde(default)]
     is_gone: bool,
+    /// Whether it was up since it was deployed or joined its group.
+    #[serde(default = "yes")]
+    was_up: bool,
     /// What an operator is still to be told of although the deployment does not stand there any more: an end that a group
     /// went on from at once, or that of a group whose member rests otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notice: Option<GiveUp>,
+}
+
+/// What a record says that was written before this was kept.
+const fn yes() -> bool {
+    true
 }
 
 /// An effect that waits for its answer.
@@ -237,6 +245,7 @@ impl Default for Machine {
             begun_at: None,
             step_timer: None,
             is_gone: true,
+            was_up: false,
             notice: None,
         }
     }
@@ -316,6 +325,11 @@ impl Machine {
     /// How many restarts in a row count for the backoff.
     pub(crate) const fn attempts(&self) -> u64 {
         self.attempts
+    }
+
+    /// Whether it was up since it was deployed or joined its group.
+    pub(super) const fn was_up(&self) -> bool {
+        self.was_up
     }
 
     pub(super) const fn pending(&self) -> Option<Pending> {

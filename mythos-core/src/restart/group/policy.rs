@@ -41,6 +41,8 @@ pub struct GroupPolicyOptions {
     pub window: RestartWindow,
     /// Whether the group ends by itself once members that matter have ended.
     pub auto_shutdown: AutoShutdown,
+    /// What becomes of the group when a member is given up.
+    pub when_given_up: WhenGivenUp,
     /// Whether the group that holds this one starts it again when it ended by itself; its end is a
     /// [`ShutDown`](super::super::ExitKind::ShutDown).
     pub restart: RestartClass,
@@ -52,6 +54,7 @@ impl Default for GroupPolicyOptions {
             strategy: Strategy::default(),
             window: RestartWindow::sliding(10, 600_000),
             auto_shutdown: AutoShutdown::default(),
+            when_given_up: WhenGivenUp::default(),
             restart: RestartClass::default(),
         }
     }
@@ -86,6 +89,21 @@ pub enum AutoShutdown {
     AnySignificant,
     /// As soon as the last significant member ended that is not restarted.
     AllSignificant,
+}
+
+/// What becomes of a group of which a member is given up, by its own window, retries, deadline or path.
+///
+/// A member that was never up since it was added to the group ends none, and takes none along while it is tried again: it
+/// rests, given up, as a child that `supervisor:start_child` of Erlang/OTP cannot start is no concern of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhenGivenUp {
+    /// It ends: the member was to be up, and the others may count on it.
+    #[default]
+    EndGroup,
+    /// It goes on with the others, as after an end that no restart follows.
+    Rest,
 }
 
 /// How a group stops a member.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::machine::{Group, GroupEnd, GroupState, Place};
-use super::policy::{AutoShutdown, GroupPolicyOptions, Strategy};
+use super::policy::{AutoShutdown, GroupPolicyOptions, Strategy, WhenGivenUp};
 use crate::restart::machine::{Cause, Context, Event, Ignored, Machine, Refusal};
 use crate::restart::{DeploymentSpec, GiveUp, RestartClass, State, StateName};
 use crate::types::{RecordId, Timestamp};
@@ -212,7 +212,8 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let (group, position) = (place.group, place.position);
         self.count_active(child, &place, signal)?;
         let (options, machine) = self.nodes.group(group)?;
-        let (state, strategy) = (machine.state, options.strategy);
+        let (state, strategy, when_given_up) = (machine.state, options.strategy, options.when_given_up);
+        let is_new = self.nodes.member(child)?.is_some_and(|member| !member.machine.was_up());
         if is_dropped(&place, strategy, signal) {
             self.drop_out(child)?;
         }
@@ -235,6 +236,13 @@ impl<'n, N: Nodes> Tree<'n, N> {
             (G::Stopping { at, .. }, _) if position > at => Ok(()),
             // It is reached later, and found down.
             (G::Stopping { floor, .. }, S::Failed) if position >= floor => Ok(()),
+            // Its turn comes.
+            (G::Starting { at }, S::Failed) if position > at => Ok(()),
+            // Nobody counts on one that was never up: it is tried again alone.
+            (_, S::Failed) if is_new => {
+                let cause = self.cause_of(child)?;
+                self.start(child, &cause).map(drop)
+            }
             (G::Stopping { at, .. }, S::Failed) => {
                 if self.admit(child, &place)? {
                     self.group_mut(group)?.state = G::Stopping { floor: position, at };
@@ -242,17 +250,11 @@ impl<'n, N: Nodes> Tree<'n, N> {
                 Ok(())
             }
             (G::Stopping { .. } | G::Up { .. }, S::Up | S::Halted | S::Stopped) => Ok(()),
-            // Its turn comes.
-            (G::Starting { at }, S::Failed) if position > at => Ok(()),
-            (G::Starting { at }, S::Up | S::Halted | S::Stopped) => {
-                if position == at {
-                    self.go_on_starting_and_tell(group)
-                } else {
-                    Ok(())
-                }
-            }
+            (G::Starting { .. }, S::Up | S::Halted | S::Stopped) => self.go_on_past(&place, state),
             (G::Starting { at }, S::Failed) => self.restart(child, &place, strategy, at.saturating_add(1)),
             (G::Up { .. }, S::Failed) => self.restart(child, &place, strategy, u64::MAX),
+            (_, S::GivenUp) if is_new => self.go_on_past(&place, state),
+            (_, S::GivenUp) if when_given_up == WhenGivenUp::Rest => self.member_ended(child, &place, state),
             (_, S::GivenUp) => {
                 let cause = self.cause_of(child)?;
                 self.end(group, GroupEnd::MemberGivenUp, cause, Some(position))
@@ -362,6 +364,11 @@ impl<'n, N: Nodes> Tree<'n, N> {
             let cause = self.cause_of(child)?;
             return self.end(place.group, GroupEnd::AutoShutdown, cause, Some(place.position));
         }
+        self.go_on_past(place, state)
+    }
+
+    /// Goes on starting members, if the one at `place` is the one that was waited for.
+    fn go_on_past(&mut self, place: &Place<N::Id>, state: GroupState) -> Result<(), N::Error> {
         match state {
             GroupState::Starting { at } if at == place.position => self.go_on_starting_and_tell(place.group),
             _ => Ok(()),

@@ -18,7 +18,7 @@ impl Machine {
         self.notice = None;
         self.count_start(context);
         self.run = self.run.saturating_add(1);
-        self.is_gone = false;
+        (self.is_gone, self.was_up) = (false, true);
         self.rest(context, State::Running { since: context.now });
     }
 
@@ -313,6 +313,7 @@ impl Machine {
         entry: RestoredEntry,
         alignment: Option<Alignment>,
     ) {
+        self.was_up = true;
         self.end_step(StepResult::Ready);
         self.visit(context, StateName::MythpathReady);
         self.end_incident(context, Ending::Ready);

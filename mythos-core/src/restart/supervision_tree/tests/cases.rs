@@ -414,8 +414,15 @@ fn the_end_of_a_group_changes_no_member_that_rests() {
 /// A member of which no launch succeeds, and whose own limits are narrower than the group's, ends the group.
 #[test]
 fn a_member_that_is_given_up_ends_its_group() {
+    for when_given_up in [WhenGivenUp::EndGroup, WhenGivenUp::Rest] {
+        given_up(when_given_up);
+    }
+}
+
+fn given_up(when_given_up: WhenGivenUp) {
     let mut forest = Forest::new();
-    let group = forest.group(group(Strategy::OneForOne, 100), None);
+    let group =
+        forest.group(GroupPolicyOptions { when_given_up, ..group(Strategy::OneForOne, 100) }, None);
     let wide = spec(RestartClass::Permanent);
     let narrow = RestartPolicyOptions { max_retries: Some(2), ..wide.policy.options().clone() };
     let narrow = DeploymentSpec::new(wide.ritual.clone()).policy(RestartPolicy::new(narrow).unwrap());
@@ -425,6 +432,12 @@ fn a_member_that_is_given_up_ends_its_group() {
     let good = forest.member(group, RestartClass::Permanent, MemberOptions::default());
     forest.failing.insert(bad, u32::MAX);
     forest.fail(bad);
+    if when_given_up == WhenGivenUp::Rest {
+        assert!(forest.is_up(group));
+        assert_eq!(forest.states(&[bad, good]), [StateName::GivenUp, StateName::Running]);
+        assert_eq!(forest.notices, [(bad, GiveUp::RetriesExhausted)]);
+        return;
+    }
     assert_eq!(forest.ended(group), Some(GroupEnd::MemberGivenUp));
     // What may linger of the launches that failed is stopped, and the operator is told all the same.
     assert_eq!(forest.states(&[bad, good]), [StateName::GivenUp, StateName::Stopped]);
