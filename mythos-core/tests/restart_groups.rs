@@ -5,6 +5,7 @@
 mod damage;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use mythos_core::restart::{
     Action, Backoff, ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
@@ -13,9 +14,11 @@ use mythos_core::restart::{
     StartChild, StateName, StopAssistant, Strategy, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
-use mythos_core::store::MemoryStore;
+use mythos_core::store::{
+    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Read, Store, StoreError,
+};
 use mythos_core::testing::SimulatedClock;
-use mythos_core::types::{AssistantId, GroupId, RitualId, Runtime, SeededEntropy};
+use mythos_core::types::{AssistantId, Clock, GroupId, RitualId, Runtime, SeededEntropy, Timestamp};
 use mythos_core::{Error, Mythos};
 
 fn work() -> RitualId {
@@ -255,4 +258,90 @@ fn a_new_child_that_cannot_start_is_no_concern_of_its_siblings() {
     world.fail("c");
     world.run();
     assert_eq!(world.group_state("crew"), GroupStateName::Ended);
+}
+
+/// A clock of which each reading is later, and which leaves other threads time to decide in between.
+#[derive(Debug, Default)]
+struct SlowClock(AtomicI64);
+
+impl Clock for SlowClock {
+    fn now(&self) -> Timestamp {
+        let read = self.0.fetch_add(1, Ordering::SeqCst);
+        std::thread::yield_now();
+        Timestamp::from_microseconds(read).unwrap()
+    }
+}
+
+#[test]
+fn the_window_of_a_group_counts_what_many_threads_report() {
+    const MEMBERS: usize = 48;
+    let runtime = Runtime::new(Arc::new(SlowClock::default()), Arc::new(SeededEntropy::new(1)));
+    let mythos = Mythos::with_store(Arc::new(MemoryStore::new()), runtime);
+    let supervisor = mythos.deployments().supervise(&"test".parse().unwrap()).unwrap();
+    let window = RestartWindow::sliding(MEMBERS as u32 - 1, 3_600_000);
+    let policy = GroupPolicy::new(GroupPolicyOptions { window, ..GroupPolicyOptions::default() }).unwrap();
+    supervisor.create_group(&CreateGroup::new(group("crew"), policy)).unwrap();
+    for member in 0..MEMBERS {
+        let start = StartChild::new(group("crew"), name(&format!("member {member}")), spec(options()));
+        supervisor.start_child(&start.running()).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for member in 0..MEMBERS {
+            let supervisor = &supervisor;
+            scope.spawn(move || {
+                let name = name(&format!("member {member}"));
+                supervisor.report_failure(&ReportFailure::crashed(name, "killed".try_into().unwrap())).unwrap();
+            });
+        }
+    });
+    let found = mythos.deployments().group(supervisor.id(), &group("crew")).unwrap();
+    assert!(!matches!(found.state, GroupStateName::Up), "one more than it allows: {found:?}");
+}
+
+/// A store whose reads of cells take a while.
+#[derive(Debug)]
+struct SlowStore {
+    inner: MemoryStore,
+    clock: SimulatedClock,
+}
+
+impl Store for SlowStore {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        let is_of_cells = |read: &Read| matches!(read, Read::Cells { .. });
+        if reads.iter().any(is_of_cells) {
+            self.clock.advance(std::time::Duration::from_secs(60));
+        }
+        self.inner.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+#[test]
+fn a_probe_has_its_whole_time_after_a_restore_that_took_long() {
+    let world = World::new();
+    let store = SlowStore { inner: world.store.clone(), clock: world.clock.clone() };
+    let runtime = Runtime::new(Arc::new(world.clock.clone()), Arc::new(SeededEntropy::new(2)));
+    let mythos = Mythos::with_store(Arc::new(store), runtime);
+    let supervisor = mythos.deployments().supervise(&"slow".parse().unwrap()).unwrap();
+    world.save("a");
+    supervisor.deploy(&DeployAssistant::new(name("a"), spec(options()))).unwrap();
+    let failed = ReportFailure::crashed(name("a"), "killed".try_into().unwrap());
+    supervisor.report_failure(&failed).unwrap();
+    let before = world.clock.now();
+    let restore = supervisor.poll_effects(1).unwrap().remove(0);
+    let probe = supervisor.carry_out(&restore).unwrap().next.unwrap();
+    let Action::Probe { deadline, .. } = probe.action else { panic!("{probe:?}") };
+    assert!(world.clock.now() > before, "it took long");
+    assert_eq!(deadline, world.clock.now().saturating_add(std::time::Duration::from_secs(30)));
 }

@@ -418,9 +418,12 @@ impl Supervisor {
             let mut findings = Findings::default();
             let mut number = effect.id.number;
             let mut changed = false;
+            let mut now = now;
             // What is asked for is read from the record: an effect is a copy of it, and may be an old one.
             let mut answer = self.answer_of(nodes.deployment(id)?, number, changed, &mut findings)?;
             while let Some(given) = answer {
+                // A restore takes as long as its bytes are many: what follows has its whole time from here.
+                now = nodes.read_clock();
                 if !step(nodes, id, Event::Answered { number, answer: given }, now)? {
                     break;
                 }
@@ -616,14 +619,18 @@ impl Supervisor {
             if let (Some(operation), Some((_, _, digest))) = (operation, named) {
                 return operation.model.recall(self.access.tenant(), &digest);
             }
-            let mut nodes = StoredNodes::new(self);
-            let (decision, changed) = decide(head, &mut nodes, now)?;
+            let mut nodes = StoredNodes::new(self, now);
+            let decided = decide(head, &mut nodes, now);
+            if nodes.is_overtaken() {
+                continue;
+            }
+            let (decision, changed) = decided?;
             // A write that changed nothing is recorded too: repeated later, it must still change nothing.
             if !changed && named.is_none() {
                 return Ok(decision);
             }
             let mut batch = self.batch(named, &decision, now)?;
-            nodes.stage(&mut batch, now)?;
+            nodes.stage(&mut batch)?;
             let committed = self.commit_batch(batch);
             if committed.map_err(|error| match named {
                 Some((_, operation, _)) => error.of_operation(operation),

@@ -19,6 +19,10 @@ use crate::types::{GroupId, RecordId, Timestamp, Version};
 /// The nodes that a decision looked at, and what it made of them.
 pub(super) struct StoredNodes<'a> {
     supervisor: &'a Supervisor,
+    /// When it is decided.
+    now: Timestamp,
+    /// Whether a record was found that another decision wrote since: the present is later, and it is to be decided anew.
+    is_overtaken: bool,
     deployments: BTreeMap<RecordId, Loaded<Deployment>>,
     groups: BTreeMap<RecordId, Loaded<SupervisionGroup>>,
     /// The groups that are to be deleted.
@@ -64,8 +68,39 @@ impl Loaded<Deployment> {
 }
 
 impl<'a> StoredNodes<'a> {
-    pub(super) const fn new(supervisor: &'a Supervisor) -> Self {
-        Self { supervisor, deployments: BTreeMap::new(), groups: BTreeMap::new(), deleted: Vec::new() }
+    pub(super) const fn new(supervisor: &'a Supervisor, now: Timestamp) -> Self {
+        Self {
+            supervisor,
+            now,
+            is_overtaken: false,
+            deployments: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deleted: Vec::new(),
+        }
+    }
+
+    /// Whether the present was read before something else that the decision depends on was decided.
+    pub(super) const fn is_overtaken(&self) -> bool {
+        self.is_overtaken
+    }
+
+    /// When it is decided, after something that takes a while.
+    pub(super) fn read_clock(&mut self) -> Timestamp {
+        self.now = self.now.max(self.supervisor.access.now());
+        self.now
+    }
+
+    /// Refuses to go on by a present that lies before `updated_at`, which another thread's decision read since. To take its
+    /// moments for those of a clock that was set back would let restarts go uncounted.
+    ///
+    /// # Errors
+    /// `Conflict`, unless the clock was set back indeed.
+    fn check_present(&mut self, updated_at: Timestamp) -> Result<()> {
+        if updated_at > self.now && updated_at <= self.supervisor.access.now() {
+            self.is_overtaken = true;
+            return Err(Error::conflict("another decision was made since the clock was read"));
+        }
+        Ok(())
     }
 
     /// Takes in a deployment that was found with `version` as `before`, if that could be read, and is to be `model`.
@@ -116,6 +151,7 @@ impl<'a> StoredNodes<'a> {
                 return Ok(None);
             };
             let model = stored.model.found_at(id)?;
+            self.check_present(model.updated_at)?;
             let before = Some(model.clone());
             let version = Some(stored.version);
             self.groups.insert(id, Loaded { id, version, before, model, ended: Vec::new() });
@@ -130,6 +166,7 @@ impl<'a> StoredNodes<'a> {
             let record = access::record(answer)?
                 .ok_or_else(|| Error::not_found("a member of a group was deleted").with_field("assistant"))?;
             let model = readable(&record)?;
+            self.check_present(model.updated_at)?;
             self.set(id, Some(record.version), Some(model.clone()), model);
         }
         self.deployments.get_mut(&id).ok_or_else(|| Error::internal("the deployment was not loaded"))
@@ -148,7 +185,8 @@ impl<'a> StoredNodes<'a> {
     }
 
     /// Adds what changed to `batch`, and checks that what was looked at is as it was.
-    pub(super) fn stage(&mut self, batch: &mut Batch, now: Timestamp) -> Result<()> {
+    pub(super) fn stage(&mut self, batch: &mut Batch) -> Result<()> {
+        let now = self.now;
         self.stage_incidents(batch)?;
         for loaded in self.deployments.values_mut() {
             if loaded.is_changed() {
