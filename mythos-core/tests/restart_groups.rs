@@ -345,3 +345,54 @@ fn a_probe_has_its_whole_time_after_a_restore_that_took_long() {
     assert!(world.clock.now() > before, "it took long");
     assert_eq!(deadline, world.clock.now().saturating_add(std::time::Duration::from_secs(30)));
 }
+
+/// A store on which a commit takes so long that all others who read before it lose.
+#[derive(Debug, Default)]
+struct SlowCommits(MemoryStore);
+
+impl Store for SlowCommits {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.0.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        self.0.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.0.maintain(budget)
+    }
+}
+
+#[test]
+fn many_failures_at_once_in_one_group_are_all_decided() {
+    const MEMBERS: usize = 160;
+    let mythos = Mythos::with_store(Arc::new(SlowCommits::default()), Runtime::system());
+    let supervisor = mythos.deployments().supervise(&"test".parse().unwrap()).unwrap();
+    let window = RestartWindow::sliding(MEMBERS as u32, 3_600_000);
+    let policy = GroupPolicy::new(GroupPolicyOptions { window, ..GroupPolicyOptions::default() }).unwrap();
+    supervisor.create_group(&CreateGroup::new(group("crew"), policy)).unwrap();
+    for member in 0..MEMBERS {
+        let start = StartChild::new(group("crew"), name(&format!("member {member}")), spec(options()));
+        supervisor.start_child(&start.running()).unwrap();
+    }
+    let all_at_once = std::sync::Barrier::new(MEMBERS);
+    std::thread::scope(|scope| {
+        for member in 0..MEMBERS {
+            let (supervisor, all_at_once) = (&supervisor, &all_at_once);
+            scope.spawn(move || {
+                let name = name(&format!("member {member}"));
+                let report = ReportFailure::crashed(name, "killed".try_into().unwrap());
+                all_at_once.wait();
+                assert!(supervisor.report_failure(&report).unwrap().changed);
+            });
+        }
+    });
+    let found = mythos.deployments().group(supervisor.id(), &group("crew")).unwrap();
+    assert_eq!((found.state, found.machine.restarts()), (GroupStateName::Up, MEMBERS));
+}

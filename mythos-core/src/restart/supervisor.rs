@@ -611,6 +611,7 @@ impl Supervisor {
         named: Option<Named>,
         decide: impl Fn(Option<Head>, &mut StoredNodes<'_>, Timestamp) -> Result<(T, bool)>,
     ) -> Result<T> {
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let Loaded { head, operation } = self.load(first, named.map(|named| named.1))?;
             // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
@@ -639,6 +640,9 @@ impl Supervisor {
                 nodes.tell(span);
                 return Ok(decision);
             }
+            // Decisions about members of different groups may meet in any group around both, so that all that lost a race
+            // wait in one line.
+            turn.get_or_insert_with(|| self.access.turn(&self.record_id()));
         }
         Err(Error::conflict(format!("other decisions were faster {MAX_ATTEMPTS} times")))
     }
