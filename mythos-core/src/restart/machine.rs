@@ -108,8 +108,8 @@ pub(super) enum Event {
     TimerFired { generation: u64 },
     /// An effect was answered.
     Answered { number: u64, answer: Answer },
-    /// The deployment is to rest.
-    StopRequested,
+    /// Someone asked that the deployment rest.
+    StopRequested { cause: Cause, shutdown: Shutdown },
     /// It is to be restarted at once, and what happened before no longer counts.
     RestartRequested { reason: Reason, operation: OperationId },
     /// Its group starts it, because of `cause`.
@@ -204,7 +204,7 @@ pub(super) enum Refusal {
     NeverLaunched,
     /// That is no answer to the pending effect.
     WrongAnswer,
-    /// Its group is about to start it, or to stop it.
+    /// It is being stopped, or its group is about to start it.
     InTheHandsOfItsGroup,
     /// A group around it is ending or has ended.
     GroupHasEnded,
@@ -217,7 +217,7 @@ impl Refusal {
             Self::NeverLaunched => Error::invalid("run", "that run was never launched"),
             Self::WrongAnswer => Error::invalid("outcome", "that is no outcome of the pending effect"),
             Self::InTheHandsOfItsGroup => {
-                let message = "its group is stopping it, or starts it when its turn comes";
+                let message = "it is being stopped, or its group starts it when its turn comes";
                 Error::invalid("assistant", message)
             }
             Self::GroupHasEnded => {
@@ -418,15 +418,16 @@ impl Machine {
 
         match (mem::replace(&mut self.state, S::Stopped), event) {
             // What the host asks for goes before everything else but the order in which a group starts and stops.
-            (state @ (S::Stopping { .. } | S::Waiting { .. }), E::Deployed | E::RestartRequested { .. }) => {
+            (state @ (S::Stopping { .. } | S::Waiting { .. }), E::Deployed | E::RestartRequested { .. })
+                if context.is_member =>
+            {
                 return self.refused(state, Refusal::InTheHandsOfItsGroup);
             }
             (_, E::Deployed) => self.deployed(context),
-            (S::Stopped, E::StopRequested) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
-            (state @ S::Stopping { .. }, E::StopRequested) => return self.stop_for_good(state),
-            (_, E::StopRequested) => {
-                self.notice = None;
-                self.stopped(context);
+            (S::Stopped, E::StopRequested { .. }) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
+            (state @ S::Stopping { .. }, E::StopRequested { .. }) => return self.stop_for_good(state),
+            (state, E::StopRequested { cause, shutdown }) => {
+                self.stop_on_request(context, &state, cause, shutdown);
             }
             (_, E::RestartRequested { reason, operation }) => self.restart_now(context, reason, operation),
 

@@ -77,7 +77,7 @@ pub enum State {
         /// Why.
         why: GiveUp,
     },
-    /// Its group stops it; the host ends it.
+    /// Its group stops it, or someone asked for that; the host ends it.
     Stopping {
         /// What follows.
         stop: Stop,
@@ -255,7 +255,7 @@ impl fmt::Display for StateName {
     }
 }
 
-/// How a deployment is stopped by its group.
+/// How a deployment is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stop {
     /// How long its next start is delayed, in milliseconds.
@@ -447,7 +447,7 @@ pub enum FailureKind {
     Unresponsive,
     /// It was launched and did not become ready.
     Unready,
-    /// It did not fail: a restart was asked for.
+    /// It did not fail: a restart or a stop was asked for.
     Requested,
     /// It did not fail, but ended, and its policy keeps it running.
     Ended,

@@ -195,12 +195,15 @@ impl SupervisionTree {
         self.handle(id, Event::Answered { number, answer }, now)
     }
 
-    /// Lets a deployment rest; the host ends it. Whether that changed anything.
+    /// Lets a deployment rest: at once if nothing of it runs, otherwise once the host has ended it, as
+    /// [`MemberOptions::shutdown`] says. Whether that changed anything.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no deployment.
-    pub fn handle_stop(&mut self, id: NodeId, now: Timestamp) -> Result<bool> {
-        self.handle(id, Event::StopRequested, now)
+    pub fn handle_stop(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
+        let place = self.nodes.get(id.0 as usize).and_then(|node| node.place);
+        let shutdown = place.map(|place| place.shutdown).unwrap_or_default();
+        self.handle(id, Event::StopRequested { cause, shutdown }, now)
     }
 
     /// Restarts a deployment at once; what happened before no longer counts.

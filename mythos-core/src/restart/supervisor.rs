@@ -10,7 +10,7 @@ use super::group::Tree;
 use super::machine::{Answer, Event, Refusal};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
+    Action, Alignment, Cause, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
     ExitKind, FailureKind, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
     RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
@@ -210,13 +210,21 @@ impl Supervisor {
         self.decide_known(&request.assistant, named, event)
     }
 
-    /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.
+    /// Lets a deployment rest: at once if nothing of the assistant runs, otherwise once the host has ended it. The host is
+    /// asked for that by a [`Stop`](Action::Stop), and by a [`Kill`](Action::Kill) after the time that its group gives it,
+    /// or, of one in no group, after [`Shutdown::default`](super::Shutdown::default). What was pending before is overtaken.
     ///
     /// # Errors
     /// As [`report_failure`](Self::report_failure).
     pub fn stop(&self, request: &StopAssistant) -> Result<Decision> {
         let named = self.named("stop", request.operation, (&self.supervisor, &request.assistant))?;
-        self.decide_known(&request.assistant, named, Event::StopRequested)
+        let cause = Cause { reason: Reason::shortened("a stop was asked for"), operation: named.1 };
+        self.decide(&request.assistant, Some(named), |head, _| {
+            let current = head.ok_or_else(|| no_deployment(&request.assistant))?.deployment?;
+            let shutdown = current.member.as_ref().map(|member| member.shutdown).unwrap_or_default();
+            let event = Event::StopRequested { cause: cause.clone(), shutdown };
+            Ok((current, Some(event)))
+        })
     }
 
     /// Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count.

@@ -125,7 +125,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let before = member.machine.state().name();
         let is_member = member.is_member;
         let is_stopping = |state: &State| matches!(state, State::Stopping { stop, .. } if stop.is_requested);
-        let was_requested = event == Event::StopRequested || is_stopping(member.machine.state());
+        let was_requested = matches!(event, Event::StopRequested { .. }) || is_stopping(member.machine.state());
         let outcome = member.step(now, event);
         if !is_member || outcome != Ok(None) {
             return Ok(outcome);

@@ -82,6 +82,11 @@ fn completed() -> Event {
     exited(ExitKind::Completed)
 }
 
+fn stop_requested() -> Event {
+    let cause = Cause { reason: reason(), operation: operation() };
+    Event::StopRequested { cause, shutdown: Shutdown::default() }
+}
+
 fn restart_requested() -> Event {
     Event::RestartRequested { reason: reason(), operation: operation() }
 }
@@ -419,7 +424,7 @@ fn a_member_that_its_group_stops_after_a_quiet_period_begins_anew() {
         driver.moved(stop());
         assert_eq!(driver.machine.failed_launches.len(), counted, "after {up_ms} ms");
         driver.answer(Answer::Stopped);
-        driver.moved(Event::StopRequested);
+        driver.moved(stop_requested());
     }
     driver.moved(Event::StartOrdered { cause: cause() });
     assert_eq!(driver.machine.state.name(), StateName::Restoring);

@@ -480,13 +480,48 @@ impl Machine {
             Stop { delay_ms, is_killed: false, for_good, is_requested: false, given_up, is_known };
         if self.is_gone {
             self.gone(context, stop);
-            return Ok(None);
+        } else {
+            self.have_ended(context, stop, shutdown);
         }
+        Ok(None)
+    }
+
+    /// Someone asked that it rest: at once if nothing of it runs, otherwise once the host has ended it.
+    pub(super) fn stop_on_request(
+        &mut self,
+        context: &Context<'_>,
+        state: &State,
+        cause: Cause,
+        shutdown: Shutdown,
+    ) {
+        // Whoever asks for that knows where it stood.
+        self.notice = None;
+        if self.is_gone {
+            self.stopped(context);
+            return;
+        }
+        if let State::Running { since } | State::MythpathReady { since, .. } = state {
+            self.forget_if_quiet(context, *since);
+        }
+        if !self.incident.as_ref().is_some_and(Incident::is_open) {
+            self.open_incident(context, FailureKind::Requested, cause.reason, cause.operation);
+        }
+        self.end_step(StepResult::Interrupted);
+        let stop = Stop {
+            delay_ms: 0,
+            is_killed: false,
+            for_good: true,
+            is_requested: true,
+            given_up: None,
+            is_known: true,
+        };
+        self.have_ended(context, stop, shutdown);
+    }
+
+    /// Asks the host to end it.
+    fn have_ended(&mut self, context: &Context<'_>, stop: Stop, shutdown: Shutdown) {
         let allowed = match shutdown {
-            Shutdown::Kill => {
-                self.kill(context, stop);
-                return Ok(None);
-            }
+            Shutdown::Kill => return self.kill(context, stop),
             Shutdown::Within { milliseconds } => Some(Duration::from_millis(milliseconds)),
             Shutdown::Unlimited => None,
         };
@@ -495,7 +530,6 @@ impl Machine {
         let (set_at, generation) = (context.now, self.generation);
         let deadline = allowed.map(|allowed| context.now.saturating_add(allowed));
         self.issue(context, State::Stopping { stop, deadline, set_at, generation });
-        Ok(None)
     }
 
     /// Someone wants that it rests once it is down; until then its end is awaited as before.
@@ -519,7 +553,7 @@ impl Machine {
         self.issue(context, State::Stopping { stop, deadline: None, set_at, generation });
     }
 
-    /// Nothing of it runs any more, as its group ordered.
+    /// Nothing of it runs any more, as was asked for.
     pub(super) fn gone(&mut self, context: &Context<'_>, stop: Stop) {
         self.is_gone = true;
         match stop {

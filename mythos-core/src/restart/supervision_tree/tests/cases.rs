@@ -171,7 +171,7 @@ fn otp_restart_loop_rest_for_one() {
     // What waits for its turn is not restarted by hand, and what restarts can be stopped.
     let refused = forest.tree.handle_restart(members[2], cause(), now).unwrap_err();
     assert_eq!(refused.field(), Some("assistant"));
-    assert!(forest.tree.handle_stop(members[1], now).unwrap());
+    assert!(forest.tree.handle_stop(members[1], cause(), now).unwrap());
     forest.run();
     assert_eq!(forest.states(&members), [StateName::Running, StateName::Stopped, StateName::MythpathReady]);
     // It stays down when others are restarted, until it is asked for.
@@ -354,8 +354,8 @@ fn a_member_stopped_while_its_group_stops_it_is_still_awaited() {
     forest.report(members[0], ExitKind::Failed);
     forest.run();
     let now = forest.now();
-    assert!(forest.tree.handle_stop(members[1], now).unwrap());
-    assert!(!forest.tree.handle_stop(members[1], now).unwrap(), "what comes twice changes nothing");
+    assert!(forest.tree.handle_stop(members[1], cause(), now).unwrap());
+    assert!(!forest.tree.handle_stop(members[1], cause(), now).unwrap(), "what comes twice changes nothing");
     forest.run();
     assert_eq!(forest.states(&members), [StateName::Waiting, StateName::Stopping]);
     forest.pass();
@@ -364,6 +364,26 @@ fn a_member_stopped_while_its_group_stops_it_is_still_awaited() {
     assert!(forest.is_up(group));
     forest.fail(members[0]);
     assert_eq!(forest.state(members[1]), StateName::Stopped, "until it is asked for");
+}
+
+/// otp-terminate-child (child_adm, terminate_child/2): a member is stopped as its shutdown says, killed if it hangs, and the
+/// others stay.
+#[test]
+fn otp_terminate_child() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::OneForAll, 2), 2);
+    forest.hanging.push(members[0]);
+    let now = forest.now();
+    assert!(forest.tree.handle_stop(members[0], cause(), now).unwrap());
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Stopping, StateName::Running]);
+    // The other fails in the meantime: the group waits for it, and leaves it down.
+    forest.report(members[1], ExitKind::Failed);
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Stopping, StateName::Waiting]);
+    forest.pass();
+    assert_eq!(forest.log, [("stop", members[0]), ("kill", members[0]), ("launch", members[1])]);
+    assert_eq!(forest.states(&members), [StateName::Stopped, StateName::MythpathReady]);
+    assert!(forest.is_up(group));
 }
 
 /// A group within another ends because its window is exceeded, and is restarted at once: an operator hears of it all the
@@ -381,7 +401,7 @@ fn an_end_that_a_group_goes_on_from_is_told() {
     // Someone who asks for a stop knows.
     forest.report(member, ExitKind::Failed);
     let now = forest.now();
-    forest.tree.handle_stop(member, now).unwrap();
+    forest.tree.handle_stop(member, cause(), now).unwrap();
     forest.run();
     assert_eq!((forest.notices.len(), forest.state(member)), (1, StateName::Stopped));
 }
@@ -398,7 +418,7 @@ fn the_end_of_a_group_changes_no_member_that_rests() {
     let culprit = forest.member(inner, RestartClass::Transient, significant());
     let stopped = forest.member(inner, RestartClass::Permanent, MemberOptions::default());
     let now = forest.now();
-    forest.tree.handle_stop(stopped, now).unwrap();
+    forest.tree.handle_stop(stopped, cause(), now).unwrap();
     forest.run();
     forest.exit(culprit, ExitKind::Completed);
     assert_eq!(forest.ended(inner), Some(GroupEnd::AutoShutdown));
