@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mythos_core::restart::{
-    Action, Backoff, ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
+    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
     GroupDecision, GroupPolicy, GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportExit,
-    ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartPolicyOptions, RestartWindow,
+    ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartClass, RestartPolicyOptions, RestartWindow,
     StartChild, StateName, StopAssistant, Strategy, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
@@ -395,4 +395,40 @@ fn many_failures_at_once_in_one_group_are_all_decided() {
     });
     let found = mythos.deployments().group(supervisor.id(), &group("crew")).unwrap();
     assert_eq!((found.state, found.machine.restarts()), (GroupStateName::Up, MEMBERS));
+}
+
+#[test]
+fn what_is_refused_on_joining_does_not_come_about_later() {
+    let world = World::new();
+    let ends = GroupPolicyOptions { auto_shutdown: AutoShutdown::AnySignificant, ..Default::default() };
+    world.create("crew", ends).unwrap();
+    let mut transient = options();
+    transient.exits.restart = RestartClass::Transient;
+    let mut start = StartChild::new(group("crew"), name("a"), spec(transient)).running();
+    start.is_significant = true;
+    world.supervisor.start_child(&start).unwrap();
+    let permanent = DeployAssistant::new(name("a"), spec(options()));
+    assert_eq!(world.supervisor.deploy(&permanent).unwrap_err().field(), Some("is_significant"));
+    let endless = world.create("crew", GroupPolicyOptions::default()).unwrap_err();
+    assert_eq!(endless.field(), Some("auto_shutdown"));
+
+    let inner = |policy: GroupPolicyOptions, within: &str, is_significant| {
+        let create = CreateGroup::new(group("inner"), GroupPolicy::new(policy)?).within(group(within));
+        world.supervisor.create_group(&CreateGroup { is_significant, ..create })
+    };
+    let transient = GroupPolicyOptions { restart: RestartClass::Transient, ..ends };
+    inner(transient, "crew", true).unwrap();
+    assert!(!inner(transient, "crew", true).unwrap().changed);
+    let field = |answer: Result<GroupDecision, Error>| answer.unwrap_err().field().map(str::to_owned);
+    assert_eq!(field(inner(transient, "crew", false)).as_deref(), Some("is_significant"));
+    assert_eq!(field(inner(transient, "elsewhere", true)).as_deref(), Some("within"));
+    assert_eq!(field(inner(ends, "crew", true)).as_deref(), Some("is_significant"), "it is restarted");
+    assert_eq!(field(world.create("inner", ends)).as_deref(), Some("is_significant"));
+    let simple = of_strategy(Strategy::SimpleOneForOne);
+    world.create("plain", GroupPolicyOptions::default()).unwrap();
+    let held = CreateGroup::new(group("held"), GroupPolicy::default()).within(group("plain"));
+    world.supervisor.create_group(&held).unwrap();
+    assert_eq!(field(world.create("plain", simple)).as_deref(), Some("strategy"));
+    let nobody = CreateGroup { is_significant: true, ..CreateGroup::new(group("new"), GroupPolicy::default()) };
+    assert_eq!(world.supervisor.create_group(&nobody).unwrap_err().field(), Some("is_significant"));
 }

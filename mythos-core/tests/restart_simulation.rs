@@ -624,7 +624,7 @@ fn random_family(seed: u64) -> Scenario {
         };
         let mut create = CreateGroup::new(group(which), GroupPolicy::new(options).unwrap());
         create.within = (which == 1).then(|| group(0));
-        create.is_significant = pick("significant", 2) == 0;
+        create.is_significant = which == 1 && pick("significant", 2) == 0;
         say(0, 0, Happening::CreateGroup(create));
     }
     let members = 2 + pick("members", 4);

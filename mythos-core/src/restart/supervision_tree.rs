@@ -363,8 +363,9 @@ impl SupervisionTree {
         else {
             return Err(not_a_group());
         };
-        policy.check_joining(machine, matches!(kind, Kind::Group { .. }), options.is_significant, exits)?;
-        let position = machine.join(options.is_significant);
+        let is_group = matches!(kind, Kind::Group { .. });
+        policy.check_joining(machine, is_group, options.is_significant, exits)?;
+        let position = machine.join(is_group, options.is_significant);
         members.insert(position, id);
         Ok(Place {
             group,

@@ -142,7 +142,8 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, an operation id that was
-    /// used for another request, or, field `assistant`, a member that its group is stopping or about to start, or one of a
+    /// used for another request, a significant member whose end could no more end its group (field `is_significant`), or,
+    /// field `assistant`, a member that its group is stopping or about to start, or one of a
     /// group that is ending or has ended; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
     /// [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with the same operation id, which
     /// [`Error::operation`] names.
@@ -150,7 +151,10 @@ impl Supervisor {
         request.spec.validate_for(&request.assistant)?;
         let named =
             self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
-        self.decide(&request.assistant, Some(named), |head, now| {
+        let id = Deployment::record_id(self.access.tenant(), &self.supervisor, &request.assistant);
+        let decided = self.transact(Some(id), Some(named), |head, nodes, now| {
+            let found = head.as_ref().map(|head| head.version);
+            let before = head.as_ref().and_then(|head| head.deployment.as_ref().ok()).cloned();
             let deployment = match head {
                 None => self.new_deployment(&request.assistant, &request.spec, Machine::default(), now),
                 Some(Head { deployment: Ok(deployment), .. }) => {
@@ -164,8 +168,12 @@ impl Supervisor {
                 ),
                 Some(Head { deployment: Err(error), .. }) => return Err(error),
             };
-            Ok((deployment, Some(Event::Deployed)))
-        })
+            nodes.check_significant(deployment.member.as_ref(), &request.spec.policy.options().exits)?;
+            nodes.set(id, found, before, deployment);
+            let changed = step(nodes, id, Event::Deployed, now)?;
+            Ok((Decision::of(nodes.deployment(id)?, changed, now), changed))
+        });
+        decided.map_err(|error| error.while_doing(format_args!("decide about {}", request.assistant)))
     }
 
     /// Reports that an assistant failed. What follows is what follows a failed exit by the policy's

@@ -180,6 +180,13 @@ impl GroupPolicy {
             let message = "what is underway goes on as the strategy says under which it began: wait for its end";
             return Err(Error::invalid("strategy", message));
         }
+        if group.groups > 0 && new.0.strategy == Strategy::SimpleOneForOne {
+            return Err(Error::invalid("strategy", "a simple group holds deployments only, and this one a group"));
+        }
+        if group.significant > 0 && new.0.auto_shutdown == AutoShutdown::Never {
+            let message = "it has significant members, whose end could then no more end it";
+            return Err(Error::invalid("auto_shutdown", message));
+        }
         Ok(())
     }
 
@@ -214,7 +221,7 @@ impl GroupPolicy {
     }
 
     /// Whether a significant member that ends as `exits` says could ever end the group.
-    fn check_significant(&self, exits: &ExitRules) -> Result<()> {
+    pub(in crate::restart) fn check_significant(&self, exits: &ExitRules) -> Result<()> {
         let complaint = if self.0.auto_shutdown == AutoShutdown::Never {
             "its group does not end by itself"
         } else if exits.restart == RestartClass::Permanent && !exits.is_one_shot {

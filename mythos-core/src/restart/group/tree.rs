@@ -552,7 +552,8 @@ impl<'n, N: Nodes> Tree<'n, N> {
     pub(in crate::restart) fn drop_out(&mut self, child: N::Id) -> Result<(), N::Error> {
         // As it is now: whether it is active may have changed since.
         if let Some(place) = self.nodes.place(child)? {
-            self.group_mut(place.group)?.leave(&place);
+            let is_group = self.nodes.member(child)?.is_none();
+            self.group_mut(place.group)?.leave(is_group, &place);
             self.nodes.detach(child)?;
         }
         Ok(())

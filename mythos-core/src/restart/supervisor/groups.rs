@@ -17,12 +17,18 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], field `within`, if there is no such group to hold it; [`ErrorKind::Invalid`] if that one is
-    /// ending or has ended, is a simple one, or if the group could never end it by its end (field `is_significant`), or for
-    /// another strategy (field `strategy`) of a group that is stopping, starting or ending members;
+    /// ending or has ended, is a simple one, or if the group could never end it by its end (field `is_significant`); for
+    /// another place than that of a group that there is (fields `within` and `is_significant`); for another strategy of one
+    /// that is stopping, starting or ending members, or a simple one of one that holds a group (field `strategy`); and for one
+    /// that no longer ends by itself although it has significant members (field `auto_shutdown`);
     /// [`ErrorKind::Limit`] beyond [`GroupPolicy::MAX_MEMBERS`] or [`GroupPolicy::MAX_DEPTH`]; [`ErrorKind::Unknown`] as for
     /// [`deploy`](Self::deploy).
     pub fn create_group(&self, request: &CreateGroup) -> Result<GroupDecision> {
         let CreateGroup { group, policy, within, is_significant, operation } = request;
+        if *is_significant && within.is_none() {
+            let message = "no group holds it that its end could end";
+            return Err(Error::invalid("is_significant", message));
+        }
         let named = self.named(
             "create_group",
             *operation,
@@ -30,6 +36,9 @@ impl Supervisor {
         )?;
         self.transact_group(group, named, |nodes, now| {
             let id = nodes.group_id(group);
+            if let Some(found) = nodes.find_group(id)?.cloned() {
+                check_place(nodes, &found, request)?;
+            }
             if let Some(found) = nodes.find_group(id)? {
                 found.policy.check_replacing(policy, &found.machine)?;
                 let changed = found.policy != *policy;
@@ -39,7 +48,7 @@ impl Supervisor {
             let member = match within {
                 None => None,
                 Some(within) => {
-                    let exits = ExitRules { restart: policy.options().restart, ..ExitRules::default() };
+                    let exits = exits_of(policy);
                     // A group ends when its members have, which have deadlines of their own.
                     let place = (*is_significant, Shutdown::Unlimited);
                     let joined = join(nodes, within, true, place, &exits);
@@ -261,6 +270,27 @@ impl Supervisor {
     }
 }
 
+/// Refuses to let a group that there is stand elsewhere than it does, or where its end could no more matter.
+fn check_place(nodes: &mut StoredNodes<'_>, found: &SupervisionGroup, request: &CreateGroup) -> Result<()> {
+    let CreateGroup { group, policy, within: Some(within), is_significant, .. } = request else {
+        return nodes.check_significant(found.member.as_ref(), &exits_of(&request.policy));
+    };
+    let Some(member) = found.member.as_ref().filter(|member| member.group == *within) else {
+        let message = format!("group {group} is not in group {within}, and stays where it is");
+        return Err(Error::invalid("within", message));
+    };
+    if member.is_significant != *is_significant {
+        let message = format!("group {group} stays as significant to group {within} as it is");
+        return Err(Error::invalid("is_significant", message));
+    }
+    nodes.check_significant(Some(member), &exits_of(policy))
+}
+
+/// Which ends of a group are followed by a restart of it.
+fn exits_of(policy: &GroupPolicy) -> ExitRules {
+    ExitRules { restart: policy.options().restart, ..ExitRules::default() }
+}
+
 /// Takes a node into a group, behind all others.
 fn join(
     nodes: &mut StoredNodes<'_>,
@@ -283,7 +313,7 @@ fn join(
     }
     let found = nodes.named_group(group)?;
     found.policy.check_joining(&found.machine, is_group, is_significant, exits)?;
-    let position = found.machine.join(is_significant);
+    let position = found.machine.join(is_group, is_significant);
     Ok(Membership { group: group.clone(), position, is_significant, is_active: true, shutdown })
 }
 

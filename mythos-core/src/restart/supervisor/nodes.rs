@@ -10,7 +10,7 @@ use crate::observe::Entered;
 use crate::restart::group::{self, Member, Nodes, Place, no_group};
 use crate::restart::observation::Seen;
 use crate::restart::{
-    Deployment, DeploymentRestart, Group, GroupPolicyOptions, Incident, Membership, SupervisionGroup,
+    Deployment, DeploymentRestart, ExitRules, Group, GroupPolicyOptions, Incident, Membership, SupervisionGroup,
 };
 use crate::store::access;
 use crate::store::{Batch, Direction, Expect, Model, Query, Read, Record};
@@ -139,6 +139,18 @@ impl<'a> StoredNodes<'a> {
     pub(super) fn named_group(&mut self, group: &GroupId) -> Result<&mut SupervisionGroup> {
         let id = self.group_id(group);
         self.find_group(id)?.ok_or_else(|| no_group(group))
+    }
+
+    /// Whether a member that ends as `exits` says could ever end its group, if it is to.
+    pub(super) fn check_significant(
+        &mut self,
+        member: Option<&Membership>,
+        exits: &ExitRules,
+    ) -> Result<()> {
+        match member.filter(|member| member.is_significant) {
+            Some(member) => self.named_group(&member.group)?.policy.check_significant(exits),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn group_id(&self, group: &GroupId) -> RecordId {
