@@ -464,6 +464,7 @@ impl Machine {
                 0
             }
             State::Waiting { delay_ms } => delay_ms,
+            State::BackingOff { until, set_at, .. } => self.cut_short(context, until, set_at),
             State::Running { since } | State::MythpathReady { since, .. } => {
                 self.forget_if_quiet(context, since);
                 0
@@ -484,6 +485,18 @@ impl Machine {
             self.have_ended(context, stop, shutdown);
         }
         Ok(None)
+    }
+
+    /// What is left of a delay in milliseconds, for the next start to wait for.
+    fn cut_short(&mut self, context: &Context<'_>, until: Timestamp, set_at: Timestamp) -> u64 {
+        // One that was set in the future is due: the clock was set back since.
+        let is_set_back = context.now < set_at;
+        let left = if is_set_back { Duration::ZERO } else { until.saturating_duration_since(context.now) };
+        let left_ms = u64::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(MAX_SAFE_INTEGER);
+        if let Some(incident) = &mut self.incident {
+            incident.waited_ms = incident.waited_ms.saturating_sub(left_ms);
+        }
+        left_ms
     }
 
     /// Someone asked that it rest: at once if nothing of it runs, otherwise once the host has ended it.

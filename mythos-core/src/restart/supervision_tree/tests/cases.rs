@@ -386,6 +386,29 @@ fn otp_terminate_child() {
     assert!(forest.is_up(group));
 }
 
+/// A member that backs off when an earlier one fails waits for what is left of its delay, and not once more for none of it.
+#[test]
+fn a_delay_that_a_restart_interrupts_is_kept() {
+    let mut forest = Forest::new();
+    let group = forest.group(group(Strategy::RestForOne, 5), None);
+    let first = forest.member(group, RestartClass::Permanent, MemberOptions::default());
+    let at_once = spec(RestartClass::Permanent);
+    let slow = Backoff::Constant { delay_ms: 60_000 };
+    let slow = RestartPolicyOptions { backoff: slow, ..at_once.policy.options().clone() };
+    let slow = DeploymentSpec::new(at_once.ritual.clone()).policy(RestartPolicy::new(slow).unwrap());
+    let within = Some((group, MemberOptions::default()));
+    let now = forest.now();
+    let second = forest.tree.add_member(Arc::new(slow), within, now).unwrap();
+    forest.fail(second);
+    assert_eq!(forest.state(second), StateName::BackingOff);
+    forest.now_ms = 20_000;
+    forest.fail(first);
+    assert_eq!(forest.states(&[first, second]), [StateName::MythpathReady, StateName::BackingOff]);
+    assert_eq!(forest.tree.machine(second).unwrap().incident().unwrap().waited_ms, 60_000);
+    forest.pass();
+    assert_eq!((forest.now_ms, forest.state(second)), (60_000, StateName::MythpathReady));
+}
+
 /// A group within another ends because its window is exceeded, and is restarted at once: an operator hears of it all the
 /// same, once the member that caused it asks for nothing else.
 #[test]
