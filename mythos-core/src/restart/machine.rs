@@ -8,7 +8,7 @@ use super::{
     Question, Reason, RestartHistory, RestartPolicy, RestoredEntry, Shutdown, State, StepResult, Which,
 };
 use crate::error::Error;
-use crate::types::{EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
+use crate::types::{Digest, EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
 
 #[cfg(test)]
 mod abstraction;
@@ -35,7 +35,7 @@ pub struct Machine {
     history: RestartHistory,
     /// The restarts in a row that count for the backoff.
     attempts: u64,
-    /// Failed launches by the entry they were made from, oldest entry first.
+    /// Failed launches by the entry they were made from and the codex they ran under, oldest first.
     failed_launches: Vec<FailedLaunches>,
     /// The last delay in a row, in milliseconds.
     #[serde(default)]
@@ -84,6 +84,9 @@ struct StepTimer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct FailedLaunches {
     entry: EntryId,
+    /// The root of the codex that they ran under, if they had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<Digest>,
     count: u32,
 }
 
@@ -435,11 +438,15 @@ impl Machine {
             (S::Running { since }, E::Failed { kind, exit, operation, .. }) => {
                 self.failed(context, since, None, (kind, exit, operation));
             }
-            (S::MythpathReady { since, entry, .. }, E::Failed { kind, exit, operation, .. }) => {
-                self.failed(context, since, Some(&entry), (kind, exit, operation));
+            (
+                S::MythpathReady { since, entry, alignment },
+                E::Failed { kind, exit, operation, .. },
+            ) => {
+                let launched = (&entry, alignment.as_ref());
+                self.failed(context, since, Some(launched), (kind, exit, operation));
             }
-            (S::Verifying { entry, .. }, E::Failed { kind, exit, .. }) => {
-                self.launch_ended(context, &entry, kind, exit);
+            (S::Verifying { entry, alignment, .. }, E::Failed { kind, exit, .. }) => {
+                self.launch_ended(context, (&entry, alignment.as_ref()), kind, exit);
             }
             (S::Stopping { stop, .. }, E::Failed { kind, .. }) if is_end(kind) => {
                 self.gone(context, stop);
@@ -460,8 +467,9 @@ impl Machine {
 
             // A timer.
             (S::BackingOff { .. }, E::TimerFired { .. }) => self.begin_path(context),
-            (S::Verifying { entry, .. }, E::TimerFired { .. }) => {
-                self.not_ready(context, &entry, Reason::shortened("the probe was not answered in time"));
+            (S::Verifying { entry, alignment, .. }, E::TimerFired { .. }) => {
+                let reason = Reason::shortened("the probe was not answered in time");
+                self.not_ready(context, (&entry, alignment.as_ref()), reason);
             }
             (S::Stopping { stop, .. }, E::TimerFired { .. }) => {
                 self.kill(context, stop);
@@ -506,9 +514,10 @@ impl Machine {
             }
 
             // The answer to Align.
-            (S::Aligning { entry, .. }, E::Answered { answer: A::Aligned(alignment), .. }) => {
-                self.launch(context, entry, Some(alignment));
-            }
+            (
+                S::Aligning { step, older_than, entry },
+                E::Answered { answer: A::Aligned(alignment), .. },
+            ) => self.aligned(context, step, older_than, entry, alignment),
             (
                 S::Aligning { step, older_than, entry },
                 E::Answered { answer: A::Misaligned(alignment), .. },
@@ -529,9 +538,10 @@ impl Machine {
             (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::Ready, .. }) => {
                 self.ready(context, entry, alignment);
             }
-            (S::Verifying { entry, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
-                self.not_ready(context, &entry, reason);
-            }
+            (
+                S::Verifying { entry, alignment, .. },
+                E::Answered { answer: A::NotReady { reason }, .. },
+            ) => self.not_ready(context, (&entry, alignment.as_ref()), reason),
 
             // The answer to Stop and Kill.
             (S::Stopping { stop, .. }, E::Answered { answer: A::Stopped, .. }) => {

@@ -10,6 +10,9 @@ use crate::restart::{
 };
 use crate::types::{MAX_SAFE_INTEGER, OperationId, Timestamp};
 
+/// What was launched: an entry, and how it compared with the codex in force.
+type Launched<'a> = (&'a RestoredEntry, Option<&'a Alignment>);
+
 impl Machine {
     pub(super) fn deployed(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Running);
@@ -50,7 +53,7 @@ impl Machine {
         &mut self,
         context: &Context<'_>,
         up_since: Timestamp,
-        entry: Option<&RestoredEntry>,
+        launched: Option<Launched<'_>>,
         (kind, exit, operation): (FailureKind, Exit, OperationId),
     ) {
         self.is_gone = is_end(kind);
@@ -60,8 +63,8 @@ impl Machine {
             return;
         }
         self.forget_if_quiet(context, up_since);
-        if let Some(entry) = entry {
-            self.count_failed_launch(entry);
+        if let Some(launched) = launched {
+            self.count_failed_launch(launched);
         }
         self.open_incident(context, kind, exit.reason, operation);
         self.follow(context, verdict);
@@ -96,20 +99,20 @@ impl Machine {
     }
 
     /// A launch that did not become ready is judged as a failure that the host reports.
-    pub(super) fn not_ready(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
+    pub(super) fn not_ready(&mut self, context: &Context<'_>, launched: Launched<'_>, reason: Reason) {
         let exit = Exit::new(ExitKind::Failed, reason);
         let verdict = context.spec.policy.options().exits.verdict(&exit);
-        self.launch_failed(context, entry, exit.reason, verdict);
+        self.launch_failed(context, launched, exit.reason, verdict);
     }
 
     fn launch_failed(
         &mut self,
         context: &Context<'_>,
-        entry: &RestoredEntry,
+        launched: Launched<'_>,
         reason: Reason,
         verdict: Verdict,
     ) {
-        self.count_failed_launch(entry);
+        self.count_failed_launch(launched);
         self.end_step(StepResult::NotReady { reason });
         self.follow(context, verdict);
     }
@@ -118,7 +121,7 @@ impl Machine {
     pub(super) fn launch_ended(
         &mut self,
         context: &Context<'_>,
-        entry: &RestoredEntry,
+        launched: Launched<'_>,
         kind: FailureKind,
         exit: Exit,
     ) {
@@ -129,7 +132,7 @@ impl Machine {
                 self.completed(context);
             }
             verdict @ (Verdict::Restart | Verdict::GiveUp) => {
-                self.launch_failed(context, entry, exit.reason, verdict);
+                self.launch_failed(context, launched, exit.reason, verdict);
             }
         }
     }
@@ -274,14 +277,30 @@ impl Machine {
             incident.restored(&entry);
         }
         let older_than = Some(entry.sequence).filter(|_| context.is_of_own_ritual(step)).or(older_than);
-        let failed = self.failed_launches.iter().find(|failed| failed.entry == entry.entry);
-        if failed.is_some_and(|failed| failed.count >= context.spec.policy.options().launches_per_entry) {
-            self.next_step(context, step, older_than, StepResult::PassedOver);
-        } else if context.spec.codex.is_some() {
+        if context.spec.codex.is_some() {
             self.visit(context, StateName::Aligning);
             self.issue(context, State::Aligning { step, older_than, entry });
+        } else if self.is_passed_over(context, (&entry, None)) {
+            self.next_step(context, step, older_than, StepResult::PassedOver);
         } else {
             self.launch(context, entry, None);
+        }
+    }
+
+    /// It ran under the codex in force, or is to run under the one that `alignment` says.
+    pub(super) fn aligned(
+        &mut self,
+        context: &Context<'_>,
+        step: u32,
+        older_than: Option<u64>,
+        entry: RestoredEntry,
+        alignment: Alignment,
+    ) {
+        if self.is_passed_over(context, (&entry, Some(&alignment))) {
+            self.align(alignment);
+            self.next_step(context, step, older_than, StepResult::PassedOver);
+        } else {
+            self.launch(context, entry, Some(alignment));
         }
     }
 
@@ -341,7 +360,7 @@ impl Machine {
             // Its own log proves that the codex was once as the entry says.
             if alignment.since.is_some() {
                 let alignment = Alignment { is_older_codex: true, ..alignment };
-                self.launch(context, entry, Some(alignment));
+                self.aligned(context, step, older_than, entry, alignment);
             } else {
                 self.align(alignment);
                 self.next_step(context, step, older_than, StepResult::Misaligned);
@@ -349,9 +368,13 @@ impl Machine {
             return;
         }
         match context.spec.policy.options().alignment {
-            AlignmentPolicy::AdoptCurrent => self.launch(context, entry, Some(alignment)),
+            AlignmentPolicy::AdoptCurrent => self.aligned(context, step, older_than, entry, alignment),
             AlignmentPolicy::Compatible if alignment.is_compatible => {
-                self.launch(context, entry, Some(alignment));
+                self.aligned(context, step, older_than, entry, alignment);
+            }
+            // Nobody is asked about what would not be tried again.
+            AlignmentPolicy::AskOperator if self.is_passed_over(context, (&entry, Some(&alignment))) => {
+                self.aligned(context, step, older_than, entry, alignment);
             }
             AlignmentPolicy::AskOperator => {
                 self.ask(context, Question::Misaligned { step, older_than, entry, alignment });
@@ -637,15 +660,23 @@ impl Machine {
         }
     }
 
-    fn count_failed_launch(&mut self, entry: &RestoredEntry) {
-        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.entry == entry.entry) {
+    /// Whether launches of the same under the same codex failed too often.
+    fn is_passed_over(&self, context: &Context<'_>, launched: Launched<'_>) -> bool {
+        let most = context.spec.policy.options().launches_per_entry;
+        self.failed_launches.iter().any(|failed| failed.is_of(launched) && failed.count >= most)
+    }
+
+    fn count_failed_launch(&mut self, launched: Launched<'_>) {
+        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.is_of(launched)) {
             failed.count = failed.count.saturating_add(1);
             return;
         }
         if self.failed_launches.len() == Self::MAX_FAILED_ENTRIES {
             self.failed_launches.remove(0);
         }
-        self.failed_launches.push(FailedLaunches { entry: entry.entry, count: 1 });
+        let (entry, alignment) = launched;
+        let root = alignment.map(Alignment::root_to_run_under);
+        self.failed_launches.push(FailedLaunches { entry: entry.entry, root, count: 1 });
     }
 
     fn open_incident(
@@ -696,5 +727,11 @@ impl Machine {
         if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
             incident.visit(state, context.now);
         }
+    }
+}
+
+impl FailedLaunches {
+    fn is_of(&self, (entry, alignment): Launched<'_>) -> bool {
+        self.entry == entry.entry && self.root == alignment.map(Alignment::root_to_run_under)
     }
 }
