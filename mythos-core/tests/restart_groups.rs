@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mythos_core::restart::{
-    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
+    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
     GroupDecision, GroupPolicy, GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportExit,
     ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartClass, RestartPolicyOptions, RestartWindow,
     StartChild, StateName, StopAssistant, Strategy, Supervisor,
@@ -19,7 +19,7 @@ use mythos_core::store::{
 };
 use mythos_core::testing::SimulatedClock;
 use mythos_core::types::{AssistantId, Clock, GroupId, RitualId, Runtime, SeededEntropy, Timestamp};
-use mythos_core::{Error, Mythos};
+use mythos_core::{Error, ErrorKind, Mythos};
 
 fn work() -> RitualId {
     "work".parse().unwrap()
@@ -431,4 +431,41 @@ fn what_is_refused_on_joining_does_not_come_about_later() {
     assert_eq!(field(world.create("plain", simple)).as_deref(), Some("strategy"));
     let nobody = CreateGroup { is_significant: true, ..CreateGroup::new(group("new"), GroupPolicy::default()) };
     assert_eq!(world.supervisor.create_group(&nobody).unwrap_err().field(), Some("is_significant"));
+}
+
+#[test]
+fn who_left_a_group_can_join_one_again_or_be_deleted() {
+    let world = World::of(of_strategy(Strategy::OneForOne), &["a", "b"]);
+    world.supervisor.stop(&StopAssistant::new(name("b"))).unwrap();
+    world.run();
+    let delete = |member| world.supervisor.delete_deployment(&name(member));
+    assert_eq!(delete("b").unwrap_err().field(), Some("assistant"), "a member");
+    world.supervisor.delete_child(&DeleteChild::new(name("b"))).unwrap();
+    world.supervisor.start_child(&StartChild::new(group("crew"), name("b"), spec(options()))).unwrap();
+    world.run();
+    assert_eq!(world.state("b"), StateName::MythpathReady);
+    let again = StartChild::new(group("crew"), name("b"), spec(options()));
+    assert_eq!(world.supervisor.start_child(&again).unwrap_err().field(), Some("assistant"));
+    world.fail("b");
+    world.run();
+    assert_eq!(world.supervisor.deployment(&name("b")).unwrap().machine.run(), 3, "its runs go on");
+
+    // One that the host deployed alone runs, and joins as it is.
+    world.save("c");
+    world.supervisor.deploy(&DeployAssistant::new(name("c"), spec(options()))).unwrap();
+    assert_eq!(delete("c").unwrap_err().field(), Some("assistant"), "it runs");
+    let join = StartChild::new(group("crew"), name("c"), spec(options()));
+    assert_eq!(world.supervisor.start_child(&join).unwrap_err().field(), Some("assistant"));
+    world.supervisor.start_child(&join.running()).unwrap();
+
+    world.supervisor.stop(&StopAssistant::new(name("c"))).unwrap();
+    world.run();
+    world.supervisor.delete_child(&DeleteChild::new(name("c"))).unwrap();
+    delete("c").unwrap();
+    assert_eq!(delete("c").unwrap_err().kind(), ErrorKind::NotFound);
+    // Deployed again, it begins anew, and its effects are handed out.
+    assert_eq!(world.supervisor.deploy(&DeployAssistant::new(name("c"), spec(options()))).unwrap().run, 1);
+    world.fail("c");
+    world.run();
+    assert_eq!(world.state("c"), StateName::MythpathReady);
 }

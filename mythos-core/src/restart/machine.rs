@@ -344,6 +344,11 @@ impl Machine {
         self.effects
     }
 
+    /// It joins a group, which does not count on it before it was up.
+    pub(super) const fn joins(&mut self) {
+        self.was_up = false;
+    }
+
     /// What the pending effect asks for.
     pub(super) fn action(&self, spec: &DeploymentSpec) -> Option<Action> {
         self.pending?;

@@ -104,6 +104,8 @@ enum Kind {
         group: Box<Group>,
         members: BTreeMap<u64, NodeId>,
     },
+    /// It was removed.
+    Removed,
 }
 
 impl SupervisionTree {
@@ -243,6 +245,35 @@ impl SupervisionTree {
         changed
     }
 
+    /// Takes a deployment that is down, or a group without members, out of its group and out of the tree. Its id names no other
+    /// node later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `node`, for a deployment that runs or is being restarted, and
+    /// for a node that was removed; field `group` for a group with members.
+    pub fn remove(&mut self, id: NodeId) -> Result<()> {
+        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
+            Some(Kind::Deployment { machine, .. }) => {
+                let state = machine.state().name();
+                if !state.is_at_rest() || state.is_up() {
+                    return Err(Error::invalid("node", format!("that deployment is {state}: stop it first")));
+                }
+            }
+            Some(Kind::Group { group, .. }) if group.members() > 0 => {
+                let message = format!("that group has {} members", group.members());
+                return Err(Error::invalid("group", message));
+            }
+            Some(Kind::Group { .. }) => {}
+            Some(Kind::Removed) | None => return Err(Error::invalid("node", "there is no such node")),
+        }
+        Tree::new(self, Timestamp::MIN).drop_out(id)?;
+        self.touched.clear();
+        if let Some(node) = self.nodes.get_mut(id.0 as usize) {
+            node.kind = Kind::Removed;
+        }
+        Ok(())
+    }
+
     /// Fires the timers that are due; how many did.
     pub fn handle_timeout(&mut self, now: Timestamp) -> usize {
         let mut fired = 0;
@@ -304,7 +335,7 @@ impl SupervisionTree {
     pub fn machine(&self, id: NodeId) -> Option<&Machine> {
         match &self.nodes.get(id.0 as usize)?.kind {
             Kind::Deployment { machine, .. } => Some(machine),
-            Kind::Group { .. } => None,
+            Kind::Group { .. } | Kind::Removed => None,
         }
     }
 
@@ -313,7 +344,7 @@ impl SupervisionTree {
     pub fn group(&self, id: NodeId) -> Option<&Group> {
         match &self.nodes.get(id.0 as usize)?.kind {
             Kind::Group { group, .. } => Some(group),
-            Kind::Deployment { .. } => None,
+            Kind::Deployment { .. } | Kind::Removed => None,
         }
     }
 
@@ -426,14 +457,14 @@ impl Nodes for SupervisionTree {
                 self.touched.push(id);
                 Some(Member { id: &node.id, spec, machine, is_member: node.place.is_some() })
             }
-            Kind::Group { .. } => None,
+            Kind::Group { .. } | Kind::Removed => None,
         })
     }
 
     fn group(&mut self, id: NodeId) -> Result<(&GroupPolicyOptions, &mut Group)> {
         match &mut self.nodes[id.0 as usize].kind {
             Kind::Group { policy, group, .. } => Ok((policy.options(), group)),
-            Kind::Deployment { .. } => Err(not_a_group()),
+            Kind::Deployment { .. } | Kind::Removed => Err(not_a_group()),
         }
     }
 

@@ -11,7 +11,7 @@ use super::machine::{Answer, Event, Refusal};
 use super::service::no_deployment;
 use super::{
     Action, Alignment, Cause, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
-    ExitKind, FailureKind, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
+    ExitKind, FailureKind, Machine, Membership, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
     RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
@@ -90,6 +90,8 @@ struct Loaded {
 struct Head {
     version: Version,
     deployment: Result<Deployment>,
+    /// Its place in a group, as far as that can be read of one that cannot.
+    member: Option<Membership>,
     /// Whether a deployment may be written over it although it cannot be read. One of another format may not: a newer
     /// version of this library can still read it.
     is_replaceable: bool,
@@ -101,6 +103,7 @@ impl Head {
         Self {
             version: record.version,
             deployment: readable(record),
+            member: record.body.get("member").and_then(|member| Membership::deserialize(member).ok()),
             is_replaceable: format.is_none_or(|format| format == u64::from(Deployment::FORMAT)),
         }
     }
@@ -137,8 +140,9 @@ impl Supervisor {
     }
 
     /// Supervises an assistant that the host launched. If it was supervised already, it is deployed anew: an open
-    /// incident ends, and earlier restarts no longer count. If its record could not be read, a new one takes its place:
-    /// its incidents are counted from 1 again, its runs and effects go on above the earlier ones.
+    /// incident ends, and earlier restarts no longer count. If its record could not be read, a new one takes its place, also
+    /// in its group as far as that can be read: its incidents are counted from 1 again, its runs and effects go on above the
+    /// earlier ones.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, an operation id that was
@@ -160,12 +164,11 @@ impl Supervisor {
                 Some(Head { deployment: Ok(deployment), .. }) => {
                     Deployment { spec: request.spec.clone(), ..deployment }
                 }
-                Some(Head { deployment: Err(_), is_replaceable: true, version }) => self.new_deployment(
-                    &request.assistant,
-                    &request.spec,
-                    Machine::after_unreadable(version),
-                    now,
-                ),
+                Some(Head { deployment: Err(_), is_replaceable: true, version, member }) => {
+                    let machine = Machine::after_unreadable(version);
+                    let anew = self.new_deployment(&request.assistant, &request.spec, machine, now);
+                    Deployment { member, ..anew }
+                }
                 Some(Head { deployment: Err(error), .. }) => return Err(error),
             };
             nodes.check_significant(deployment.member.as_ref(), &request.spec.policy.options().exits)?;
@@ -766,6 +769,11 @@ impl Supervisor {
 
     fn record_id(&self) -> RecordId {
         SupervisorRecord::record_id(self.access.tenant(), &self.supervisor)
+    }
+
+    /// Effects of a deployment that was deleted are counted anew.
+    fn forget_handed_out(&self, deployment: RecordId) {
+        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&deployment);
     }
 
     /// Remembers that an effect is handed out; whether neither it nor a later one was already. What was read before

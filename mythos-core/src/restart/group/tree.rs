@@ -204,11 +204,25 @@ impl<'n, N: Nodes> Tree<'n, N> {
         Ok(true)
     }
 
+    /// Lets go of a member of which nothing is known any more; its group goes on without it.
+    pub(in crate::restart) fn lose(&mut self, id: N::Id) -> Result<(), N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(()) };
+        self.drop_out(id)?;
+        self.learn(id, place, Signal::Halted)
+    }
+
     /// Tells the group of `child` what became of it.
     fn signal(&mut self, child: N::Id, signal: Signal) -> Result<(), N::Error> {
+        match self.nodes.place(child)? {
+            Some(place) => self.learn(child, place, signal),
+            None => Ok(()),
+        }
+    }
+
+    /// What a group does that learns what became of `child`, which has, or had, its place there.
+    fn learn(&mut self, child: N::Id, place: Place<N::Id>, signal: Signal) -> Result<(), N::Error> {
         use {GroupState as G, Signal as S};
 
-        let Some(place) = self.nodes.place(child)? else { return Ok(()) };
         let (group, position) = (place.group, place.position);
         self.count_active(child, &place, signal)?;
         let (options, machine) = self.nodes.group(group)?;

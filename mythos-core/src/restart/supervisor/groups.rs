@@ -6,11 +6,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::restart::group::Tree;
 use crate::restart::machine::{Event, Refusal};
 use crate::restart::{
-    Cause, ChangeGroup, CreateGroup, Decision, DeleteChild, Deployment, ExitRules, Group, GroupDecision,
+    Cause, ChangeGroup, CreateGroup, Decision, DeleteChild, Deployment, DeploymentSpec, ExitRules, Group, GroupDecision,
     GroupPolicy, GroupState, Machine, Membership, Reason, RestartChild, Shutdown, StartChild,
     SupervisionGroup,
 };
-use crate::types::{AssistantId, GroupId, Timestamp};
+use crate::types::{AssistantId, GroupId, RitualId, Timestamp};
 
 impl Supervisor {
     /// Makes a group without members, or replaces the policy of one that there is.
@@ -65,11 +65,12 @@ impl Supervisor {
 
     /// Makes an assistant a member of a group, behind all others, and has it started, unless the host launched it already:
     /// at once if the group is up, otherwise when its turn comes. A group starts it from the newest entry of its ritual, as
-    /// after a failure.
+    /// after a failure. One that is deployed already and in no group is taken in with its history if it is down, or if the
+    /// host launched it anew.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], field `group`; [`ErrorKind::Invalid`] if the assistant is deployed already (field
-    /// `assistant`), the group is ending or has ended (field `group`), or its end could never end the group (field
+    /// [`ErrorKind::NotFound`], field `group`; [`ErrorKind::Invalid`] if the assistant is a member of a group already, runs
+    /// or is being restarted (field `assistant`), the group is ending or has ended (field `group`), or its end could never end the group (field
     /// `is_significant`); [`ErrorKind::Limit`] beyond [`GroupPolicy::MAX_MEMBERS`]; otherwise as
     /// [`deploy`](Self::deploy).
     pub fn start_child(&self, request: &StartChild) -> Result<Decision> {
@@ -84,15 +85,20 @@ impl Supervisor {
         let cause = Cause { reason: Reason::shortened("it was added to its group"), operation: named.1 };
         let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
         self.transact(Some(id), Some(named), |head, nodes, now| {
-            if head.is_some() {
-                let message = format!("{assistant} is deployed already");
-                return Err(Error::invalid("assistant", message));
+            let version = head.as_ref().map(|head| head.version);
+            let found = head.map(|head| head.deployment).transpose()?;
+            if let Some(found) = &found {
+                check_adoptable(found, *is_running)?;
             }
             let place = (*is_significant, *shutdown);
             let member = join(nodes, group, false, place, &spec.policy.options().exits)?;
-            let mut deployment = self.new_deployment(assistant, spec, Machine::default(), now);
+            let mut deployment = match &found {
+                Some(found) => Deployment { spec: spec.clone(), ..found.clone() },
+                None => self.new_deployment(assistant, spec, Machine::default(), now),
+            };
+            deployment.machine.joins();
             deployment.member = Some(member);
-            nodes.set(id, None, None, deployment);
+            nodes.set(id, version, found, deployment);
             let node = NodeRecord::Deployment(id);
             let mut tree = Tree::new(nodes, now);
             if *is_running {
@@ -128,7 +134,8 @@ impl Supervisor {
         })
     }
 
-    /// Takes a member that is down out of its group. Its deployment stays, at rest.
+    /// Takes a member that is down out of its group. Its deployment stays, at rest, until a group takes it in again or it is
+    /// [deleted](Self::delete_deployment).
     ///
     /// # Errors
     /// As [`restart_child`](Self::restart_child).
@@ -192,10 +199,52 @@ impl Supervisor {
             }
             let id = found.id();
             Tree::new(nodes, now).drop_out(NodeRecord::Group(id))?;
-            nodes.delete_group(id);
+            nodes.delete(NodeRecord::Group(id));
             Ok(((), true))
         });
         deleted.map_err(|error| error.while_doing(format_args!("delete group {group}")))
+    }
+
+    /// Deletes a deployment that is down and in no group, or one whose record cannot be read: its group, if it was a member,
+    /// goes on without it. Its history stays.
+    ///
+    /// Runs and effects of a later deployment of the same assistant are counted from 1 again: delete it once the host has
+    /// nothing underway for it, so that nothing late about the earlier one is taken for something about that.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such deployment; [`ErrorKind::Invalid`], field `assistant`, if it is a member of
+    /// a group, runs, or is being restarted; [`ErrorKind::Corrupt`] for a record of an unknown format.
+    pub fn delete_deployment(&self, assistant: &AssistantId) -> Result<()> {
+        let id = Deployment::record_id(self.access.tenant(), &self.supervisor, assistant);
+        let node = NodeRecord::Deployment(id);
+        let deleted = self.transact(Some(id), None, |head, nodes, now| {
+            let head = head.ok_or_else(|| crate::restart::service::no_deployment(assistant))?;
+            match head.deployment {
+                Ok(found) => {
+                    if let Some(member) = &found.member {
+                        let message = format!("{assistant} is a member of group {}", member.group);
+                        return Err(Error::invalid("assistant", message));
+                    }
+                    check_at_rest(&found)?;
+                    nodes.set(id, Some(head.version), Some(found.clone()), found);
+                }
+                Err(error) if !head.is_replaceable => return Err(error),
+                Err(_) => {
+                    // All that counts of it is its place.
+                    let spec = DeploymentSpec::new(RitualId::new("unknown")?);
+                    let machine = Machine::after_unreadable(head.version);
+                    let mut lost = self.new_deployment(assistant, &spec, machine, now);
+                    lost.member = head.member;
+                    nodes.set(id, Some(head.version), None, lost);
+                    Tree::new(nodes, now).lose(node)?;
+                }
+            }
+            nodes.delete(node);
+            Ok(((), true))
+        });
+        deleted.map_err(|error| error.while_doing(format_args!("delete the deployment of {assistant}")))?;
+        self.forget_handed_out(id);
+        Ok(())
     }
 
     fn change_group(
@@ -315,6 +364,18 @@ fn join(
     found.policy.check_joining(&found.machine, is_group, is_significant, exits)?;
     let position = found.machine.join(is_group, is_significant);
     Ok(Membership { group: group.clone(), position, is_significant, is_active: true, shutdown })
+}
+
+/// Whether a group may take in what is deployed already.
+fn check_adoptable(deployment: &Deployment, is_running: bool) -> Result<()> {
+    if let Some(member) = &deployment.member {
+        let message = format!("{} is a member of group {} already", deployment.assistant, member.group);
+        return Err(Error::invalid("assistant", message));
+    }
+    if is_running && deployment.machine.state().name().is_up() {
+        return Ok(());
+    }
+    check_at_rest(deployment)
 }
 
 fn check_at_rest(deployment: &Deployment) -> Result<()> {

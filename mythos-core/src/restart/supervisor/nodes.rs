@@ -25,8 +25,8 @@ pub(super) struct StoredNodes<'a> {
     is_overtaken: bool,
     deployments: BTreeMap<RecordId, Loaded<Deployment>>,
     groups: BTreeMap<RecordId, Loaded<SupervisionGroup>>,
-    /// The groups that are to be deleted.
-    deleted: Vec<RecordId>,
+    /// The nodes that are to be deleted.
+    deleted: Vec<NodeRecord>,
 }
 
 /// The record of a node.
@@ -191,17 +191,25 @@ impl<'a> StoredNodes<'a> {
         }
     }
 
-    /// Has a group that was found deleted.
-    pub(super) fn delete_group(&mut self, id: RecordId) {
-        self.deleted.push(id);
+    /// Has a node that was found deleted.
+    pub(super) fn delete(&mut self, node: NodeRecord) {
+        self.deleted.push(node);
+    }
+
+    fn is_deleted(&self, node: NodeRecord) -> bool {
+        self.deleted.contains(&node)
     }
 
     /// Adds what changed to `batch`, and checks that what was looked at is as it was.
     pub(super) fn stage(&mut self, batch: &mut Batch) -> Result<()> {
         let now = self.now;
         self.stage_incidents(batch)?;
+        let deleted = std::mem::take(&mut self.deleted);
         for loaded in self.deployments.values_mut() {
-            if loaded.is_changed() {
+            let is_deleted = deleted.contains(&NodeRecord::Deployment(loaded.id));
+            if let Some(version) = loaded.version.filter(|_| is_deleted) {
+                batch.delete(Deployment::TABLE, loaded.id, version);
+            } else if loaded.is_changed() {
                 loaded.model.index(now);
                 batch.put(loaded.id, loaded.expect(), &loaded.model)?;
             } else {
@@ -209,7 +217,8 @@ impl<'a> StoredNodes<'a> {
             }
         }
         for loaded in self.groups.values_mut() {
-            if let Some(version) = loaded.version.filter(|_| self.deleted.contains(&loaded.id)) {
+            let is_deleted = deleted.contains(&NodeRecord::Group(loaded.id));
+            if let Some(version) = loaded.version.filter(|_| is_deleted) {
                 batch.delete(SupervisionGroup::TABLE, loaded.id, version);
             } else if loaded.is_changed() {
                 loaded.model.index(now);
@@ -218,12 +227,14 @@ impl<'a> StoredNodes<'a> {
                 batch.check(SupervisionGroup::TABLE, loaded.id, loaded.expect());
             }
         }
+        self.deleted = deleted;
         Ok(())
     }
 
     /// Tells operators what was committed.
     pub(super) fn tell(&self, span: &Entered) {
-        for Loaded { before, model, ended, .. } in self.deployments.values() {
+        let kept = self.deployments.values().filter(|one| !self.is_deleted(NodeRecord::Deployment(one.id)));
+        for Loaded { before, model, ended, .. } in kept {
             let last = model.machine.incident().map_or(0, |last| last.number);
             ended.iter().filter(|ended| ended.number != last).for_each(Seen::tell_ended);
             let before = before.as_ref().map(|before| Seen::of(&before.machine));
@@ -235,7 +246,8 @@ impl<'a> StoredNodes<'a> {
     /// is written anew.
     fn stage_incidents(&mut self, batch: &mut Batch) -> Result<()> {
         let mut changed = Vec::new();
-        for loaded in self.deployments.values() {
+        let kept = self.deployments.values().filter(|one| !self.is_deleted(NodeRecord::Deployment(one.id)));
+        for loaded in kept {
             let before = loaded.before.as_ref().and_then(|before| before.machine.incident());
             let last = loaded.model.machine.incident().filter(|one| before != Some(*one));
             let number = last.map_or(0, |last| last.number);

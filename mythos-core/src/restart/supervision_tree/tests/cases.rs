@@ -409,6 +409,25 @@ fn a_delay_that_a_restart_interrupts_is_kept() {
     assert_eq!((forest.now_ms, forest.state(second)), (60_000, StateName::MythpathReady));
 }
 
+/// What is down can be removed, and is no member then; its id names nothing else.
+#[test]
+fn what_is_down_can_be_removed() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::RestForOne, 5), 2);
+    let now = forest.now();
+    assert_eq!(forest.tree.remove(members[1]).unwrap_err().field(), Some("node"), "it runs");
+    assert_eq!(forest.tree.remove(group).unwrap_err().field(), Some("group"));
+    forest.tree.handle_stop(members[1], cause(), now).unwrap();
+    forest.run();
+    forest.tree.remove(members[1]).unwrap();
+    assert!(forest.tree.machine(members[1]).is_none());
+    assert!(forest.tree.remove(members[1]).is_err());
+    forest.fail(members[0]);
+    assert!(forest.is_up(group));
+    assert_eq!(forest.tree.members(group).collect::<Vec<_>>(), [members[0]]);
+    let other = forest.member(group, RestartClass::Permanent, MemberOptions::default());
+    assert!(!members.contains(&other));
+}
+
 /// A group within another ends because its window is exceeded, and is restarted at once: an operator hears of it all the
 /// same, once the member that caused it asks for nothing else.
 #[test]
