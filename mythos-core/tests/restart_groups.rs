@@ -4,18 +4,20 @@
 
 mod damage;
 
+use damage::{records, tamper};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mythos_core::restart::{
-    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, DeploymentSpec, Effect, Exit, ExitKind,
-    GroupDecision, GroupPolicy, GroupPolicyOptions, GroupStateName, Jitter, Outcome, ReportExit,
+    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, Deployment, DeploymentSpec, Effect, Exit, ExitKind,
+    GroupDecision, GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, Jitter, Outcome, ReportExit,
     ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartClass, RestartPolicyOptions, RestartWindow,
-    StartChild, StateName, StopAssistant, Strategy, Supervisor,
+    StartChild, StateName, StopAssistant, Strategy, SupervisionGroup, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
 use mythos_core::store::{
-    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Read, Store, StoreError,
+    Answer, Batch, Budget, Capabilities, Maintained, MemoryStore, Model, Read, Store, StoreError, Table,
 };
 use mythos_core::testing::SimulatedClock;
 use mythos_core::types::{AssistantId, Clock, GroupId, RitualId, Runtime, SeededEntropy, Timestamp};
@@ -468,4 +470,100 @@ fn who_left_a_group_can_join_one_again_or_be_deleted() {
     world.fail("c");
     world.run();
     assert_eq!(world.state("c"), StateName::MythpathReady);
+}
+
+fn damage(world: &World, table: Table, field: &str, value: &str) {
+    let all = records(&world.store, table);
+    let record = all.iter().find(|record| record.body[field] == value).unwrap();
+    tamper(&world.store, table, record, |body| body["machine"] = "broken".into());
+}
+
+#[test]
+fn a_group_passes_over_a_member_that_cannot_be_read() {
+    let world = World::of(of_strategy(Strategy::RestForOne), &["a", "b", "c"]);
+    damage(&world, Deployment::TABLE, "assistant", "b");
+    world.fail("a");
+    world.run();
+    assert_eq!((world.state("a"), world.state("c")), (StateName::MythpathReady, StateName::MythpathReady));
+    // Deployed anew, it is where it was.
+    world.supervisor.deploy(&DeployAssistant::new(name("b"), spec(options()))).unwrap();
+    assert_eq!(world.supervisor.deployment(&name("b")).unwrap().member.unwrap().position, 2);
+
+    // Its group waits for it when it is damaged: only letting go of it lets the group go on.
+    world.supervisor.stop_group(&world.change("crew")).unwrap();
+    world.run_but(|effect| is_stop(effect) && effect.assistant == name("b"));
+    damage(&world, Deployment::TABLE, "assistant", "b");
+    let deploy = DeployAssistant::new(name("b"), spec(options()));
+    assert_eq!(world.supervisor.deploy(&deploy).unwrap_err().field(), Some("assistant"));
+    world.supervisor.delete_deployment(&name("b")).unwrap();
+    world.run();
+    assert_eq!((world.group_state("crew"), world.state("a")), (GroupStateName::Ended, StateName::Stopped));
+    let crew = world.mythos.deployments().group(world.supervisor.id(), &group("crew")).unwrap();
+    assert_eq!(crew.machine.members(), 2);
+}
+
+#[test]
+fn a_timer_that_an_unreadable_group_holds_up_does_not_spin() {
+    let world = World::of(of_strategy(Strategy::OneForOne), &["a"]);
+    let slow = RestartPolicyOptions { probe_deadline_ms: 10, ..options() };
+    world.save("b");
+    world.supervisor.start_child(&StartChild::new(group("crew"), name("b"), spec(slow))).unwrap();
+    world.run_but(|effect| matches!(effect.action, Action::Probe { .. }));
+    world.clock.advance(std::time::Duration::from_secs(1));
+    damage(&world, SupervisionGroup::TABLE, "group", "crew");
+    assert!(world.supervisor.next_timeout().unwrap().unwrap() < world.clock.now());
+    assert_eq!(world.supervisor.tick().unwrap(), []);
+    let later = world.clock.now().saturating_add(std::time::Duration::from_secs(1));
+    assert_eq!(world.supervisor.next_timeout().unwrap(), Some(later));
+    world.clock.set(later);
+    assert!(world.supervisor.next_timeout().unwrap().unwrap() < later, "it is tried again");
+}
+
+/// Counts the reads of a store.
+#[derive(Debug, Default)]
+struct Counted {
+    inner: MemoryStore,
+    reads: AtomicI64,
+}
+
+impl Store for Counted {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.read(reads)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        assert!(batch.records.len() + batch.checks.len() < 10, "a decision writes what it changes");
+        self.inner.commit(batch)
+    }
+
+    fn maintain(&self, budget: Budget) -> Result<Maintained, StoreError> {
+        self.inner.maintain(budget)
+    }
+}
+
+#[test]
+fn members_that_rest_cost_a_group_that_stops_next_to_nothing() {
+    let store = Arc::new(Counted::default());
+    let mythos = Mythos::with_store(store.clone(), Runtime::system());
+    let supervisor = mythos.deployments().supervise(&"test".parse().unwrap()).unwrap();
+    supervisor.create_group(&CreateGroup::new(group("crew"), GroupPolicy::default())).unwrap();
+    let mut transient = options();
+    transient.exits.restart = RestartClass::Transient;
+    for member in 0..500 {
+        let name = name(&format!("member {member}"));
+        let start = StartChild::new(group("crew"), name.clone(), spec(transient.clone()));
+        supervisor.start_child(&start.running()).unwrap();
+        let done = Exit::new(ExitKind::Completed, "done".try_into().unwrap());
+        supervisor.report_exit(&ReportExit::new(name, done)).unwrap();
+    }
+    let before = store.reads.load(Ordering::Relaxed);
+    let stopped = supervisor.stop_group(&ChangeGroup::new(group("crew"), "asked for".try_into().unwrap()));
+    assert!(matches!(stopped.unwrap().state, GroupState::Ended { .. }));
+    let reads = store.reads.load(Ordering::Relaxed) - before;
+    assert!(reads < 20, "{reads}");
 }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,9 +47,12 @@ const PAGE: u32 = 256;
 /// out again what is not answered.
 ///
 /// A deployment whose record cannot be read stands still alone: [`tick`](Self::tick),
-/// [`poll_effects`](Self::poll_effects) and [`next_timeout`](Self::next_timeout) pass it over, its other methods fail with
-/// [`ErrorKind::Corrupt`], and [`deploy`](Self::deploy) replaces it.
-/// [`deployments`](super::AssistantDeploymentAutoRestarter::deployments) names it.
+/// [`poll_effects`](Self::poll_effects) and [`next_timeout`](Self::next_timeout) pass it over, and so does its group when it
+/// stops and starts members. Its other methods fail with [`ErrorKind::Corrupt`]; [`deploy`](Self::deploy) replaces it where
+/// it was, and [`delete_deployment`](Self::delete_deployment) lets a group go on that was waiting for it.
+/// [`deployments`](super::AssistantDeploymentAutoRestarter::deployments) names it. With a group whose record cannot be read
+/// its members stand still: what is reported of them fails with [`ErrorKind::Corrupt`], and their timers are tried again
+/// every second.
 ///
 /// # Errors
 /// Beside what each method states, every method fails with [`ErrorKind::Conflict`] and the field `epoch` once another
@@ -62,7 +66,20 @@ pub struct Supervisor {
     epoch: Version,
     /// The number of the effect of each deployment that was handed out last.
     handed_out: Arc<Mutex<HashMap<RecordId, u64>>>,
+    /// What the last tick could not fire although it was due.
+    held_up: Arc<Mutex<Option<HeldUp>>>,
 }
+
+/// Deployments whose timers are due and do not fire, since another record that they depend on cannot be read.
+#[derive(Debug, Clone)]
+struct HeldUp {
+    /// When it is tried again.
+    until: Timestamp,
+    deployments: Vec<RecordId>,
+}
+
+/// How long a timer waits that is held up: a loop that sleeps until the next one must not spin.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// What [`Supervisor::carry_out`] did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,7 +141,7 @@ impl Supervisor {
         supervisor: SupervisorId,
         epoch: Version,
     ) -> Self {
-        Self { access, rituals, codices, supervisor, epoch, handed_out: Arc::default() }
+        Self { access, rituals, codices, supervisor, epoch, handed_out: Arc::default(), held_up: Arc::default() }
     }
 
     /// Its id.
@@ -262,9 +279,12 @@ impl Supervisor {
         let _span = Entered::tick(self.supervisor.as_str());
         let now = self.access.now();
         let behind = Scalar::Text(now.saturating_add(Duration::from_micros(1)).to_string());
-        let mut decisions = Vec::new();
-        self.fire(self.range("timer_at", None, Some(behind)), &mut decisions)?;
-        self.fire(self.timers_set_ahead_of(now), &mut decisions)?;
+        let (mut decisions, mut held) = (Vec::new(), Vec::new());
+        self.fire(self.range("timer_at", None, Some(behind)), &mut decisions, &mut held)?;
+        self.fire(self.timers_set_ahead_of(now), &mut decisions, &mut held)?;
+        let until = now.saturating_add(HELD_UP);
+        let held = Some(HeldUp { until, deployments: held }).filter(|held| !held.deployments.is_empty());
+        *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) = held;
         Ok(decisions)
     }
 
@@ -276,11 +296,14 @@ impl Supervisor {
     /// Those of the store.
     pub fn next_timeout(&self) -> Result<Option<Timestamp>> {
         let now = self.access.now();
-        if self.first(self.timers_set_ahead_of(now))?.is_some() {
+        let held_up = self.held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held_up = held_up.filter(|held| now < held.until);
+        let (until, held) = held_up.map_or((None, Vec::new()), |held| (Some(held.until), held.deployments));
+        if self.first(self.timers_set_ahead_of(now), &held)?.is_some() {
             return Ok(Some(now));
         }
-        let next = self.first(self.range("timer_at", Some(earliest()), None))?;
-        Ok(next.and_then(|deployment| deployment.timer_at))
+        let next = self.first(self.range("timer_at", Some(earliest()), None), &held)?;
+        Ok(next.and_then(|deployment| deployment.timer_at).into_iter().chain(until).min())
     }
 
     /// Hands out at most `limit` pending effects, oldest first. This supervisor hands each out once, until it is
@@ -402,13 +425,20 @@ impl Supervisor {
         }
     }
 
-    /// Fires the timers that `query` finds, as far as they are due.
-    fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>) -> Result<()> {
+    /// Fires the timers that `query` finds, as far as they are due; of those that another record holds up, `held` tells.
+    fn fire(
+        &self,
+        mut query: Query,
+        decisions: &mut Vec<Decision>,
+        held: &mut Vec<RecordId>,
+    ) -> Result<()> {
         loop {
             let (deployments, next) = self.page(&query)?;
             for deployment in deployments {
+                let is_lost = Cell::new(false);
                 let decision = self.decide(&deployment.assistant, None, |head, now| {
-                    let current = head.ok_or_else(|| no_deployment(&deployment.assistant))?.deployment?;
+                    let found = head.ok_or_else(|| no_deployment(&deployment.assistant));
+                    let current = found.and_then(|head| head.deployment).inspect_err(|_| is_lost.set(true))?;
                     let machine = &current.machine;
                     let timer = machine.timer().filter(|_| machine.is_timer_due(now));
                     let event = timer.map(|(_, generation)| Event::TimerFired { generation });
@@ -418,7 +448,12 @@ impl Supervisor {
                     Ok(decision) if decision.changed => decisions.push(decision),
                     Ok(_) => {}
                     // It was deleted or damaged since the page was read, which concerns no other deployment.
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
+                        // Or it is in a group that cannot be read. Its timer stays due.
+                        if !is_lost.get() {
+                            held.push(deployment.id());
+                        }
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -737,12 +772,12 @@ impl Supervisor {
         self.range("timer_set_at", Some(Scalar::Text(ahead)), None)
     }
 
-    /// The first that can be read.
-    fn first(&self, query: Query) -> Result<Option<Deployment>> {
+    /// The first that can be read and is none of `held`.
+    fn first(&self, query: Query, held: &[RecordId]) -> Result<Option<Deployment>> {
         let mut query = query.limit(1);
         loop {
             let (deployments, next) = self.page(&query)?;
-            match (deployments.into_iter().next(), next) {
+            match (deployments.into_iter().find(|deployment| !held.contains(&deployment.id())), next) {
                 (None, Some(next)) => query = query.after(Some(next)).limit(PAGE),
                 (first, _) => return Ok(first),
             }

@@ -35,6 +35,15 @@ pub(in crate::restart) trait Nodes {
     /// The member of a group with the highest position below `position`.
     fn before(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
 
+    /// The same, where members that are stopped or completed may be passed over.
+    fn running_before(
+        &mut self,
+        group: Self::Id,
+        position: u64,
+    ) -> Result<Option<(Self::Id, u64)>, Self::Error> {
+        self.before(group, position)
+    }
+
     /// The member of a group with the lowest position above `position`.
     fn after(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
 }
@@ -321,7 +330,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let cause = self.group_cause(group)?;
         loop {
             let GroupState::Stopping { floor, at } = self.group_mut(group)?.state else { return Ok(()) };
-            let next = self.nodes.before(group, at)?.filter(|(_, position)| *position >= floor);
+            let next = self.nodes.running_before(group, at)?.filter(|(_, position)| *position >= floor);
             let Some((child, position)) = next else {
                 let at = floor.saturating_sub(1);
                 self.group_mut(group)?.state = GroupState::Starting { at };
@@ -436,7 +445,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             if in_flight >= together {
                 return Ok(None);
             }
-            let Some((child, position)) = self.nodes.before(group, at)? else {
+            let Some((child, position)) = self.nodes.running_before(group, at)? else {
                 if in_flight > 0 {
                     return Ok(None);
                 }

@@ -10,7 +10,8 @@ use crate::observe::Entered;
 use crate::restart::group::{self, Member, Nodes, Place, no_group};
 use crate::restart::observation::Seen;
 use crate::restart::{
-    Deployment, DeploymentRestart, ExitRules, Group, GroupPolicyOptions, Incident, Membership, SupervisionGroup,
+    Deployment, DeploymentRestart, ExitRules, Group, GroupPolicyOptions, Incident, Membership, StateName,
+    SupervisionGroup,
 };
 use crate::store::access;
 use crate::store::{Batch, Direction, Expect, Model, Query, Read, Record};
@@ -27,6 +28,23 @@ pub(super) struct StoredNodes<'a> {
     groups: BTreeMap<RecordId, Loaded<SupervisionGroup>>,
     /// The nodes that are to be deleted.
     deleted: Vec<NodeRecord>,
+    /// What the last read of members found.
+    neighbours: Option<Neighbours>,
+}
+
+/// Members of a group as one read found them, nearest first.
+struct Neighbours {
+    group: RecordId,
+    direction: Direction,
+    found: Vec<Neighbour>,
+    /// Whether there are no further ones.
+    is_all: bool,
+}
+
+struct Neighbour {
+    node: NodeRecord,
+    at: u64,
+    record: Record,
 }
 
 /// The record of a node.
@@ -76,6 +94,7 @@ impl<'a> StoredNodes<'a> {
             deployments: BTreeMap::new(),
             groups: BTreeMap::new(),
             deleted: Vec::new(),
+            neighbours: None,
         }
     }
 
@@ -272,35 +291,102 @@ impl<'a> StoredNodes<'a> {
         Ok(())
     }
 
-    /// The member of a group whose key lies in a range, the first in `direction`.
-    fn neighbour(
-        &mut self,
+    /// The members of a group beyond `position` that one read finds, nearest first, at most `limit`.
+    fn read_neighbours(
+        &self,
         group: RecordId,
-        keys: (String, String),
+        position: u64,
         direction: Direction,
-    ) -> Result<Option<(NodeRecord, u64)>> {
+        limit: u32,
+    ) -> Result<Neighbours> {
+        let keys = match direction {
+            Direction::Ascending => {
+                (group::key(&group, position.saturating_add(1)), group::key(&group, u64::MAX))
+            }
+            Direction::Descending => (group::key(&group, 0), group::key(&group, position)),
+        };
         let query = |table| {
-            let query = Query::new(table).order_by("place", direction).keyed(&keys).limit(1);
+            let query = Query::new(table).order_by("place", direction).keyed(&keys).limit(limit);
             self.supervisor.access.of_tenant(query)
         };
         let reads = [Read::Page(query(Deployment::TABLE)), Read::Page(query(SupervisionGroup::TABLE))];
         let [deployments, groups] = self.supervisor.access.read(reads)?;
-        let mut nearest = None;
+        let mut found = Vec::new();
         for (records, node) in [
             (access::records(deployments)?, NodeRecord::Deployment as fn(RecordId) -> NodeRecord),
             (access::records(groups)?, NodeRecord::Group),
         ] {
-            let Some(record) = records.first() else { continue };
-            let found = (node(record.id), position_of(record, group)?);
-            let is_nearer = |(_, nearest): (NodeRecord, u64)| match direction {
-                Direction::Ascending => found.1 < nearest,
-                Direction::Descending => found.1 > nearest,
-            };
-            if nearest.is_none_or(is_nearer) {
-                nearest = Some(found);
+            for record in records {
+                found.push(Neighbour { node: node(record.id), at: position_of(&record, group)?, record });
             }
         }
-        Ok(nearest)
+        found.sort_unstable_by_key(|neighbour| match direction {
+            Direction::Ascending => neighbour.at,
+            Direction::Descending => u64::MAX - neighbour.at,
+        });
+        // Of the further ones the other table may hold nearer ones that were not read.
+        let is_all = found.len() < limit as usize;
+        found.truncate(limit as usize);
+        Ok(Neighbours { group, direction, found, is_all })
+    }
+
+    /// The nearest member of a group beyond `position` in `direction` that can be read and, unless `rests` counts, may run.
+    ///
+    /// One whose record cannot be read is passed over: it stands still alone.
+    fn neighbour(
+        &mut self,
+        group: RecordId,
+        mut position: u64,
+        direction: Direction,
+        rests: bool,
+    ) -> Result<Option<(NodeRecord, u64)>> {
+        /// How many a sweep reads at once; a single step reads one.
+        const TOGETHER: u32 = 64;
+
+        let mut limit = 1;
+        loop {
+            let known = self.neighbours.take().filter(|it| (it.group, it.direction) == (group, direction));
+            let neighbours = match known {
+                Some(known) if known.is_all || known.beyond(position).next().is_some() => known,
+                known => {
+                    limit = if known.is_some() { TOGETHER } else { limit };
+                    self.read_neighbours(group, position, direction, limit)?
+                }
+            };
+            let (mut nearest, mut last) = (None, None);
+            for neighbour in neighbours.beyond(position) {
+                last = Some(neighbour.at);
+                if self.counts(neighbour, group, rests)? {
+                    nearest = Some((neighbour.node, neighbour.at));
+                    break;
+                }
+            }
+            let is_all = neighbours.is_all;
+            self.neighbours = Some(neighbours);
+            match (nearest, last) {
+                (None, Some(last)) if !is_all => position = last,
+                (nearest, _) => return Ok(nearest),
+            }
+        }
+    }
+
+    /// Whether a neighbour is one that the decision has to look at, in which case it is taken in.
+    fn counts(&mut self, neighbour: &Neighbour, group: RecordId, rests: bool) -> Result<bool> {
+        let NodeRecord::Deployment(id) = neighbour.node else {
+            return Ok(self.is_member(neighbour.node, group));
+        };
+        if let Some(loaded) = self.deployments.get(&id) {
+            let may_run = !is_down_for_good(loaded.model.machine.state().name());
+            return Ok((rests || may_run) && self.is_member(neighbour.node, group));
+        }
+        let Ok(model) = readable(&neighbour.record) else { return Ok(false) };
+        if !rests && is_down_for_good(model.state) {
+            // Whoever starts it reads its group, so that this decision and that one do not go past each other.
+            return Ok(false);
+        }
+        self.check_present(model.updated_at)?;
+        self.set(id, Some(neighbour.record.version), Some(model.clone()), model);
+        Ok(true)
     }
 
     /// Whether a node that the store holds as a member of `group` still is one, after what was decided so far.
@@ -360,29 +446,35 @@ impl Nodes for StoredNodes<'_> {
         Ok(())
     }
 
-    fn before(&mut self, group: NodeRecord, mut position: u64) -> Result<Option<(NodeRecord, u64)>> {
+    fn before(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
         let NodeRecord::Group(group) = group else { return Ok(None) };
-        loop {
-            let range = (group::key(&group, 0), group::key(&group, position));
-            let found = self.neighbour(group, range, Direction::Descending)?;
-            match found {
-                Some((node, at)) if !self.is_member(node, group) => position = at,
-                found => return Ok(found),
-            }
-        }
+        self.neighbour(group, position, Direction::Descending, true)
     }
 
-    fn after(&mut self, group: NodeRecord, mut position: u64) -> Result<Option<(NodeRecord, u64)>> {
+    fn running_before(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
         let NodeRecord::Group(group) = group else { return Ok(None) };
-        loop {
-            let range = (group::key(&group, position.saturating_add(1)), group::key(&group, u64::MAX));
-            let found = self.neighbour(group, range, Direction::Ascending)?;
-            match found {
-                Some((node, at)) if !self.is_member(node, group) => position = at,
-                found => return Ok(found),
-            }
-        }
+        self.neighbour(group, position, Direction::Descending, false)
     }
+
+    fn after(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
+        let NodeRecord::Group(group) = group else { return Ok(None) };
+        self.neighbour(group, position, Direction::Ascending, true)
+    }
+}
+
+impl Neighbours {
+    /// Those that lie further than `position`, nearest first.
+    fn beyond(&self, position: u64) -> impl Iterator<Item = &Neighbour> {
+        self.found.iter().filter(move |neighbour| match self.direction {
+            Direction::Ascending => neighbour.at > position,
+            Direction::Descending => neighbour.at < position,
+        })
+    }
+}
+
+/// Whether a group that stops its members has nothing to do for one in that state.
+const fn is_down_for_good(state: StateName) -> bool {
+    matches!(state, StateName::Stopped | StateName::Completed)
 }
 
 /// The position that a record's place names.
