@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use mythos_core::restart::{
-    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, Deployment, DeploymentSpec, Effect, Exit, ExitKind,
-    GroupDecision, GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, Jitter, Outcome, ReportExit,
-    ReportFailure, RestartAssistant, RestartChild, RestartPolicy, RestartClass, RestartPolicyOptions, RestartWindow,
-    StartChild, StateName, StopAssistant, Strategy, SupervisionGroup, Supervisor,
+    Action, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant, Deployment,
+    DeploymentSpec, Effect, Exit, ExitKind, FallbackStep, GroupDecision, GroupPolicy, GroupPolicyOptions,
+    GroupState, GroupStateName, Jitter, Outcome, ReportExit, ReportFailure, RestartAssistant, RestartChild,
+    RestartClass, RestartPolicy, RestartPolicyOptions, RestartWindow, StartChild, StateName, StopAssistant,
+    Strategy, SupervisionGroup, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
 use mythos_core::store::{
@@ -64,7 +65,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let (store, clock) = (MemoryStore::new(), SimulatedClock::new("2026-11-21T08:30:00Z".parse().unwrap()));
+        let (store, clock) =
+            (MemoryStore::new(), SimulatedClock::new("2026-11-21T08:30:00Z".parse().unwrap()));
         let runtime = Runtime::new(Arc::new(clock.clone()), Arc::new(SeededEntropy::new(1)));
         let mythos = Mythos::with_store(Arc::new(store.clone()), runtime);
         let supervisor = mythos.deployments().supervise(&"test".parse().unwrap()).unwrap();
@@ -208,7 +210,10 @@ fn a_group_within_one_that_ended_is_not_started_alone() {
     assert!(world.supervisor.start_group(&world.change("inner")).unwrap().changed);
     assert_eq!(world.group_state("inner"), GroupStateName::Ended, "until its turn comes");
     world.run();
-    assert_eq!((world.group_state("inner"), world.state("b")), (GroupStateName::Up, StateName::MythpathReady));
+    assert_eq!(
+        (world.group_state("inner"), world.state("b")),
+        (GroupStateName::Up, StateName::MythpathReady)
+    );
 
     world.supervisor.stop_group(&world.change("crew")).unwrap();
     world.run();
@@ -218,15 +223,16 @@ fn a_group_within_one_that_ended_is_not_started_alone() {
     assert_eq!(world.supervisor.start_child(&start).unwrap_err().field(), Some("group"));
     world.supervisor.start_group(&world.change("crew")).unwrap();
     world.run();
-    assert_eq!((world.group_state("inner"), world.state("b")), (GroupStateName::Up, StateName::MythpathReady));
+    assert_eq!(
+        (world.group_state("inner"), world.state("b")),
+        (GroupStateName::Up, StateName::MythpathReady)
+    );
 }
 
 #[test]
 fn a_new_child_that_cannot_start_is_no_concern_of_its_siblings() {
-    let one_for_all = GroupPolicyOptions {
-        window: RestartWindow::sliding(0, 1_000),
-        ..of_strategy(Strategy::OneForAll)
-    };
+    let one_for_all =
+        GroupPolicyOptions { window: RestartWindow::sliding(0, 1_000), ..of_strategy(Strategy::OneForAll) };
     let world = World::of(one_for_all, &["a", "b"]);
     // Without any entry to begin from, and with one whose launches fail.
     for (child, is_saved) in [("c", false), ("d", true)] {
@@ -292,7 +298,9 @@ fn the_window_of_a_group_counts_what_many_threads_report() {
             let supervisor = &supervisor;
             scope.spawn(move || {
                 let name = name(&format!("member {member}"));
-                supervisor.report_failure(&ReportFailure::crashed(name, "killed".try_into().unwrap())).unwrap();
+                supervisor
+                    .report_failure(&ReportFailure::crashed(name, "killed".try_into().unwrap()))
+                    .unwrap();
             });
         }
     });
@@ -431,7 +439,8 @@ fn what_is_refused_on_joining_does_not_come_about_later() {
     let held = CreateGroup::new(group("held"), GroupPolicy::default()).within(group("plain"));
     world.supervisor.create_group(&held).unwrap();
     assert_eq!(field(world.create("plain", simple)).as_deref(), Some("strategy"));
-    let nobody = CreateGroup { is_significant: true, ..CreateGroup::new(group("new"), GroupPolicy::default()) };
+    let nobody =
+        CreateGroup { is_significant: true, ..CreateGroup::new(group("new"), GroupPolicy::default()) };
     assert_eq!(world.supervisor.create_group(&nobody).unwrap_err().field(), Some("is_significant"));
 }
 
@@ -566,4 +575,34 @@ fn members_that_rest_cost_a_group_that_stops_next_to_nothing() {
     assert!(matches!(stopped.unwrap().state, GroupState::Ended { .. }));
     let reads = store.reads.load(Ordering::Relaxed) - before;
     assert!(reads < 20, "{reads}");
+}
+
+#[test]
+fn members_that_do_not_depend_on_each_other_do_not_wait_for_a_person() {
+    for strategy in [Strategy::OneForOne, Strategy::RestForOne] {
+        let world = World::of(of_strategy(strategy), &[]);
+        // Nothing was saved for `a`, so that an operator is asked what to do.
+        let asks = RestartPolicyOptions { symbolic_fallback_path: vec![FallbackStep::Escalate], ..options() };
+        let start = StartChild::new(group("crew"), name("a"), spec(asks)).running();
+        world.supervisor.start_child(&start).unwrap();
+        world.add("crew", "b");
+        world.supervisor.stop_group(&world.change("crew")).unwrap();
+        world.run();
+        world.supervisor.start_group(&world.change("crew")).unwrap();
+        world.run_but(|effect| matches!(effect.action, Action::Escalate { .. }));
+        assert_eq!(world.state("a"), StateName::AwaitingOperator);
+        let is_ordered = strategy == Strategy::RestForOne;
+        assert_eq!(world.state("b") == StateName::MythpathReady, !is_ordered);
+        assert_eq!(world.group_state("crew") == GroupStateName::Up, !is_ordered);
+        // The answer brings up who waited, and who waited for it.
+        world.save("a");
+        let mended = RestartAssistant::new(name("a"), "mended".try_into().unwrap());
+        world.supervisor.restart_now(&mended).unwrap();
+        world.run();
+        assert_eq!(
+            (world.state("a"), world.state("b")),
+            (StateName::MythpathReady, StateName::MythpathReady)
+        );
+        assert_eq!(world.group_state("crew"), GroupStateName::Up);
+    }
 }

@@ -18,8 +18,8 @@ use damage::{WHOLE, cell_at, cells, overwrite_cell, owner, records};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
     Action, AlignmentPolicy, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant,
-    Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, Effect, EffectId, Ending, Escalation, Exit,
-    ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
+    Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, Effect, EffectId, Ending, Escalation,
+    Exit, ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
     Jitter, Outcome, QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartChild, RestartClass,
     RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, Shutdown, StartChild, StateName,
     StopAssistant, Strategy, SupervisionGroup, Supervisor, WhenGivenUp, WindowKind,

@@ -432,7 +432,9 @@ impl Machine {
                 return self.refused(state, Refusal::InTheHandsOfItsGroup);
             }
             (_, E::Deployed) => self.deployed(context),
-            (S::Stopped, E::StopRequested { .. }) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
+            (S::Stopped, E::StopRequested { .. }) => {
+                return self.ignored(S::Stopped, Ignored::AlreadyStopped);
+            }
             (state @ S::Stopping { .. }, E::StopRequested { .. }) => return self.stop_for_good(state),
             (state, E::StopRequested { cause, shutdown }) => {
                 self.stop_on_request(context, &state, cause, shutdown);
@@ -443,10 +445,7 @@ impl Machine {
             (S::Running { since }, E::Failed { kind, exit, operation, .. }) => {
                 self.failed(context, since, None, (kind, exit, operation));
             }
-            (
-                S::MythpathReady { since, entry, alignment },
-                E::Failed { kind, exit, operation, .. },
-            ) => {
+            (S::MythpathReady { since, entry, alignment }, E::Failed { kind, exit, operation, .. }) => {
                 let launched = (&entry, alignment.as_ref());
                 self.failed(context, since, Some(launched), (kind, exit, operation));
             }
@@ -519,10 +518,9 @@ impl Machine {
             }
 
             // The answer to Align.
-            (
-                S::Aligning { step, older_than, entry },
-                E::Answered { answer: A::Aligned(alignment), .. },
-            ) => self.aligned(context, step, older_than, entry, alignment),
+            (S::Aligning { step, older_than, entry }, E::Answered { answer: A::Aligned(alignment), .. }) => {
+                self.aligned(context, step, older_than, entry, alignment)
+            }
             (
                 S::Aligning { step, older_than, entry },
                 E::Answered { answer: A::Misaligned(alignment), .. },
@@ -543,10 +541,9 @@ impl Machine {
             (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::Ready, .. }) => {
                 self.ready(context, entry, alignment);
             }
-            (
-                S::Verifying { entry, alignment, .. },
-                E::Answered { answer: A::NotReady { reason }, .. },
-            ) => self.not_ready(context, (&entry, alignment.as_ref()), reason),
+            (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
+                self.not_ready(context, (&entry, alignment.as_ref()), reason)
+            }
 
             // The answer to Stop and Kill.
             (S::Stopping { stop, .. }, E::Answered { answer: A::Stopped, .. }) => {

@@ -141,7 +141,15 @@ impl Supervisor {
         supervisor: SupervisorId,
         epoch: Version,
     ) -> Self {
-        Self { access, rituals, codices, supervisor, epoch, handed_out: Arc::default(), held_up: Arc::default() }
+        Self {
+            access,
+            rituals,
+            codices,
+            supervisor,
+            epoch,
+            handed_out: Arc::default(),
+            held_up: Arc::default(),
+        }
     }
 
     /// Its id.
@@ -426,19 +434,15 @@ impl Supervisor {
     }
 
     /// Fires the timers that `query` finds, as far as they are due; of those that another record holds up, `held` tells.
-    fn fire(
-        &self,
-        mut query: Query,
-        decisions: &mut Vec<Decision>,
-        held: &mut Vec<RecordId>,
-    ) -> Result<()> {
+    fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>, held: &mut Vec<RecordId>) -> Result<()> {
         loop {
             let (deployments, next) = self.page(&query)?;
             for deployment in deployments {
                 let is_lost = Cell::new(false);
                 let decision = self.decide(&deployment.assistant, None, |head, now| {
                     let found = head.ok_or_else(|| no_deployment(&deployment.assistant));
-                    let current = found.and_then(|head| head.deployment).inspect_err(|_| is_lost.set(true))?;
+                    let current =
+                        found.and_then(|head| head.deployment).inspect_err(|_| is_lost.set(true))?;
                     let machine = &current.machine;
                     let timer = machine.timer().filter(|_| machine.is_timer_due(now));
                     let event = timer.map(|(_, generation)| Event::TimerFired { generation });

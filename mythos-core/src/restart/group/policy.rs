@@ -122,6 +122,13 @@ pub enum Shutdown {
     Unlimited,
 }
 
+impl Strategy {
+    /// Whether members depend on those before them.
+    pub(in crate::restart) const fn is_ordered(self) -> bool {
+        matches!(self, Self::OneForAll | Self::RestForOne)
+    }
+}
+
 impl Default for Shutdown {
     /// Five seconds, as of workers of Erlang/OTP.
     fn default() -> Self {
@@ -177,11 +184,15 @@ impl GroupPolicy {
     pub(in crate::restart) fn check_replacing(&self, new: &Self, group: &Group) -> Result<()> {
         let is_underway = !matches!(group.state(), GroupState::Up { .. } | GroupState::Ended { .. });
         if new.0.strategy != self.0.strategy && is_underway {
-            let message = "what is underway goes on as the strategy says under which it began: wait for its end";
+            let message =
+                "what is underway goes on as the strategy says under which it began: wait for its end";
             return Err(Error::invalid("strategy", message));
         }
         if group.groups > 0 && new.0.strategy == Strategy::SimpleOneForOne {
-            return Err(Error::invalid("strategy", "a simple group holds deployments only, and this one a group"));
+            return Err(Error::invalid(
+                "strategy",
+                "a simple group holds deployments only, and this one a group",
+            ));
         }
         if group.significant > 0 && new.0.auto_shutdown == AutoShutdown::Never {
             let message = "it has significant members, whose end could then no more end it";

@@ -71,6 +71,8 @@ enum Signal {
     Halted,
     /// It is down, since someone asked for that, and stays so until someone asks for it.
     Stopped,
+    /// It waits for a person, for as long as that takes.
+    Asked,
 }
 
 /// What came of an order.
@@ -104,6 +106,7 @@ impl Signal {
             State::GivenUp { .. } if before == StateName::GivenUp => None,
             State::GivenUp { why: GiveUp::NotRestarted } => Some(Self::Ended),
             State::GivenUp { .. } => Some(Self::GivenUp),
+            State::AwaitingOperator { .. } => Some(Self::Asked),
             _ => None,
         }
     }
@@ -134,7 +137,8 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let before = member.machine.state().name();
         let is_member = member.is_member;
         let is_stopping = |state: &State| matches!(state, State::Stopping { stop, .. } if stop.is_requested);
-        let was_requested = matches!(event, Event::StopRequested { .. }) || is_stopping(member.machine.state());
+        let was_requested =
+            matches!(event, Event::StopRequested { .. }) || is_stopping(member.machine.state());
         let outcome = member.step(now, event);
         if !is_member || outcome != Ok(None) {
             return Ok(outcome);
@@ -241,6 +245,9 @@ impl<'n, N: Nodes> Tree<'n, N> {
             self.drop_out(child)?;
         }
         match (state, signal) {
+            // Members that do not depend on each other do not wait for a person either.
+            (G::Starting { .. }, S::Asked) if !strategy.is_ordered() => self.go_on_past(&place, state),
+            (_, S::Asked) => Ok(()),
             (G::Ended { .. }, S::Failed) => self.give_up(child, GiveUp::GroupEnded),
             (G::Ended { .. }, _) | (G::Ending { .. }, S::Up) => Ok(()),
             (G::Ending { why, at, in_flight }, _) => {
@@ -540,7 +547,9 @@ impl<'n, N: Nodes> Tree<'n, N> {
             }
             let by = self.group_mut(id)?.ended_by;
             let culprit = match by {
-                Some(by) => self.nodes.after(id, by.saturating_sub(1))?.filter(|(_, position)| *position == by),
+                Some(by) => {
+                    self.nodes.after(id, by.saturating_sub(1))?.filter(|(_, position)| *position == by)
+                }
                 None => None,
             };
             match culprit {
@@ -557,7 +566,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let is_active = match signal {
             Signal::Up => true,
             // It is started again, or ends with its group.
-            Signal::Failed | Signal::Halted => return Ok(()),
+            Signal::Failed | Signal::Halted | Signal::Asked => return Ok(()),
             Signal::Ended | Signal::GivenUp | Signal::Stopped => false,
         };
         if is_active == place.is_active {

@@ -500,8 +500,7 @@ impl Machine {
         }
         self.end_step(StepResult::Interrupted);
         let is_known = self.pending.is_none();
-        let stop =
-            Stop { delay_ms, is_killed: false, for_good, is_requested: false, given_up, is_known };
+        let stop = Stop { delay_ms, is_killed: false, for_good, is_requested: false, given_up, is_known };
         if self.is_gone {
             self.gone(context, stop);
         } else {

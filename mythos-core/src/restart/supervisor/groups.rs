@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::restart::group::Tree;
 use crate::restart::machine::{Event, Refusal};
 use crate::restart::{
-    Cause, ChangeGroup, CreateGroup, Decision, DeleteChild, Deployment, DeploymentSpec, ExitRules, Group, GroupDecision,
-    GroupPolicy, GroupState, Machine, Membership, Reason, RestartChild, Shutdown, StartChild,
+    Cause, ChangeGroup, CreateGroup, Decision, DeleteChild, Deployment, DeploymentSpec, ExitRules, Group,
+    GroupDecision, GroupPolicy, GroupState, Machine, Membership, Reason, RestartChild, Shutdown, StartChild,
     SupervisionGroup,
 };
 use crate::types::{AssistantId, GroupId, RitualId, Timestamp};
@@ -150,7 +150,8 @@ impl Supervisor {
     }
 
     /// Starts the members of a group that ended, in order; earlier restarts no longer count. A member that was stopped by
-    /// itself, by [`stop`](Self::stop), stays down. If the group that holds it is about to start members of which it is one,
+    /// itself, by [`stop`](Self::stop), stays down. Where members do not depend on each other (one-for-one), one that waits for
+    /// an operator keeps none after it waiting. If the group that holds it is about to start members of which it is one,
     /// its turn comes then.
     ///
     /// # Errors
@@ -161,7 +162,8 @@ impl Supervisor {
         self.change_group("start_group", request, |nodes, node, cause, now| {
             let mut tree = Tree::new(nodes, now);
             if !tree.is_held_up(node)? {
-                let message = format!("a group around {} is ending or has ended: start that one", request.group);
+                let message =
+                    format!("a group around {} is ending or has ended: start that one", request.group);
                 return Err(Error::invalid("group", message));
             }
             let is_started = tree.start_group(node, cause)?;

@@ -161,11 +161,7 @@ impl<'a> StoredNodes<'a> {
     }
 
     /// Whether a member that ends as `exits` says could ever end its group, if it is to.
-    pub(super) fn check_significant(
-        &mut self,
-        member: Option<&Membership>,
-        exits: &ExitRules,
-    ) -> Result<()> {
+    pub(super) fn check_significant(&mut self, member: Option<&Membership>, exits: &ExitRules) -> Result<()> {
         match member.filter(|member| member.is_significant) {
             Some(member) => self.named_group(&member.group)?.policy.check_significant(exits),
             None => Ok(()),

@@ -483,8 +483,7 @@ fn a_member_that_is_given_up_ends_its_group() {
 
 fn given_up(when_given_up: WhenGivenUp) {
     let mut forest = Forest::new();
-    let group =
-        forest.group(GroupPolicyOptions { when_given_up, ..group(Strategy::OneForOne, 100) }, None);
+    let group = forest.group(GroupPolicyOptions { when_given_up, ..group(Strategy::OneForOne, 100) }, None);
     let wide = spec(RestartClass::Permanent);
     let narrow = RestartPolicyOptions { max_retries: Some(2), ..wide.policy.options().clone() };
     let narrow = DeploymentSpec::new(wide.ritual.clone()).policy(RestartPolicy::new(narrow).unwrap());

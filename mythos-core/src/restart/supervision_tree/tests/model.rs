@@ -107,7 +107,9 @@ enum Step {
 /// What someone asks a supervisor for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    Stop { child: usize },
+    Stop {
+        child: usize,
+    },
     /// Of the last child, so that none runs that depends on it.
     RestartLast,
     StopGroup,
