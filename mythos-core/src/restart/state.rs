@@ -501,8 +501,19 @@ impl Reason {
         Ok(Self(text))
     }
 
-    /// Takes what fits of a text that no caller chose, such as an error's message.
-    pub(super) fn shortened(text: &str) -> Self {
+    /// Takes what fits of a text that nobody wrote for this, such as an error's message: the first
+    /// [`MAX_CHARACTERS`](Self::MAX_CHARACTERS), without U+0000, and `no reason given` of none. A host that answers or reports
+    /// what went wrong with it loses no answer by its length.
+    ///
+    /// ```
+    /// use mythos_core::restart::Reason;
+    ///
+    /// assert_eq!(Reason::shortened("exit status 1").as_str(), "exit status 1");
+    /// assert_eq!(Reason::shortened(&"ü".repeat(300)).as_str().chars().count(), 100);
+    /// assert_eq!(Reason::shortened("").as_str(), "no reason given");
+    /// ```
+    #[must_use]
+    pub fn shortened(text: &str) -> Self {
         let text: String = text.chars().filter(|c| *c != '\0').take(Self::MAX_CHARACTERS).collect();
         Self(if text.is_empty() { "no reason given".to_owned() } else { text })
     }
