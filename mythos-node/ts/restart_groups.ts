@@ -199,12 +199,18 @@ export interface Group {
   readonly state: GroupState;
   /** Why it last began to restart members, or to end, and the operation that reported it. */
   readonly cause: { readonly reason: string; readonly operation: string } | null;
+  /** The position of the member that it ended because of, if one was. */
+  readonly ended_by?: number;
   /** When the restarts were that count for the window. */
   readonly history: readonly string[];
   /** The position of the member that was added last. */
   readonly last_position: number;
   /** How many members it has. */
   readonly members: number;
+  /** How many of them are groups. */
+  readonly groups: number;
+  /** How many of them are significant. */
+  readonly significant: number;
   /** How many significant members have not ended. */
   readonly active_significant: number;
 }
