@@ -407,7 +407,8 @@ fn listings_are_by_tenant_supervisor_assistant_and_state() {
     let (_, mythos) = in_memory();
     let supervisor = deployed(&mythos, spec(at_once()));
     supervisor.deploy(&DeployAssistant::new("bob".parse().unwrap(), spec(at_once()))).unwrap();
-    supervisor.stop(&StopAssistant::new("bob".parse().unwrap())).unwrap();
+    let stopping = supervisor.stop(&StopAssistant::new("bob".parse().unwrap())).unwrap();
+    supervisor.answer(&stopping.effect.unwrap(), &Outcome::Stopped).unwrap();
     let list = |filter: DeploymentFilter| {
         let page = mythos.deployments().deployments(&filter, None, 10).unwrap();
         page.items.iter().map(|deployment| deployment.assistant.as_str().to_owned()).collect::<Vec<_>>()
@@ -730,4 +731,38 @@ fn an_unreadable_entry_gives_way_to_an_older_one() {
     assert_eq!(done.restored.unwrap().payload, b"step 2");
     let decision = supervisor.answer(&done.next.unwrap().id, &Outcome::Ready).unwrap();
     assert_eq!(decision.state.name(), StateName::MythpathReady);
+}
+
+#[test]
+fn who_is_stopped_rests_once_the_host_has_ended_it() {
+    let (_, mythos) = in_memory();
+    save(&mythos, "step 1");
+    let supervisor = deployed(&mythos, spec(at_once()));
+    let stop = || supervisor.stop(&StopAssistant::new(ana())).unwrap();
+    // A launch is underway: the host is asked to end it, and what it says of the launch comes too late.
+    fail(&supervisor);
+    let probe = supervisor.carry_out(&only_effect(&supervisor)).unwrap().next.unwrap();
+    let stopping = stop();
+    assert_eq!(stopping.state.name(), StateName::Stopping);
+    let effect = only_effect(&supervisor);
+    assert!(matches!(effect.action, Action::Stop { deadline: Some(_) }), "{effect:?}");
+    assert!(!supervisor.answer(&probe.id, &Outcome::Ready).unwrap().changed);
+    assert!(!stop().changed, "it is on its way");
+    let stopped = supervisor.answer(&effect.id, &Outcome::Stopped).unwrap();
+    assert_eq!(stopped.state, State::Stopped);
+    assert_eq!(history(&mythos)[0].ending, Some(Ending::Stopped));
+
+    // One that runs is stopped in an incident of its own; a restart that is asked for meanwhile overtakes the stop.
+    supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).unwrap();
+    let stop_effect = stop().effect.unwrap();
+    assert_eq!(history(&mythos)[0].failure_kind, FailureKind::Requested);
+    let again = RestartAssistant::new(ana(), "after all".try_into().unwrap());
+    assert_eq!(supervisor.restart_now(&again).unwrap().state.name(), StateName::Restoring);
+    assert!(!supervisor.answer(&stop_effect, &Outcome::Stopped).unwrap().changed);
+
+    // Nothing runs of one that ended: it rests at once.
+    supervisor.deploy(&DeployAssistant::new(ana(), spec(at_once()))).unwrap();
+    fail(&supervisor);
+    assert_eq!(stop().state, State::Stopped);
+    assert_eq!(supervisor.poll_effects(10).unwrap(), []);
 }

@@ -18,11 +18,11 @@ use damage::{WHOLE, cell_at, cells, overwrite_cell, owner, records};
 use mythos_core::codex::{Clause, CreateCodex, DirectivePath, MutateCodex, Mutation};
 use mythos_core::restart::{
     Action, AlignmentPolicy, AutoShutdown, Backoff, ChangeGroup, CreateGroup, DeleteChild, DeployAssistant,
-    Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, Effect, EffectId, Escalation, Exit,
-    ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
+    Deployment, DeploymentFilter, DeploymentRestart, DeploymentSpec, Effect, EffectId, Ending, Escalation,
+    Exit, ExitKind, FailureKind, FallbackStep, GroupFilter, GroupPolicy, GroupPolicyOptions, GroupStateName,
     Jitter, Outcome, QuietSince, ReportExit, ReportFailure, RestartAssistant, RestartChild, RestartClass,
     RestartFilter, RestartPolicy, RestartPolicyOptions, RestartWindow, Shutdown, StartChild, StateName,
-    StopAssistant, Strategy, SupervisionGroup, Supervisor, WindowKind,
+    StopAssistant, Strategy, SupervisionGroup, Supervisor, WhenGivenUp, WindowKind,
 };
 use mythos_core::ritual::{CompressedRitual, RitualFilter, RitualHead, SaveRitual};
 use mythos_core::store::{Batch, Cell, MemoryStore, Model, Record, RecordOp, Store};
@@ -518,9 +518,11 @@ fn undisturbed(world: &World) -> (Outcomes, u64) {
 #[test]
 fn the_small_scenarios_are_what_they_are_meant_to_be() {
     let (outcomes, _) = undisturbed(&World::new(small()));
-    let told = &outcomes.history[1].symbolic_fallback_path;
+    let [stop, failures @ ..] = &outcomes.history[..] else { panic!("{outcomes:?}") };
+    assert_eq!((stop.failure_kind, stop.ending), (FailureKind::Requested, Some(Ending::Stopped)));
+    let told = &failures[1].symbolic_fallback_path;
     assert!(told.starts_with("latest: not restored") && told.ends_with(": ready"), "{told}");
-    for incident in &outcomes.history {
+    for incident in failures {
         assert!(incident.successful_redeploy_flag);
         assert_eq!(incident.entry.as_ref().map(|entry| entry.sequence), Some(3));
         assert_eq!(incident.alignment.as_ref().map(|alignment| alignment.is_same()), Some(false));
@@ -529,9 +531,9 @@ fn the_small_scenarios_are_what_they_are_meant_to_be() {
 
     let (outcomes, _) = undisturbed(&World::new(hopeless()));
     assert_eq!(outcomes.deployments[0].state, StateName::Stopped);
-    assert_eq!(outcomes.history.len(), 1, "a failure of what was given up is none");
+    assert_eq!(outcomes.history.len(), 2, "a failure of what was given up is none, its stop is told");
     assert_eq!(
-        (outcomes.history[0].restarts, outcomes.launches.len()),
+        (outcomes.history[1].restarts, outcomes.launches.len()),
         (3, 3),
         "as often as the window allows"
     );
@@ -620,10 +622,11 @@ fn random_family(seed: u64) -> Scenario {
             window: RestartWindow::sliding(pick("restarts", 6) as u32, 1 + pick("period", 20_000)),
             auto_shutdown: if strategy == Strategy::SimpleOneForOne { AutoShutdown::Never } else { auto },
             restart: class(pick("class", 3)),
+            when_given_up: [WhenGivenUp::EndGroup, WhenGivenUp::Rest][pick("given up", 2) as usize],
         };
         let mut create = CreateGroup::new(group(which), GroupPolicy::new(options).unwrap());
         create.within = (which == 1).then(|| group(0));
-        create.is_significant = pick("significant", 2) == 0;
+        create.is_significant = which == 1 && pick("significant", 2) == 0;
         say(0, 0, Happening::CreateGroup(create));
     }
     let members = 2 + pick("members", 4);

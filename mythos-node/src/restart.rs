@@ -223,6 +223,13 @@ impl NativeSupervisor {
         run(self.lane, move || Ok(supervisor.delete_group(&group.parse("group")?)?)).await
     }
 
+    /// Deletes a deployment.
+    #[napi]
+    pub async fn delete_deployment(&self, assistant: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.delete_deployment(&assistant.parse("assistant")?)?)).await
+    }
+
     /// Fires the timers that are due.
     #[napi]
     pub async fn tick(&self) -> Outcome {

@@ -118,6 +118,7 @@ for (const [name, make] of PLACES) {
           strategy: 'rest_for_one',
           window: { max_restarts: 1, period_ms: 3_600_000, kind: 'sliding' },
           auto_shutdown: 'never',
+          when_given_up: 'end_group',
           restart: 'permanent',
         },
         machine: {
@@ -126,6 +127,8 @@ for (const [name, make] of PLACES) {
           history: [failed.decided_at],
           last_position: 3,
           members: 3,
+          groups: 0,
+          significant: 0,
           active_significant: 0,
         },
         created_at: made.decided_at,
@@ -150,7 +153,7 @@ for (const [name, make] of PLACES) {
       const writer = await supervisor.deployment('writer');
       assert.deepEqual(writer.machine.state, {
         kind: 'stopping',
-        stop: { delay_ms: 0, is_killed: false, for_good: false, given_up: null, is_known: true },
+        stop: { delay_ms: 0, is_killed: false, for_good: false, is_requested: false, given_up: null, is_known: true },
         deadline,
         set_at: failed.decided_at,
         generation: 1,
@@ -271,18 +274,24 @@ for (const [name, make] of PLACES) {
       await assert.rejects(supervisor.deleteChild({ assistant }), { code: 'Invalid', field: 'assistant' });
       await assert.rejects(supervisor.deleteGroup('pipeline'), { code: 'Invalid', field: 'group' });
       await supervisor.stop({ assistant });
+      assert.deepEqual(await carryOn(), ['stop writer']);
       assert.equal((await supervisor.restartChild({ assistant, reason })).state.kind, 'restoring');
       assert.deepEqual(await carryOn(), ['restore writer']);
 
       await supervisor.stop({ assistant: 'parser' });
+      assert.deepEqual(await carryOn(), ['stop parser']);
       assert.equal((await supervisor.deployment('parser')).member?.is_active, false);
       assert.equal((await supervisor.deleteChild({ assistant: 'parser' })).changed, true);
       assert.deepEqual(await positions('pipeline'), [[1, 'reader', 'running'], [3, 'writer', 'mythpath_ready']]);
       assert.equal((await supervisor.deployment('parser')).member, undefined);
       for (const stage of ['reader', 'writer']) {
         await supervisor.stop({ assistant: stage });
+        await carryOn();
         await supervisor.deleteChild({ assistant: stage });
       }
+      await assert.rejects(supervisor.deleteDeployment('nobody'), { code: 'NotFound', field: 'assistant' });
+      await supervisor.deleteDeployment('parser');
+      await assert.rejects(supervisor.deployment('parser'), { code: 'NotFound', field: 'assistant' });
       await supervisor.deleteGroup('pipeline');
       await assert.rejects(groupOf('pipeline'), { code: 'NotFound', field: 'group' });
     });

@@ -234,6 +234,7 @@ for (const [name, make] of PLACES) {
           begun_at: failed.decided_at,
           step_timer: null,
           is_gone: false,
+          was_up: true,
         },
         incident_version: found.incident_version,
         created_at: found.created_at,
@@ -347,7 +348,9 @@ for (const [name, make] of PLACES) {
       await save('mended');
       await supervisor.restartNow({ assistant: 'ana', reason: 'mended' });
       assert.equal((await restart(supervisor)).restored?.payload.toString(), 'mended');
-      assert.equal((await supervisor.stop({ assistant: 'ana' })).state.kind, 'stopped');
+      const { state, effect } = await supervisor.stop({ assistant: 'ana' });
+      assert.ok(state.kind === 'stopping' && effect !== null);
+      assert.equal((await supervisor.answer(effect, { kind: 'stopped' })).state.kind, 'stopped');
     });
 
     test('a launch that does not become ready is tried again', async () => {

@@ -173,7 +173,11 @@ export class Supervisor {
     return call(() => this.#native.reportExit(request));
   }
 
-  /** Lets a deployment rest. Its effects are dropped; the host ends the assistant. */
+  /**
+   * Lets a deployment rest: at once if nothing of the assistant runs, otherwise once the host has ended it. It is asked for
+   * that by an effect `stop`, and by a `kill` once the time is over that the group gives the assistant, or five seconds.
+   * What was pending before is overtaken.
+   */
   stop(request: StopAssistant): Promise<Decision> {
     return call(() => this.#native.stop(request));
   }
@@ -190,15 +194,16 @@ export class Supervisor {
 
   /**
    * Makes an assistant a member of a group, behind all others, and has it started, unless the host launched it already: at
-   * once if the group is up, otherwise when its turn comes. `Invalid` with the field `assistant` if it is deployed already.
+   * once if the group is up, otherwise when its turn comes. One that is deployed already, is in no group and down, or
+   * launched anew, is taken in with its history; `Invalid` with the field `assistant` otherwise.
    */
   startChild(request: StartChild): Promise<Decision> {
     return call(() => this.#native.startChild(request));
   }
 
   /**
-   * Starts a member that is down: stopped, completed or given up. What happened before still counts; {@link restartNow}
-   * starts it from any state, and clears that.
+   * Starts a member that is down: stopped, completed or given up; if its group is about to start members of which it is
+   * one, when its turn comes. What happened before still counts; {@link restartNow} starts it from any state, and clears that.
    */
   restartChild(request: RestartChild): Promise<Decision> {
     return call(() => this.#native.restartChild(request));
@@ -228,6 +233,16 @@ export class Supervisor {
   /** Deletes a group that has no members; `Invalid` with the field `group` if it has: delete them first. */
   async deleteGroup(group: string): Promise<void> {
     await call(() => this.#native.deleteGroup(group));
+  }
+
+  /**
+   * Deletes a deployment that is down and in no group, or one whose record cannot be read: a group that waited for it goes on
+   * without it. Its history stays. Runs and effects of a later deployment of the same assistant are counted from 1 again:
+   * delete it once the host has nothing underway for it. `Invalid` with the field `assistant` if it is a member of a group,
+   * runs, or is being restarted.
+   */
+  async deleteDeployment(assistant: string): Promise<void> {
+    await call(() => this.#native.deleteDeployment(assistant));
   }
 
   /** Fires the timers that are due, and tells what was decided. */

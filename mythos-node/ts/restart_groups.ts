@@ -23,6 +23,9 @@ export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_
  */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant';
 
+/** What becomes of a group of which a member is given up that was up before: it ends, or goes on with the others. */
+export type WhenGivenUp = 'end_group' | 'rest';
+
 /** How a group brings its members back. What is left out has its default. */
 export interface GroupPolicy {
   /** Which members are restarted when one fails; by default `one_for_one`. */
@@ -34,6 +37,11 @@ export interface GroupPolicy {
   readonly window?: RestartWindow | undefined;
   /** Whether the group ends by itself once members that matter have ended; by default `never`. */
   readonly auto_shutdown?: AutoShutdown | undefined;
+  /**
+   * What becomes of the group when a member is given up; by default `end_group`. A member that was never up since it was
+   * added rests, given up, whatever this says.
+   */
+  readonly when_given_up?: WhenGivenUp | undefined;
   /** Whether the group that holds this one starts it again when it ended by itself; by default `permanent`. */
   readonly restart?: RestartClass | undefined;
 }
@@ -191,12 +199,18 @@ export interface Group {
   readonly state: GroupState;
   /** Why it last began to restart members, or to end, and the operation that reported it. */
   readonly cause: { readonly reason: string; readonly operation: string } | null;
+  /** The position of the member that it ended because of, if one was. */
+  readonly ended_by?: number;
   /** When the restarts were that count for the window. */
   readonly history: readonly string[];
   /** The position of the member that was added last. */
   readonly last_position: number;
   /** How many members it has. */
   readonly members: number;
+  /** How many of them are groups. */
+  readonly groups: number;
+  /** How many of them are significant. */
+  readonly significant: number;
   /** How many significant members have not ended. */
   readonly active_significant: number;
 }

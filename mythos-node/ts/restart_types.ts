@@ -330,7 +330,7 @@ export type State =
       readonly why: GiveUp;
     }
   | {
-      /** Its group stops it; the host ends it. */
+      /** Its group stops it, or someone asked for that; the host ends it. */
       readonly kind: 'stopping';
       /** What follows. */
       readonly stop: Stop;
@@ -355,7 +355,7 @@ export type State =
       readonly kind: 'stopped';
     };
 
-/** How a deployment is stopped by its group. */
+/** How a deployment is stopped. */
 export interface Stop {
   /** How long its next start is delayed. */
   readonly delay_ms: number;
@@ -363,6 +363,8 @@ export interface Stop {
   readonly is_killed: boolean;
   /** Whether it rests then, or waits for its group to start it. */
   readonly for_good: boolean;
+  /** Whether someone asked for that, so that it stays down until someone asks for it. */
+  readonly is_requested: boolean;
   /** Why it had been given up, if it had. */
   readonly given_up: GiveUp | null;
   /** Whether an operator knows of that. */
@@ -436,7 +438,7 @@ export type Action =
       readonly deadline: string;
     }
   | {
-      /** End the assistant, as its group wants. Answered with `stopped` once nothing of it runs. */
+      /** End the assistant, as its group or someone wants. Answered with `stopped` once nothing of it runs. */
       readonly kind: 'stop';
       /** Until when it may end by itself; after it, a `kill` follows. Null for as long as it takes. */
       readonly deadline: string | null;
@@ -632,8 +634,8 @@ export interface Machine {
   readonly history: readonly string[];
   /** The restarts in a row that count for the backoff. */
   readonly attempts: number;
-  /** Failed launches by the entry they were made from. */
-  readonly failed_launches: readonly { readonly entry: string; readonly count: number }[];
+  /** Failed launches by the entry they were made from and the root of the codex that they ran under, if they had one. */
+  readonly failed_launches: readonly { readonly entry: string; readonly root?: string; readonly count: number }[];
   /** The last delay in a row. */
   readonly delay_ms: number;
   /** When a run failed last. */
@@ -648,6 +650,10 @@ export interface Machine {
   } | null;
   /** Whether it is known that nothing of the assistant runs. */
   readonly is_gone: boolean;
+  /** Whether it was up since it was deployed or joined its group. */
+  readonly was_up: boolean;
+  /** What an operator is still to be told of although the deployment does not stand there any more. */
+  readonly notice?: GiveUp;
 }
 
 /** A deployment as it stands. */

@@ -83,7 +83,7 @@ impl Supervisor {
         answer(py, || self.0.report_exit(&request))
     }
 
-    /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.
+    /// Lets a deployment rest: at once if nothing of it runs, otherwise once the host has ended it, as an effect asks.
     #[pyo3(signature = (assistant, *, operation = None))]
     fn stop<'py>(
         &self,
@@ -205,6 +205,12 @@ impl Supervisor {
     fn delete_group(&self, py: Python<'_>, group: &Bound<'_, PyAny>) -> PyResult<()> {
         let group: GroupId = convert::argument("group", group)?;
         call(py, || self.0.delete_group(&group))
+    }
+
+    /// Deletes a deployment that is down and in no group, or one whose record cannot be read.
+    fn delete_deployment(&self, py: Python<'_>, assistant: &Bound<'_, PyAny>) -> PyResult<()> {
+        let assistant: AssistantId = convert::argument("assistant", assistant)?;
+        call(py, || self.0.delete_deployment(&assistant))
     }
 
     /// Fires the timers that are due, and tells what was decided.

@@ -181,7 +181,11 @@ def test_a_launch_that_fails_is_tried_again_until_the_window_is_full(home: mytho
     supervisor.answer(notice["id"], {"kind": "acknowledged"})
     shaped(home.deployments().history(), Page[DeploymentRestart])
     assert supervisor.restart_now("ana", reason="mended")["state"]["kind"] == "restoring"
-    assert supervisor.stop("ana")["state"] == {"kind": "stopped"}
+    stopping = supervisor.stop("ana")
+    assert stopping["state"]["kind"] == "stopping" and not supervisor.stop("ana")["changed"]
+    [stop] = shaped(supervisor.poll_effects(), list[Effect])
+    assert (stop["id"], stop["action"]["kind"]) == (stopping["effect"], "stop")
+    assert supervisor.answer(stop["id"], {"kind": "stopped"})["state"] == {"kind": "stopped"}
     assert not supervisor.stop("ana")["changed"]
 
 

@@ -215,17 +215,26 @@ def test_a_member_is_started_alone_and_taken_out(home: mythos.Mythos) -> None:
             call()
         assert refused.value.field == field
     supervisor.stop("writer")
+    assert carry_on(supervisor) == [("writer", "stop")]
     assert shaped(supervisor.restart_child("writer", reason="again"), Decision)["state"]["kind"] == "restoring"
     assert carry_on(supervisor) == [("writer", "restore")]
 
     supervisor.stop("parser")
+    assert carry_on(supervisor) == [("parser", "stop")]
     assert not home.deployments().members("support", "pipeline")[1]["membership"]["is_active"]
     assert shaped(supervisor.delete_child("parser"), Decision)["changed"]
     assert positions(home, "pipeline") == [(1, "reader", "running"), (3, "writer", "mythpath_ready")]
     assert "member" not in shaped(supervisor.deployment("parser"), Deployment)
     for stage in ("reader", "writer"):
         supervisor.stop(stage)
+        carry_on(supervisor)
         supervisor.delete_child(stage)
+    with pytest.raises(mythos.NotFound) as nobody:
+        supervisor.delete_deployment("nobody")
+    assert nobody.value.field == "assistant"
+    supervisor.delete_deployment("parser")
+    with pytest.raises(mythos.NotFound):
+        supervisor.deployment("parser")
     supervisor.delete_group("pipeline")
     with pytest.raises(mythos.NotFound) as gone:
         home.deployments().group("support", "pipeline")

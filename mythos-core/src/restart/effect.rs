@@ -65,7 +65,7 @@ pub enum Action {
         /// Until when the probe must have passed.
         deadline: Timestamp,
     },
-    /// End the assistant, as its group wants. Answered by the host with [`Outcome::Stopped`] once nothing of it runs.
+    /// End the assistant, as its group or someone wants. Answered by the host with [`Outcome::Stopped`] once nothing of it runs.
     Stop {
         /// Until when it may end by itself; after it, a [`Kill`](Self::Kill) follows. `None` for as long as it takes.
         deadline: Option<Timestamp>,

@@ -84,7 +84,7 @@ pub enum StepResult {
         /// Why.
         reason: Reason,
     },
-    /// Launches from this entry had failed too often already.
+    /// Launches from this entry under this codex had failed too often already.
     PassedOver,
     /// The entry ran under another codex root than the one in force, and the policy or an operator refused that.
     Misaligned,

@@ -8,7 +8,7 @@ use super::{
     Question, Reason, RestartHistory, RestartPolicy, RestoredEntry, Shutdown, State, StepResult, Which,
 };
 use crate::error::Error;
-use crate::types::{EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
+use crate::types::{Digest, EntryId, MAX_SAFE_INTEGER, OperationId, RecordId, Timestamp, Version};
 
 #[cfg(test)]
 mod abstraction;
@@ -35,7 +35,7 @@ pub struct Machine {
     history: RestartHistory,
     /// The restarts in a row that count for the backoff.
     attempts: u64,
-    /// Failed launches by the entry they were made from, oldest entry first.
+    /// Failed launches by the entry they were made from and the codex they ran under, oldest first.
     failed_launches: Vec<FailedLaunches>,
     /// The last delay in a row, in milliseconds.
     #[serde(default)]
@@ -52,6 +52,18 @@ pub struct Machine {
     /// Whether it is known that nothing of the assistant runs.
     #[serde(default)]
     is_gone: bool,
+    /// Whether it was up since it was deployed or joined its group.
+    #[serde(default = "yes")]
+    was_up: bool,
+    /// What an operator is still to be told of although the deployment does not stand there any more: an end that a group
+    /// went on from at once, or that of a group whose member rests otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<GiveUp>,
+}
+
+/// What a record says that was written before this was kept.
+const fn yes() -> bool {
+    true
 }
 
 /// An effect that waits for its answer.
@@ -72,6 +84,9 @@ struct StepTimer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct FailedLaunches {
     entry: EntryId,
+    /// The root of the codex that they ran under, if they had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<Digest>,
     count: u32,
 }
 
@@ -96,15 +111,15 @@ pub(super) enum Event {
     TimerFired { generation: u64 },
     /// An effect was answered.
     Answered { number: u64, answer: Answer },
-    /// The deployment is to rest.
-    StopRequested,
+    /// Someone asked that the deployment rest.
+    StopRequested { cause: Cause, shutdown: Shutdown },
     /// It is to be restarted at once, and what happened before no longer counts.
     RestartRequested { reason: Reason, operation: OperationId },
     /// Its group starts it, because of `cause`.
     StartOrdered { cause: Cause },
     /// Its group stops it, because of `cause`: to start it again, or for good.
     StopOrdered { cause: Cause, shutdown: Shutdown, for_good: bool },
-    /// Its group ends, and an operator is to know.
+    /// Its group ends, and an operator is to know. Where it rests, it stays.
     GiveUpOrdered { cause: Cause, why: GiveUp },
 }
 
@@ -175,7 +190,7 @@ pub(super) enum Ignored {
     StaleRun,
     /// A failure while nothing is supposed to run: the one that was reported already.
     NothingRuns,
-    /// It is stopped already.
+    /// It is stopped already, or on its way there for the same reason.
     AlreadyStopped,
     /// The effect was answered before, or overtaken by another decision.
     AlreadyAnswered,
@@ -192,8 +207,10 @@ pub(super) enum Refusal {
     NeverLaunched,
     /// That is no answer to the pending effect.
     WrongAnswer,
-    /// Its group is about to start it, or to stop it.
+    /// It is being stopped, or its group is about to start it.
     InTheHandsOfItsGroup,
+    /// A group around it is ending or has ended.
+    GroupHasEnded,
 }
 
 impl Refusal {
@@ -203,8 +220,11 @@ impl Refusal {
             Self::NeverLaunched => Error::invalid("run", "that run was never launched"),
             Self::WrongAnswer => Error::invalid("outcome", "that is no outcome of the pending effect"),
             Self::InTheHandsOfItsGroup => {
-                let message = "its group is stopping it, or starts it when its turn comes";
+                let message = "it is being stopped, or its group starts it when its turn comes";
                 Error::invalid("assistant", message)
+            }
+            Self::GroupHasEnded => {
+                Error::invalid("assistant", "a group around it is ending or has ended: start that one")
             }
         }
     }
@@ -228,6 +248,8 @@ impl Default for Machine {
             begun_at: None,
             step_timer: None,
             is_gone: true,
+            was_up: false,
+            notice: None,
         }
     }
 }
@@ -308,6 +330,11 @@ impl Machine {
         self.attempts
     }
 
+    /// Whether it was up since it was deployed or joined its group.
+    pub(super) const fn was_up(&self) -> bool {
+        self.was_up
+    }
+
     pub(super) const fn pending(&self) -> Option<Pending> {
         self.pending
     }
@@ -315,6 +342,11 @@ impl Machine {
     /// How many effects were issued.
     pub(super) const fn effects(&self) -> u64 {
         self.effects
+    }
+
+    /// It joins a group, which does not count on it before it was up.
+    pub(super) const fn joins(&mut self) {
+        self.was_up = false;
     }
 
     /// What the pending effect asks for.
@@ -360,7 +392,9 @@ impl Machine {
             | State::MythpathReady { .. }
             | State::Waiting { .. }
             | State::Completed { .. }
-            | State::Stopped => None,
+            | State::Stopped => {
+                self.notice.map(|why| Action::Escalate { escalation: Escalation::GivenUp { why } })
+            }
         }
     }
 
@@ -392,23 +426,31 @@ impl Machine {
 
         match (mem::replace(&mut self.state, S::Stopped), event) {
             // What the host asks for goes before everything else but the order in which a group starts and stops.
-            (state @ (S::Stopping { .. } | S::Waiting { .. }), E::Deployed | E::RestartRequested { .. }) => {
+            (state @ (S::Stopping { .. } | S::Waiting { .. }), E::Deployed | E::RestartRequested { .. })
+                if context.is_member =>
+            {
                 return self.refused(state, Refusal::InTheHandsOfItsGroup);
             }
             (_, E::Deployed) => self.deployed(context),
-            (S::Stopped, E::StopRequested) => return self.ignored(S::Stopped, Ignored::AlreadyStopped),
-            (_, E::StopRequested) => self.stopped(context),
+            (S::Stopped, E::StopRequested { .. }) => {
+                return self.ignored(S::Stopped, Ignored::AlreadyStopped);
+            }
+            (state @ S::Stopping { .. }, E::StopRequested { .. }) => return self.stop_for_good(state),
+            (state, E::StopRequested { cause, shutdown }) => {
+                self.stop_on_request(context, &state, cause, shutdown);
+            }
             (_, E::RestartRequested { reason, operation }) => self.restart_now(context, reason, operation),
 
             // A failure, or an end.
             (S::Running { since }, E::Failed { kind, exit, operation, .. }) => {
                 self.failed(context, since, None, (kind, exit, operation));
             }
-            (S::MythpathReady { since, entry, .. }, E::Failed { kind, exit, operation, .. }) => {
-                self.failed(context, since, Some(&entry), (kind, exit, operation));
+            (S::MythpathReady { since, entry, alignment }, E::Failed { kind, exit, operation, .. }) => {
+                let launched = (&entry, alignment.as_ref());
+                self.failed(context, since, Some(launched), (kind, exit, operation));
             }
-            (S::Verifying { entry, .. }, E::Failed { kind, exit, .. }) => {
-                self.launch_ended(context, &entry, kind, exit);
+            (S::Verifying { entry, alignment, .. }, E::Failed { kind, exit, .. }) => {
+                self.launch_ended(context, (&entry, alignment.as_ref()), kind, exit);
             }
             (S::Stopping { stop, .. }, E::Failed { kind, .. }) if is_end(kind) => {
                 self.gone(context, stop);
@@ -429,8 +471,9 @@ impl Machine {
 
             // A timer.
             (S::BackingOff { .. }, E::TimerFired { .. }) => self.begin_path(context),
-            (S::Verifying { entry, .. }, E::TimerFired { .. }) => {
-                self.not_ready(context, &entry, Reason::shortened("the probe was not answered in time"));
+            (S::Verifying { entry, alignment, .. }, E::TimerFired { .. }) => {
+                let reason = Reason::shortened("the probe was not answered in time");
+                self.not_ready(context, (&entry, alignment.as_ref()), reason);
             }
             (S::Stopping { stop, .. }, E::TimerFired { .. }) => {
                 self.kill(context, stop);
@@ -454,6 +497,9 @@ impl Machine {
             (state @ S::GivenUp { .. }, E::GiveUpOrdered { .. }) | (state, E::StartOrdered { .. }) => {
                 return self.ignored(state, Ignored::AsOrdered);
             }
+            (state, E::GiveUpOrdered { cause, why }) if state.name().is_at_rest() => {
+                self.tell(context, state, cause, why);
+            }
             (_, E::GiveUpOrdered { cause, why }) => {
                 self.need_incident(context, cause);
                 self.give_up(context, why);
@@ -472,8 +518,8 @@ impl Machine {
             }
 
             // The answer to Align.
-            (S::Aligning { entry, .. }, E::Answered { answer: A::Aligned(alignment), .. }) => {
-                self.launch(context, entry, Some(alignment));
+            (S::Aligning { step, older_than, entry }, E::Answered { answer: A::Aligned(alignment), .. }) => {
+                self.aligned(context, step, older_than, entry, alignment)
             }
             (
                 S::Aligning { step, older_than, entry },
@@ -495,8 +541,8 @@ impl Machine {
             (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::Ready, .. }) => {
                 self.ready(context, entry, alignment);
             }
-            (S::Verifying { entry, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
-                self.not_ready(context, &entry, reason);
+            (S::Verifying { entry, alignment, .. }, E::Answered { answer: A::NotReady { reason }, .. }) => {
+                self.not_ready(context, (&entry, alignment.as_ref()), reason)
             }
 
             // The answer to Stop and Kill.
@@ -506,7 +552,12 @@ impl Machine {
 
             // The answer to a notice.
             (S::GivenUp { why }, E::Answered { answer: A::Acknowledged, .. }) => {
-                self.rest(S::GivenUp { why });
+                self.rest(context, S::GivenUp { why });
+            }
+            // What is pending while nothing else is asked for is a notice.
+            (state, E::Answered { answer: A::Acknowledged, .. }) if state.asks_for_nothing() => {
+                self.notice = None;
+                self.rest(context, state);
             }
 
             (state, E::Answered { .. }) => return self.refused(state, Refusal::WrongAnswer),

@@ -46,7 +46,7 @@ pub use exit::{Exit, ExitKind, ExitMatch, ExitRules, RestartClass, Verdict};
 pub use group::{
     AutoShutdown, ChangeGroup, CreateGroup, DeleteChild, Group, GroupDecision, GroupEnd, GroupMember,
     GroupPolicy, GroupPolicyOptions, GroupState, GroupStateName, MemberNode, Membership, RestartChild,
-    Shutdown, StartChild, Strategy, SupervisionGroup,
+    Shutdown, StartChild, Strategy, SupervisionGroup, WhenGivenUp,
 };
 pub use incident::{Ending, Incident, StepResult, StepTaken, Visit};
 pub use machine::{Answer, Cause, Machine};

@@ -59,7 +59,8 @@ pub struct RestartPolicyOptions {
     pub quiet_period_ms: u64,
     /// From when the quiet period is counted.
     pub quiet_since: QuietSince,
-    /// An entry whose launches failed so often, within the quiet period, is passed over; by default 5, at least 1.
+    /// An entry whose launches under one root of the codex failed so often, within the quiet period, is passed over; by
+    /// default 5, at least 1. Under another root, that of a mended codex or of [`FallbackStep::OlderCodex`], it is tried anew.
     pub launches_per_entry: u32,
     /// What to try, in order, when the newest entry of the deployment's ritual cannot be brought back. By default the
     /// newest verifiable older entry. At most [`RestartPolicy::MAX_FALLBACK_STEPS`].

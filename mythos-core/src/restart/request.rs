@@ -107,7 +107,7 @@ impl ReportExit {
     }
 }
 
-/// An assistant is to rest: no restart follows until it is asked for. The host ends the assistant itself.
+/// An assistant is to rest: no restart follows until it is asked for. The host is asked to end what runs of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopAssistant {

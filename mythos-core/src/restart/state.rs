@@ -10,7 +10,7 @@ use crate::types::{AssistantId, CodexId, Digest, EntryId, RitualId, Timestamp};
 
 /// Where a deployment stands. Every state but the five in which nothing is owed (`Running`, `MythpathReady`, `GivenUp`
 /// once its notice was taken, `Completed`, `Stopped`) has a timer or an effect that leads out of it, or, `Waiting`, a group
-/// that does.
+/// that does. A notice that an operator did not take before a group went on waits beside any state that asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,7 +77,7 @@ pub enum State {
         /// Why.
         why: GiveUp,
     },
-    /// Its group stops it; the host ends it.
+    /// Its group stops it, or someone asked for that; the host ends it.
     Stopping {
         /// What follows.
         stop: Stop,
@@ -154,6 +154,19 @@ impl State {
             Self::Completed { .. } => StateName::Completed,
             Self::Stopped => StateName::Stopped,
         }
+    }
+
+    /// Whether it asks for no effect of its own.
+    pub(super) const fn asks_for_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Running { .. }
+                | Self::BackingOff { .. }
+                | Self::MythpathReady { .. }
+                | Self::Waiting { .. }
+                | Self::Completed { .. }
+                | Self::Stopped
+        )
     }
 
     /// When a timer is due, and its generation.
@@ -242,7 +255,7 @@ impl fmt::Display for StateName {
     }
 }
 
-/// How a deployment is stopped by its group.
+/// How a deployment is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stop {
     /// How long its next start is delayed, in milliseconds.
@@ -251,6 +264,9 @@ pub struct Stop {
     pub is_killed: bool,
     /// Whether it rests then, or waits for its group to start it.
     pub for_good: bool,
+    /// Whether someone asked for that, so that it stays down until someone asks for it.
+    #[serde(default)]
+    pub is_requested: bool,
     /// Why it had been given up, if it had.
     pub given_up: Option<GiveUp>,
     /// Whether an operator knows of that.
@@ -431,7 +447,7 @@ pub enum FailureKind {
     Unresponsive,
     /// It was launched and did not become ready.
     Unready,
-    /// It did not fail: a restart was asked for.
+    /// It did not fail: a restart or a stop was asked for.
     Requested,
     /// It did not fail, but ended, and its policy keeps it running.
     Ended,
@@ -485,8 +501,19 @@ impl Reason {
         Ok(Self(text))
     }
 
-    /// Takes what fits of a text that no caller chose, such as an error's message.
-    pub(super) fn shortened(text: &str) -> Self {
+    /// Takes what fits of a text that nobody wrote for this, such as an error's message: the first
+    /// [`MAX_CHARACTERS`](Self::MAX_CHARACTERS), without U+0000, and `no reason given` of none. A host that answers or reports
+    /// what went wrong with it loses no answer by its length.
+    ///
+    /// ```
+    /// use mythos_core::restart::Reason;
+    ///
+    /// assert_eq!(Reason::shortened("exit status 1").as_str(), "exit status 1");
+    /// assert_eq!(Reason::shortened(&"ü".repeat(300)).as_str().chars().count(), 100);
+    /// assert_eq!(Reason::shortened("").as_str(), "no reason given");
+    /// ```
+    #[must_use]
+    pub fn shortened(text: &str) -> Self {
         let text: String = text.chars().filter(|c| *c != '\0').take(Self::MAX_CHARACTERS).collect();
         Self(if text.is_empty() { "no reason given".to_owned() } else { text })
     }

@@ -104,6 +104,8 @@ enum Kind {
         group: Box<Group>,
         members: BTreeMap<u64, NodeId>,
     },
+    /// It was removed.
+    Removed,
 }
 
 impl SupervisionTree {
@@ -195,31 +197,39 @@ impl SupervisionTree {
         self.handle(id, Event::Answered { number, answer }, now)
     }
 
-    /// Lets a deployment rest; the host ends it. Whether that changed anything.
+    /// Lets a deployment rest: at once if nothing of it runs, otherwise once the host has ended it, as
+    /// [`MemberOptions::shutdown`] says. Whether that changed anything.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no deployment.
-    pub fn handle_stop(&mut self, id: NodeId, now: Timestamp) -> Result<bool> {
-        self.handle(id, Event::StopRequested, now)
+    pub fn handle_stop(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
+        let place = self.nodes.get(id.0 as usize).and_then(|node| node.place);
+        let shutdown = place.map(|place| place.shutdown).unwrap_or_default();
+        self.handle(id, Event::StopRequested { cause, shutdown }, now)
     }
 
     /// Restarts a deployment at once; what happened before no longer counts.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no deployment, or one that its group is
-    /// stopping or about to start.
+    /// stopping or about to start, or one of a group that is ending or has ended.
     pub fn handle_restart(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
         let Cause { reason, operation } = cause;
         self.handle(id, Event::RestartRequested { reason, operation }, now)
     }
 
-    /// Starts the members of a group that ended, in order. Whether it had.
+    /// Starts the members of a group that ended, in order, at once or when its turn comes. Whether it had.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no group.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a node that is no group, or if a group around it is ending or has
+    /// ended.
     pub fn handle_start_group(&mut self, id: NodeId, cause: Cause, now: Timestamp) -> Result<bool> {
         self.check_group(id)?;
-        let changed = Tree::new(self, now).start_group(id, cause);
+        let mut tree = Tree::new(self, now);
+        if !tree.is_held_up(id)? {
+            return Err(Error::invalid("group", "a group around it is ending or has ended: start that one"));
+        }
+        let changed = tree.start_group(id, cause);
         self.settle();
         changed
     }
@@ -233,6 +243,35 @@ impl SupervisionTree {
         let changed = Tree::new(self, now).stop_group(id, cause);
         self.settle();
         changed
+    }
+
+    /// Takes a deployment that is down, or a group without members, out of its group and out of the tree. Its id names no other
+    /// node later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `node`, for a deployment that runs or is being restarted, and
+    /// for a node that was removed; field `group` for a group with members.
+    pub fn remove(&mut self, id: NodeId) -> Result<()> {
+        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
+            Some(Kind::Deployment { machine, .. }) => {
+                let state = machine.state().name();
+                if !state.is_at_rest() || state.is_up() {
+                    return Err(Error::invalid("node", format!("that deployment is {state}: stop it first")));
+                }
+            }
+            Some(Kind::Group { group, .. }) if group.members() > 0 => {
+                let message = format!("that group has {} members", group.members());
+                return Err(Error::invalid("group", message));
+            }
+            Some(Kind::Group { .. }) => {}
+            Some(Kind::Removed) | None => return Err(Error::invalid("node", "there is no such node")),
+        }
+        Tree::new(self, Timestamp::MIN).drop_out(id)?;
+        self.touched.clear();
+        if let Some(node) = self.nodes.get_mut(id.0 as usize) {
+            node.kind = Kind::Removed;
+        }
+        Ok(())
     }
 
     /// Fires the timers that are due; how many did.
@@ -296,7 +335,7 @@ impl SupervisionTree {
     pub fn machine(&self, id: NodeId) -> Option<&Machine> {
         match &self.nodes.get(id.0 as usize)?.kind {
             Kind::Deployment { machine, .. } => Some(machine),
-            Kind::Group { .. } => None,
+            Kind::Group { .. } | Kind::Removed => None,
         }
     }
 
@@ -305,7 +344,7 @@ impl SupervisionTree {
     pub fn group(&self, id: NodeId) -> Option<&Group> {
         match &self.nodes.get(id.0 as usize)?.kind {
             Kind::Group { group, .. } => Some(group),
-            Kind::Deployment { .. } => None,
+            Kind::Deployment { .. } | Kind::Removed => None,
         }
     }
 
@@ -355,8 +394,9 @@ impl SupervisionTree {
         else {
             return Err(not_a_group());
         };
-        policy.check_joining(machine, matches!(kind, Kind::Group { .. }), options.is_significant, exits)?;
-        let position = machine.join(options.is_significant);
+        let is_group = matches!(kind, Kind::Group { .. });
+        policy.check_joining(machine, is_group, options.is_significant, exits)?;
+        let position = machine.join(is_group, options.is_significant);
         members.insert(position, id);
         Ok(Place {
             group,
@@ -417,14 +457,14 @@ impl Nodes for SupervisionTree {
                 self.touched.push(id);
                 Some(Member { id: &node.id, spec, machine, is_member: node.place.is_some() })
             }
-            Kind::Group { .. } => None,
+            Kind::Group { .. } | Kind::Removed => None,
         })
     }
 
     fn group(&mut self, id: NodeId) -> Result<(&GroupPolicyOptions, &mut Group)> {
         match &mut self.nodes[id.0 as usize].kind {
             Kind::Group { policy, group, .. } => Ok((policy.options(), group)),
-            Kind::Deployment { .. } => Err(not_a_group()),
+            Kind::Deployment { .. } | Kind::Removed => Err(not_a_group()),
         }
     }
 

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use super::group::Tree;
 use super::machine::{Answer, Event, Refusal};
 use super::service::no_deployment;
 use super::{
-    Action, Alignment, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
-    ExitKind, FailureKind, Machine, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
+    Action, Alignment, Cause, Decision, DeployAssistant, Deployment, DeploymentSpec, Effect, EffectId, Exit,
+    ExitKind, FailureKind, Machine, Membership, Outcome, Reason, ReportExit, ReportFailure, RestartAssistant,
     RestoredEntry, StopAssistant, SupervisorRecord, Which,
 };
 use crate::codex::{CodexProofOfSymbolEngine, ProofVerificationStatus};
@@ -47,9 +48,12 @@ const PAGE: u32 = 256;
 /// out again what is not answered.
 ///
 /// A deployment whose record cannot be read stands still alone: [`tick`](Self::tick),
-/// [`poll_effects`](Self::poll_effects) and [`next_timeout`](Self::next_timeout) pass it over, its other methods fail with
-/// [`ErrorKind::Corrupt`], and [`deploy`](Self::deploy) replaces it.
-/// [`deployments`](super::AssistantDeploymentAutoRestarter::deployments) names it.
+/// [`poll_effects`](Self::poll_effects) and [`next_timeout`](Self::next_timeout) pass it over, and so does its group when it
+/// stops and starts members. Its other methods fail with [`ErrorKind::Corrupt`]; [`deploy`](Self::deploy) replaces it where
+/// it was, and [`delete_deployment`](Self::delete_deployment) lets a group go on that was waiting for it.
+/// [`deployments`](super::AssistantDeploymentAutoRestarter::deployments) names it. With a group whose record cannot be read
+/// its members stand still: what is reported of them fails with [`ErrorKind::Corrupt`], and their timers are tried again
+/// every second.
 ///
 /// # Errors
 /// Beside what each method states, every method fails with [`ErrorKind::Conflict`] and the field `epoch` once another
@@ -63,7 +67,20 @@ pub struct Supervisor {
     epoch: Version,
     /// The number of the effect of each deployment that was handed out last.
     handed_out: Arc<Mutex<HashMap<RecordId, u64>>>,
+    /// What the last tick could not fire although it was due.
+    held_up: Arc<Mutex<Option<HeldUp>>>,
 }
+
+/// Deployments whose timers are due and do not fire, since another record that they depend on cannot be read.
+#[derive(Debug, Clone)]
+struct HeldUp {
+    /// When it is tried again.
+    until: Timestamp,
+    deployments: Vec<RecordId>,
+}
+
+/// How long a timer waits that is held up: a loop that sleeps until the next one must not spin.
+const HELD_UP: Duration = Duration::from_secs(1);
 
 /// What [`Supervisor::carry_out`] did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +111,8 @@ struct Loaded {
 struct Head {
     version: Version,
     deployment: Result<Deployment>,
+    /// Its place in a group, as far as that can be read of one that cannot.
+    member: Option<Membership>,
     /// Whether a deployment may be written over it although it cannot be read. One of another format may not: a newer
     /// version of this library can still read it.
     is_replaceable: bool,
@@ -105,6 +124,7 @@ impl Head {
         Self {
             version: record.version,
             deployment: readable(record),
+            member: record.body.get("member").and_then(|member| Membership::deserialize(member).ok()),
             is_replaceable: format.is_none_or(|format| format == u64::from(Deployment::FORMAT)),
         }
     }
@@ -125,7 +145,15 @@ impl Supervisor {
         supervisor: SupervisorId,
         epoch: Version,
     ) -> Self {
-        Self { access, rituals, codices, supervisor, epoch, handed_out: Arc::default() }
+        Self {
+            access,
+            rituals,
+            codices,
+            supervisor,
+            epoch,
+            handed_out: Arc::default(),
+            held_up: Arc::default(),
+        }
     }
 
     /// Its id.
@@ -141,34 +169,43 @@ impl Supervisor {
     }
 
     /// Supervises an assistant that the host launched. If it was supervised already, it is deployed anew: an open
-    /// incident ends, and earlier restarts no longer count. If its record could not be read, a new one takes its place:
-    /// its incidents are counted from 1 again, its runs and effects go on above the earlier ones.
+    /// incident ends, and earlier restarts no longer count. If its record could not be read, a new one takes its place, also
+    /// in its group as far as that can be read: its incidents are counted from 1 again, its runs and effects go on above the
+    /// earlier ones.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, or an operation id that was
-    /// used for another request; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
+    /// [`ErrorKind::Invalid`] for a fallback path that names the deployment's own ritual, an operation id that was
+    /// used for another request, a significant member whose end could no more end its group (field `is_significant`), or,
+    /// field `assistant`, a member that its group is stopping or about to start, or one of a
+    /// group that is ending or has ended; [`ErrorKind::Corrupt`] for a record of an unknown format, which is not replaced;
     /// [`ErrorKind::Unknown`] if it cannot be told whether it was recorded: repeat it with the same operation id, which
     /// [`Error::operation`] names.
     pub fn deploy(&self, request: &DeployAssistant) -> Result<Decision> {
         request.spec.validate_for(&request.assistant)?;
         let named =
             self.named("deploy", request.operation, (&self.supervisor, &request.assistant, &request.spec))?;
-        self.decide(&request.assistant, Some(named), |head, now| {
+        let id = Deployment::record_id(self.access.tenant(), &self.supervisor, &request.assistant);
+        let decided = self.transact(Some(id), Some(named), |head, nodes, now| {
+            let found = head.as_ref().map(|head| head.version);
+            let before = head.as_ref().and_then(|head| head.deployment.as_ref().ok()).cloned();
             let deployment = match head {
                 None => self.new_deployment(&request.assistant, &request.spec, Machine::default(), now),
                 Some(Head { deployment: Ok(deployment), .. }) => {
                     Deployment { spec: request.spec.clone(), ..deployment }
                 }
-                Some(Head { deployment: Err(_), is_replaceable: true, version }) => self.new_deployment(
-                    &request.assistant,
-                    &request.spec,
-                    Machine::after_unreadable(version),
-                    now,
-                ),
+                Some(Head { deployment: Err(_), is_replaceable: true, version, member }) => {
+                    let machine = Machine::after_unreadable(version);
+                    let anew = self.new_deployment(&request.assistant, &request.spec, machine, now);
+                    Deployment { member, ..anew }
+                }
                 Some(Head { deployment: Err(error), .. }) => return Err(error),
             };
-            Ok((deployment, Some(Event::Deployed)))
-        })
+            nodes.check_significant(deployment.member.as_ref(), &request.spec.policy.options().exits)?;
+            nodes.set(id, found, before, deployment);
+            let changed = step(nodes, id, Event::Deployed, now)?;
+            Ok((Decision::of(nodes.deployment(id)?, changed, now), changed))
+        });
+        decided.map_err(|error| error.while_doing(format_args!("decide about {}", request.assistant)))
     }
 
     /// Reports that an assistant failed. What follows is what follows a failed exit by the policy's
@@ -213,19 +250,28 @@ impl Supervisor {
         self.decide_known(&request.assistant, named, event)
     }
 
-    /// Lets a deployment rest. Its effects are dropped; the host ends the assistant.
+    /// Lets a deployment rest: at once if nothing of the assistant runs, otherwise once the host has ended it. The host is
+    /// asked for that by a [`Stop`](Action::Stop), and by a [`Kill`](Action::Kill) after the time that its group gives it,
+    /// or, of one in no group, after [`Shutdown::default`](super::Shutdown::default). What was pending before is overtaken.
     ///
     /// # Errors
     /// As [`report_failure`](Self::report_failure).
     pub fn stop(&self, request: &StopAssistant) -> Result<Decision> {
         let named = self.named("stop", request.operation, (&self.supervisor, &request.assistant))?;
-        self.decide_known(&request.assistant, named, Event::StopRequested)
+        let cause = Cause { reason: Reason::shortened("a stop was asked for"), operation: named.1 };
+        self.decide(&request.assistant, Some(named), |head, _| {
+            let current = head.ok_or_else(|| no_deployment(&request.assistant))?.deployment?;
+            let shutdown = current.member.as_ref().map(|member| member.shutdown).unwrap_or_default();
+            let event = Event::StopRequested { cause: cause.clone(), shutdown };
+            Ok((current, Some(event)))
+        })
     }
 
     /// Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count.
     ///
     /// # Errors
-    /// As [`report_failure`](Self::report_failure).
+    /// As [`report_failure`](Self::report_failure); [`ErrorKind::Invalid`], field `assistant`, for a member that its group is
+    /// stopping or about to start, or one of a group that is ending or has ended.
     pub fn restart_now(&self, request: &RestartAssistant) -> Result<Decision> {
         let named = self.named(
             "restart_now",
@@ -245,9 +291,12 @@ impl Supervisor {
         let _span = Entered::tick(self.supervisor.as_str());
         let now = self.access.now();
         let behind = Scalar::Text(now.saturating_add(Duration::from_micros(1)).to_string());
-        let mut decisions = Vec::new();
-        self.fire(self.range("timer_at", None, Some(behind)), &mut decisions)?;
-        self.fire(self.timers_set_ahead_of(now), &mut decisions)?;
+        let (mut decisions, mut held) = (Vec::new(), Vec::new());
+        self.fire(self.range("timer_at", None, Some(behind)), &mut decisions, &mut held)?;
+        self.fire(self.timers_set_ahead_of(now), &mut decisions, &mut held)?;
+        let until = now.saturating_add(HELD_UP);
+        let held = Some(HeldUp { until, deployments: held }).filter(|held| !held.deployments.is_empty());
+        *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) = held;
         Ok(decisions)
     }
 
@@ -259,11 +308,14 @@ impl Supervisor {
     /// Those of the store.
     pub fn next_timeout(&self) -> Result<Option<Timestamp>> {
         let now = self.access.now();
-        if self.first(self.timers_set_ahead_of(now))?.is_some() {
+        let held_up = self.held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held_up = held_up.filter(|held| now < held.until);
+        let (until, held) = held_up.map_or((None, Vec::new()), |held| (Some(held.until), held.deployments));
+        if self.first(self.timers_set_ahead_of(now), &held)?.is_some() {
             return Ok(Some(now));
         }
-        let next = self.first(self.range("timer_at", Some(earliest()), None))?;
-        Ok(next.and_then(|deployment| deployment.timer_at))
+        let next = self.first(self.range("timer_at", Some(earliest()), None), &held)?;
+        Ok(next.and_then(|deployment| deployment.timer_at).into_iter().chain(until).min())
     }
 
     /// Hands out at most `limit` pending effects, oldest first. This supervisor hands each out once, until it is
@@ -385,8 +437,8 @@ impl Supervisor {
         }
     }
 
-    /// Fires the timers that `query` finds, as far as they are due.
-    fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>) -> Result<()> {
+    /// Fires the timers that `query` finds, as far as they are due; of those that another record holds up, `held` tells.
+    fn fire(&self, mut query: Query, decisions: &mut Vec<Decision>, held: &mut Vec<RecordId>) -> Result<()> {
         loop {
             let (deployments, next) = self.page(&query)?;
             let (alone, members): (Vec<_>, Vec<_>) =
@@ -399,8 +451,11 @@ impl Supervisor {
                 None => alone,
             };
             for (_, deployment) in one_by_one.into_iter().chain(members) {
+                let is_lost = Cell::new(false);
                 let decision = self.decide(&deployment.assistant, None, |head, now| {
-                    let current = head.ok_or_else(|| no_deployment(&deployment.assistant))?.deployment?;
+                    let found = head.ok_or_else(|| no_deployment(&deployment.assistant));
+                    let current =
+                        found.and_then(|head| head.deployment).inspect_err(|_| is_lost.set(true))?;
                     let machine = &current.machine;
                     let timer = machine.timer().filter(|_| machine.is_timer_due(now));
                     let event = timer.map(|(_, generation)| Event::TimerFired { generation });
@@ -410,7 +465,12 @@ impl Supervisor {
                     Ok(decision) if decision.changed => decisions.push(decision),
                     Ok(_) => {}
                     // It was deleted or damaged since the page was read, which concerns no other deployment.
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
+                        // Or it is in a group that cannot be read. Its timer stays due.
+                        if !is_lost.get() {
+                            held.push(deployment.id());
+                        }
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -426,7 +486,7 @@ impl Supervisor {
     fn fire_together(&self, found: &[Found]) -> Result<Option<Vec<Decision>>> {
         let span = Entered::decide(self.supervisor.as_str());
         let now = self.access.now();
-        let (mut nodes, mut decisions) = (StoredNodes::new(self), Vec::new());
+        let (mut nodes, mut decisions) = (StoredNodes::new(self, now), Vec::new());
         for (version, deployment) in found {
             let machine = &deployment.machine;
             let Some((_, generation)) = machine.timer().filter(|_| machine.is_timer_due(now)) else {
@@ -444,7 +504,7 @@ impl Supervisor {
             return Ok(Some(decisions));
         }
         let mut batch = self.batch(None, &(), now)?;
-        nodes.stage(&mut batch, now)?;
+        nodes.stage(&mut batch)?;
         if !self.commit_batch(batch)? {
             return Ok(None);
         }
@@ -460,9 +520,12 @@ impl Supervisor {
             let mut findings = Findings::default();
             let mut number = effect.id.number;
             let mut changed = false;
+            let mut now = now;
             // What is asked for is read from the record: an effect is a copy of it, and may be an old one.
             let mut answer = self.answer_of(nodes.deployment(id)?, number, changed, &mut findings)?;
             while let Some(given) = answer {
+                // A restore takes as long as its bytes are many: what follows has its whole time from here.
+                now = nodes.read_clock();
                 if !step(nodes, id, Event::Answered { number, answer: given }, now)? {
                     break;
                 }
@@ -650,6 +713,7 @@ impl Supervisor {
         named: Option<Named>,
         decide: impl Fn(Option<Head>, &mut StoredNodes<'_>, Timestamp) -> Result<(T, bool)>,
     ) -> Result<T> {
+        let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
             let Loaded { head, operation } = self.load(first, named.map(|named| named.1))?;
             // Read after the record: otherwise what another thread has just decided would seem to lie in the future, as
@@ -658,14 +722,18 @@ impl Supervisor {
             if let (Some(operation), Some((_, _, digest))) = (operation, named) {
                 return operation.model.recall(self.access.tenant(), &digest);
             }
-            let mut nodes = StoredNodes::new(self);
-            let (decision, changed) = decide(head, &mut nodes, now)?;
+            let mut nodes = StoredNodes::new(self, now);
+            let decided = decide(head, &mut nodes, now);
+            if nodes.is_overtaken() {
+                continue;
+            }
+            let (decision, changed) = decided?;
             // A write that changed nothing is recorded too: repeated later, it must still change nothing.
             if !changed && named.is_none() {
                 return Ok(decision);
             }
             let mut batch = self.batch(named, &decision, now)?;
-            nodes.stage(&mut batch, now)?;
+            nodes.stage(&mut batch)?;
             let committed = self.commit_batch(batch);
             if committed.map_err(|error| match named {
                 Some((_, operation, _)) => error.of_operation(operation),
@@ -674,6 +742,9 @@ impl Supervisor {
                 nodes.tell(span);
                 return Ok(decision);
             }
+            // Decisions about members of different groups may meet in any group around both, so that all that lost a race
+            // wait in one line.
+            turn.get_or_insert_with(|| self.access.turn(&self.record_id()));
         }
         Err(Error::conflict(format!("other decisions were faster {MAX_ATTEMPTS} times")))
     }
@@ -749,12 +820,12 @@ impl Supervisor {
         self.range("timer_set_at", Some(Scalar::Text(ahead)), None)
     }
 
-    /// The first that can be read.
-    fn first(&self, query: Query) -> Result<Option<Deployment>> {
+    /// The first that can be read and is none of `held`.
+    fn first(&self, query: Query, held: &[RecordId]) -> Result<Option<Deployment>> {
         let mut query = query.limit(1);
         loop {
             let (deployments, next) = self.page(&query)?;
-            match (deployments.into_iter().next(), next) {
+            match (deployments.into_iter().find(|(_, deployment)| !held.contains(&deployment.id())), next) {
                 (None, Some(next)) => query = query.after(Some(next)).limit(PAGE),
                 (first, _) => return Ok(first.map(|(_, first)| first)),
             }
@@ -782,6 +853,11 @@ impl Supervisor {
 
     fn record_id(&self) -> RecordId {
         SupervisorRecord::record_id(self.access.tenant(), &self.supervisor)
+    }
+
+    /// Effects of a deployment that was deleted are counted anew.
+    fn forget_handed_out(&self, deployment: RecordId) {
+        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&deployment);
     }
 
     /// Remembers that an effect is handed out; whether neither it nor a later one was already. What was read before

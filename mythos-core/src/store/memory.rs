@@ -181,6 +181,11 @@ impl State {
                 after.as_ref().is_none_or(|after| evaluate::compare_places(order, place, after).is_gt())
             })
             .collect();
+        // A page of many is found without ordering them all.
+        if let Some(last) = limit.checked_sub(1).filter(|last| *last < places.len()) {
+            places.select_nth_unstable_by(last, |(a, _), (b, _)| evaluate::compare_places(order, a, b));
+            places.truncate(limit);
+        }
         places.sort_unstable_by(|(a, _), (b, _)| evaluate::compare_places(order, a, b));
         places.into_iter().take(limit).map(|(_, record)| record.clone()).collect()
     }

@@ -1410,7 +1410,11 @@ class Supervisor:
         """
 
     def stop(self, assistant: str, *, operation: str | None = None) -> Decision:
-        """Lets a deployment rest. Its effects are dropped; the host ends the assistant."""
+        """Lets a deployment rest: at once if nothing of the assistant runs, otherwise once the host has ended it.
+
+        The host is asked for that by an effect `stop`, and by a `kill` once the time is over that the group gives the
+        assistant, or five seconds. What was pending before is overtaken.
+        """
 
     def restart_now(self, assistant: str, *, reason: str, operation: str | None = None) -> Decision:
         """Restarts a deployment at once, from any state, without backoff; earlier restarts no longer count."""
@@ -1445,14 +1449,16 @@ class Supervisor:
 
         At once if the group is up, otherwise when its turn comes: from the newest entry of its ritual, as after a failure.
         If the host launched it already, `is_running`, it is not started. `is_significant` says whether its end can end the
-        group, and `shutdown` how the group stops it: by default it has five seconds. `Invalid` if it is deployed already.
+        group, and `shutdown` how the group stops it: by default it has five seconds. One that is deployed already, is in no
+        group and down, or launched anew, is taken in with its history; `Invalid` with the field `assistant` otherwise.
         """
 
     def restart_child(self, assistant: str, *, reason: str, operation: str | None = None) -> Decision:
         """Starts a member that is down: stopped, completed or given up. What happened before still counts.
 
         `restart_now` starts it from any state, and clears that. `Invalid` with the field `assistant` if it is no member,
-        runs, or is being restarted, or if its group is ending or has ended.
+        runs, or is being restarted, or if a group around it is ending or has ended. If its group is about to start members
+        of which it is one, its turn comes then.
         """
 
     def delete_child(self, assistant: str, *, operation: str | None = None) -> Decision:
@@ -1472,6 +1478,14 @@ class Supervisor:
 
     def delete_group(self, group: str) -> None:
         """Deletes a group that has no members; `Invalid` with the field `group` if it has: delete them first."""
+
+    def delete_deployment(self, assistant: str) -> None:
+        """Deletes a deployment that is down and in no group, or one whose record cannot be read. Its history stays.
+
+        A group that waited for one that cannot be read goes on without it. Runs and effects of a later deployment of the
+        same assistant are counted from 1 again: delete it once the host has nothing underway for it. `Invalid` with the
+        field `assistant` if it is a member of a group, runs, or is being restarted.
+        """
 
     def tick(self) -> list[Decision]:
         """Fires the timers that are due, and tells what was decided."""

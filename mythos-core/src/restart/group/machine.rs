@@ -14,12 +14,21 @@ pub struct Group {
     pub(super) state: GroupState,
     /// Why it last began to restart members, or to end.
     pub(super) cause: Option<Cause>,
+    /// The position of the member that it ended because of, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended_by: Option<u64>,
     /// The restarts that count for the window.
     pub(super) history: RestartHistory,
     /// The position of the member that was added last.
     pub(super) last_position: u64,
     /// How many members it has.
     pub(super) members: u64,
+    /// How many of them are groups.
+    #[serde(default)]
+    pub(super) groups: u64,
+    /// How many of them are significant.
+    #[serde(default)]
+    pub(super) significant: u64,
     /// How many significant members have not ended.
     pub(super) active_significant: u64,
 }
@@ -149,9 +158,12 @@ impl Group {
         Self {
             state: GroupState::Up { since: now },
             cause: None,
+            ended_by: None,
             history: RestartHistory::default(),
             last_position: 0,
             members: 0,
+            groups: 0,
+            significant: 0,
             active_significant: 0,
         }
     }
@@ -175,16 +187,20 @@ impl Group {
     }
 
     /// Takes a member in, behind all others; its position.
-    pub(in crate::restart) const fn join(&mut self, is_significant: bool) -> u64 {
+    pub(in crate::restart) const fn join(&mut self, is_group: bool, is_significant: bool) -> u64 {
         self.last_position = self.last_position.saturating_add(1);
         self.members = self.members.saturating_add(1);
+        self.groups = self.groups.saturating_add(is_group as u64);
+        self.significant = self.significant.saturating_add(is_significant as u64);
         self.active_significant = self.active_significant.saturating_add(is_significant as u64);
         self.last_position
     }
 
     /// Lets a member go.
-    pub(in crate::restart) const fn leave<Id>(&mut self, place: &Place<Id>) {
+    pub(in crate::restart) const fn leave<Id>(&mut self, is_group: bool, place: &Place<Id>) {
         self.members = self.members.saturating_sub(1);
+        self.groups = self.groups.saturating_sub(is_group as u64);
+        self.significant = self.significant.saturating_sub(place.is_significant as u64);
         let counted = place.is_significant && place.is_active;
         self.active_significant = self.active_significant.saturating_sub(counted as u64);
     }

@@ -8,7 +8,7 @@ mod request;
 mod tree;
 
 pub use machine::{Group, GroupEnd, GroupState, GroupStateName};
-pub use policy::{AutoShutdown, GroupPolicy, GroupPolicyOptions, Shutdown, Strategy};
+pub use policy::{AutoShutdown, GroupPolicy, GroupPolicyOptions, Shutdown, Strategy, WhenGivenUp};
 
 pub use record::{GroupDecision, GroupMember, MemberNode, Membership, SupervisionGroup};
 pub use request::{ChangeGroup, CreateGroup, DeleteChild, RestartChild, StartChild};

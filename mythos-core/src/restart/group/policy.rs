@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::machine::Group;
+use super::machine::{Group, GroupState};
 use crate::error::{Error, Result};
 use crate::restart::backoff::milliseconds;
 use crate::restart::{ExitRules, RestartClass, RestartWindow, WindowKind};
@@ -41,6 +41,8 @@ pub struct GroupPolicyOptions {
     pub window: RestartWindow,
     /// Whether the group ends by itself once members that matter have ended.
     pub auto_shutdown: AutoShutdown,
+    /// What becomes of the group when a member is given up.
+    pub when_given_up: WhenGivenUp,
     /// Whether the group that holds this one starts it again when it ended by itself; its end is a
     /// [`ShutDown`](super::super::ExitKind::ShutDown).
     pub restart: RestartClass,
@@ -52,6 +54,7 @@ impl Default for GroupPolicyOptions {
             strategy: Strategy::default(),
             window: RestartWindow::sliding(10, 600_000),
             auto_shutdown: AutoShutdown::default(),
+            when_given_up: WhenGivenUp::default(),
             restart: RestartClass::default(),
         }
     }
@@ -88,6 +91,21 @@ pub enum AutoShutdown {
     AllSignificant,
 }
 
+/// What becomes of a group of which a member is given up, by its own window, retries, deadline or path.
+///
+/// A member that was never up since it was added to the group ends none, and takes none along while it is tried again: it
+/// rests, given up, as a child that `supervisor:start_child` of Erlang/OTP cannot start is no concern of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhenGivenUp {
+    /// It ends: the member was to be up, and the others may count on it.
+    #[default]
+    EndGroup,
+    /// It goes on with the others, as after an end that no restart follows.
+    Rest,
+}
+
 /// How a group stops a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -102,6 +120,13 @@ pub enum Shutdown {
     },
     /// It is asked to end, however long that takes.
     Unlimited,
+}
+
+impl Strategy {
+    /// Whether members depend on those before them.
+    pub(in crate::restart) const fn is_ordered(self) -> bool {
+        matches!(self, Self::OneForAll | Self::RestForOne)
+    }
 }
 
 impl Default for Shutdown {
@@ -155,6 +180,27 @@ impl GroupPolicy {
         &self.0
     }
 
+    /// Whether a group may go on under another policy.
+    pub(in crate::restart) fn check_replacing(&self, new: &Self, group: &Group) -> Result<()> {
+        let is_underway = !matches!(group.state(), GroupState::Up { .. } | GroupState::Ended { .. });
+        if new.0.strategy != self.0.strategy && is_underway {
+            let message =
+                "what is underway goes on as the strategy says under which it began: wait for its end";
+            return Err(Error::invalid("strategy", message));
+        }
+        if group.groups > 0 && new.0.strategy == Strategy::SimpleOneForOne {
+            return Err(Error::invalid(
+                "strategy",
+                "a simple group holds deployments only, and this one a group",
+            ));
+        }
+        if group.significant > 0 && new.0.auto_shutdown == AutoShutdown::Never {
+            let message = "it has significant members, whose end could then no more end it";
+            return Err(Error::invalid("auto_shutdown", message));
+        }
+        Ok(())
+    }
+
     /// Whether a node may have so many groups around it.
     pub(in crate::restart) fn check_depth(groups: usize) -> Result<()> {
         if groups > Self::MAX_DEPTH as usize {
@@ -186,7 +232,7 @@ impl GroupPolicy {
     }
 
     /// Whether a significant member that ends as `exits` says could ever end the group.
-    fn check_significant(&self, exits: &ExitRules) -> Result<()> {
+    pub(in crate::restart) fn check_significant(&self, exits: &ExitRules) -> Result<()> {
         let complaint = if self.0.auto_shutdown == AutoShutdown::Never {
             "its group does not end by itself"
         } else if exits.restart == RestartClass::Permanent && !exits.is_one_shot {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::machine::{Group, GroupEnd, GroupState, Place};
-use super::policy::{AutoShutdown, GroupPolicyOptions, Strategy};
+use super::policy::{AutoShutdown, GroupPolicyOptions, Strategy, WhenGivenUp};
 use crate::restart::machine::{Cause, Context, Event, Ignored, Machine, Refusal};
 use crate::restart::{DeploymentSpec, GiveUp, RestartClass, State, StateName};
 use crate::types::{RecordId, Timestamp};
@@ -35,6 +35,15 @@ pub(in crate::restart) trait Nodes {
     /// The member of a group with the highest position below `position`.
     fn before(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
 
+    /// The same, where members that are stopped or completed may be passed over.
+    fn running_before(
+        &mut self,
+        group: Self::Id,
+        position: u64,
+    ) -> Result<Option<(Self::Id, u64)>, Self::Error> {
+        self.before(group, position)
+    }
+
     /// The member of a group with the lowest position above `position`.
     fn after(&mut self, group: Self::Id, position: u64) -> Result<Option<(Self::Id, u64)>, Self::Error>;
 }
@@ -62,6 +71,8 @@ enum Signal {
     Halted,
     /// It is down, since someone asked for that, and stays so until someone asks for it.
     Stopped,
+    /// It waits for a person, for as long as that takes.
+    Asked,
 }
 
 /// What came of an order.
@@ -80,8 +91,9 @@ pub(in crate::restart) struct Tree<'n, N> {
 }
 
 impl Signal {
-    fn of(before: StateName, after: &State) -> Option<Self> {
+    fn of(before: StateName, was_requested: bool, after: &State) -> Option<Self> {
         match after {
+            State::Stopped if was_requested => Some(Self::Stopped),
             State::Running { .. } | State::MythpathReady { .. } => Some(Self::Up),
             State::Waiting { .. } | State::Stopped | State::GivenUp { .. }
                 if before == StateName::Stopping =>
@@ -94,6 +106,7 @@ impl Signal {
             State::GivenUp { .. } if before == StateName::GivenUp => None,
             State::GivenUp { why: GiveUp::NotRestarted } => Some(Self::Ended),
             State::GivenUp { .. } => Some(Self::GivenUp),
+            State::AwaitingOperator { .. } => Some(Self::Asked),
             _ => None,
         }
     }
@@ -111,17 +124,26 @@ impl<'n, N: Nodes> Tree<'n, N> {
         event: Event,
     ) -> Result<Result<Option<Ignored>, Refusal>, N::Error> {
         let now = self.now;
+        let Some(member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
+        if member.is_member && matches!(event, Event::Deployed | Event::RestartRequested { .. }) {
+            if !self.is_held_up(id)? {
+                return Ok(Err(Refusal::GroupHasEnded));
+            }
+            if self.has_its_turn_coming(id)? {
+                return Ok(Err(Refusal::InTheHandsOfItsGroup));
+            }
+        }
         let Some(mut member) = self.nodes.member(id)? else { return Ok(Err(Refusal::WrongAnswer)) };
         let before = member.machine.state().name();
         let is_member = member.is_member;
-        let is_request = event == Event::StopRequested;
+        let is_stopping = |state: &State| matches!(state, State::Stopping { stop, .. } if stop.is_requested);
+        let was_requested =
+            matches!(event, Event::StopRequested { .. }) || is_stopping(member.machine.state());
         let outcome = member.step(now, event);
         if !is_member || outcome != Ok(None) {
             return Ok(outcome);
         }
-        let signal =
-            if is_request { Some(Signal::Stopped) } else { Signal::of(before, member.machine.state()) };
-        if let Some(signal) = signal {
+        if let Some(signal) = Signal::of(before, was_requested, member.machine.state()) {
             self.signal(id, signal)?;
         }
         Ok(outcome)
@@ -136,10 +158,48 @@ impl<'n, N: Nodes> Tree<'n, N> {
         Ok(())
     }
 
-    /// Starts the members of a group that ended. Whether it had.
+    /// Whether no group around a node is ending or has ended.
+    pub(in crate::restart) fn is_held_up(&mut self, mut id: N::Id) -> Result<bool, N::Error> {
+        while let Some(place) = self.nodes.place(id)? {
+            if !self.group_mut(place.group)?.state.is_open() {
+                return Ok(false);
+            }
+            id = place.group;
+        }
+        Ok(true)
+    }
+
+    /// Whether what its group does now comes to the start of a node.
+    fn has_its_turn_coming(&mut self, id: N::Id) -> Result<bool, N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(false) };
+        Ok(match self.group_mut(place.group)?.state {
+            GroupState::Stopping { floor, .. } => place.position >= floor,
+            GroupState::Starting { at } => place.position > at,
+            GroupState::Up { .. } | GroupState::Ending { .. } | GroupState::Ended { .. } => false,
+        })
+    }
+
+    /// Starts a member that is down: at once, or when its turn comes. Whether that changes anything.
+    pub(in crate::restart) fn start_child(&mut self, id: N::Id, cause: &Cause) -> Result<bool, N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(false) };
+        self.count_active(id, &place, Signal::Up)?;
+        if self.has_its_turn_coming(id)? {
+            return Ok(!place.is_active);
+        }
+        self.start(id, cause)?;
+        Ok(true)
+    }
+
+    /// Starts the members of a group that ended: at once, or when its turn comes in the group that holds it. Whether it had.
     pub(in crate::restart) fn start_group(&mut self, id: N::Id, cause: Cause) -> Result<bool, N::Error> {
         if !matches!(self.nodes.group(id)?.1.state, GroupState::Ended { .. }) {
             return Ok(false);
+        }
+        if let Some(place) = self.nodes.place(id)? {
+            self.count_active(id, &place, Signal::Up)?;
+            if self.has_its_turn_coming(id)? {
+                return Ok(!place.is_active);
+            }
         }
         self.begin_group(id, cause)?;
         if self.go_on_starting(id)? {
@@ -153,23 +213,41 @@ impl<'n, N: Nodes> Tree<'n, N> {
         if !self.nodes.group(id)?.1.state.is_open() {
             return Ok(false);
         }
-        self.end(id, GroupEnd::Requested, cause)?;
+        self.end(id, GroupEnd::Requested, cause, None)?;
         Ok(true)
+    }
+
+    /// Lets go of a member of which nothing is known any more; its group goes on without it.
+    pub(in crate::restart) fn lose(&mut self, id: N::Id) -> Result<(), N::Error> {
+        let Some(place) = self.nodes.place(id)? else { return Ok(()) };
+        self.drop_out(id)?;
+        self.learn(id, place, Signal::Halted)
     }
 
     /// Tells the group of `child` what became of it.
     fn signal(&mut self, child: N::Id, signal: Signal) -> Result<(), N::Error> {
+        match self.nodes.place(child)? {
+            Some(place) => self.learn(child, place, signal),
+            None => Ok(()),
+        }
+    }
+
+    /// What a group does that learns what became of `child`, which has, or had, its place there.
+    fn learn(&mut self, child: N::Id, place: Place<N::Id>, signal: Signal) -> Result<(), N::Error> {
         use {GroupState as G, Signal as S};
 
-        let Some(place) = self.nodes.place(child)? else { return Ok(()) };
         let (group, position) = (place.group, place.position);
         self.count_active(child, &place, signal)?;
         let (options, machine) = self.nodes.group(group)?;
-        let (state, strategy) = (machine.state, options.strategy);
+        let (state, strategy, when_given_up) = (machine.state, options.strategy, options.when_given_up);
+        let is_new = self.nodes.member(child)?.is_some_and(|member| !member.machine.was_up());
         if is_dropped(&place, strategy, signal) {
             self.drop_out(child)?;
         }
         match (state, signal) {
+            // Members that do not depend on each other do not wait for a person either.
+            (G::Starting { .. }, S::Asked) if !strategy.is_ordered() => self.go_on_past(&place, state),
+            (_, S::Asked) => Ok(()),
             (G::Ended { .. }, S::Failed) => self.give_up(child, GiveUp::GroupEnded),
             (G::Ended { .. }, _) | (G::Ending { .. }, S::Up) => Ok(()),
             (G::Ending { why, at, in_flight }, _) => {
@@ -188,27 +266,28 @@ impl<'n, N: Nodes> Tree<'n, N> {
             (G::Stopping { at, .. }, _) if position > at => Ok(()),
             // It is reached later, and found down.
             (G::Stopping { floor, .. }, S::Failed) if position >= floor => Ok(()),
+            // Its turn comes.
+            (G::Starting { at }, S::Failed) if position > at => Ok(()),
+            // Nobody counts on one that was never up: it is tried again alone.
+            (_, S::Failed) if is_new => {
+                let cause = self.cause_of(child)?;
+                self.start(child, &cause).map(drop)
+            }
             (G::Stopping { at, .. }, S::Failed) => {
-                if self.admit(child, group)? {
+                if self.admit(child, &place)? {
                     self.group_mut(group)?.state = G::Stopping { floor: position, at };
                 }
                 Ok(())
             }
             (G::Stopping { .. } | G::Up { .. }, S::Up | S::Halted | S::Stopped) => Ok(()),
-            // Its turn comes.
-            (G::Starting { at }, S::Failed) if position > at => Ok(()),
-            (G::Starting { at }, S::Up | S::Halted | S::Stopped) => {
-                if position == at {
-                    self.go_on_starting_and_tell(group)
-                } else {
-                    Ok(())
-                }
-            }
+            (G::Starting { .. }, S::Up | S::Halted | S::Stopped) => self.go_on_past(&place, state),
             (G::Starting { at }, S::Failed) => self.restart(child, &place, strategy, at.saturating_add(1)),
             (G::Up { .. }, S::Failed) => self.restart(child, &place, strategy, u64::MAX),
+            (_, S::GivenUp) if is_new => self.go_on_past(&place, state),
+            (_, S::GivenUp) if when_given_up == WhenGivenUp::Rest => self.member_ended(child, &place, state),
             (_, S::GivenUp) => {
                 let cause = self.cause_of(child)?;
-                self.end(group, GroupEnd::MemberGivenUp, cause)
+                self.end(group, GroupEnd::MemberGivenUp, cause, Some(position))
             }
             (_, S::Ended) => self.member_ended(child, &place, state),
         }
@@ -222,7 +301,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         strategy: Strategy,
         top: u64,
     ) -> Result<(), N::Error> {
-        if !self.admit(child, place.group)? {
+        if !self.admit(child, place)? {
             return Ok(());
         }
         let floor = match strategy {
@@ -241,15 +320,15 @@ impl<'n, N: Nodes> Tree<'n, N> {
     }
 
     /// Counts a restart; if the window allows no more, the group ends.
-    fn admit(&mut self, child: N::Id, group: N::Id) -> Result<bool, N::Error> {
+    fn admit(&mut self, child: N::Id, place: &Place<N::Id>) -> Result<bool, N::Error> {
         let now = self.now;
-        let (options, machine) = self.nodes.group(group)?;
+        let (options, machine) = self.nodes.group(place.group)?;
         if machine.history.admit(&options.window, now) {
             return Ok(true);
         }
         let cause = self.cause_of(child)?;
         self.give_up(child, GiveUp::GroupWindowExceeded)?;
-        self.end(group, GroupEnd::WindowExceeded, cause)?;
+        self.end(place.group, GroupEnd::WindowExceeded, cause, Some(place.position))?;
         Ok(false)
     }
 
@@ -258,7 +337,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let cause = self.group_cause(group)?;
         loop {
             let GroupState::Stopping { floor, at } = self.group_mut(group)?.state else { return Ok(()) };
-            let next = self.nodes.before(group, at)?.filter(|(_, position)| *position >= floor);
+            let next = self.nodes.running_before(group, at)?.filter(|(_, position)| *position >= floor);
             let Some((child, position)) = next else {
                 let at = floor.saturating_sub(1);
                 self.group_mut(group)?.state = GroupState::Starting { at };
@@ -313,23 +392,35 @@ impl<'n, N: Nodes> Tree<'n, N> {
         };
         if ends {
             let cause = self.cause_of(child)?;
-            return self.end(place.group, GroupEnd::AutoShutdown, cause);
+            return self.end(place.group, GroupEnd::AutoShutdown, cause, Some(place.position));
         }
+        self.go_on_past(place, state)
+    }
+
+    /// Goes on starting members, if the one at `place` is the one that was waited for.
+    fn go_on_past(&mut self, place: &Place<N::Id>, state: GroupState) -> Result<(), N::Error> {
         match state {
             GroupState::Starting { at } if at == place.position => self.go_on_starting_and_tell(place.group),
             _ => Ok(()),
         }
     }
 
-    /// Ends a group, and tells the group that holds it.
-    fn end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
-        self.begin_end(group, why, cause)?;
+    /// Ends a group, because of the member at `by` if one caused that, and tells the group that holds it.
+    fn end(&mut self, group: N::Id, why: GroupEnd, cause: Cause, by: Option<u64>) -> Result<(), N::Error> {
+        self.begin_end(group, why, cause, by)?;
         self.go_on_ending(group)
     }
 
-    fn begin_end(&mut self, group: N::Id, why: GroupEnd, cause: Cause) -> Result<(), N::Error> {
+    fn begin_end(
+        &mut self,
+        group: N::Id,
+        why: GroupEnd,
+        cause: Cause,
+        by: Option<u64>,
+    ) -> Result<(), N::Error> {
         let group = self.group_mut(group)?;
         group.cause = Some(cause);
+        group.ended_by = by;
         group.state = GroupState::Ending { why, at: u64::MAX, in_flight: 0 };
         Ok(())
     }
@@ -361,7 +452,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             if in_flight >= together {
                 return Ok(None);
             }
-            let Some((child, position)) = self.nodes.before(group, at)? else {
+            let Some((child, position)) = self.nodes.running_before(group, at)? else {
                 if in_flight > 0 {
                     return Ok(None);
                 }
@@ -395,7 +486,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
             None => {
                 let state = self.group_mut(id)?.state;
                 if state.is_open() {
-                    self.begin_end(id, GroupEnd::Parent, cause.clone())?;
+                    self.begin_end(id, GroupEnd::Parent, cause.clone(), None)?;
                     self.stop_members(id)?;
                 }
                 match self.group_mut(id)?.state {
@@ -438,12 +529,14 @@ impl<'n, N: Nodes> Tree<'n, N> {
     fn begin_group(&mut self, id: N::Id, cause: Cause) -> Result<(), N::Error> {
         let group = self.group_mut(id)?;
         group.history = crate::restart::RestartHistory::default();
+        group.ended_by = None;
         group.cause = Some(cause);
         group.state = GroupState::Starting { at: 0 };
         Ok(())
     }
 
-    /// An operator learns through `id`, or through the last member of a group, that a group ended.
+    /// An operator learns through `id`, or through the member that a group ended because of, that a group ended. If that one
+    /// is no member any more, through the last. What rests stays as it is.
     fn give_up(&mut self, mut id: N::Id, why: GiveUp) -> Result<(), N::Error> {
         let now = self.now;
         let cause = self.cause_of(id)?;
@@ -452,9 +545,19 @@ impl<'n, N: Nodes> Tree<'n, N> {
                 let _ = member.step(now, Event::GiveUpOrdered { cause, why });
                 return Ok(());
             }
-            match self.nodes.before(id, u64::MAX)? {
-                Some((last, _)) => id = last,
-                None => return Ok(()),
+            let by = self.group_mut(id)?.ended_by;
+            let culprit = match by {
+                Some(by) => {
+                    self.nodes.after(id, by.saturating_sub(1))?.filter(|(_, position)| *position == by)
+                }
+                None => None,
+            };
+            match culprit {
+                Some((culprit, _)) => id = culprit,
+                None => match self.nodes.before(id, u64::MAX)? {
+                    Some((last, _)) => id = last,
+                    None => return Ok(()),
+                },
             }
         }
     }
@@ -463,7 +566,7 @@ impl<'n, N: Nodes> Tree<'n, N> {
         let is_active = match signal {
             Signal::Up => true,
             // It is started again, or ends with its group.
-            Signal::Failed | Signal::Halted => return Ok(()),
+            Signal::Failed | Signal::Halted | Signal::Asked => return Ok(()),
             Signal::Ended | Signal::GivenUp | Signal::Stopped => false,
         };
         if is_active == place.is_active {
@@ -481,7 +584,8 @@ impl<'n, N: Nodes> Tree<'n, N> {
     pub(in crate::restart) fn drop_out(&mut self, child: N::Id) -> Result<(), N::Error> {
         // As it is now: whether it is active may have changed since.
         if let Some(place) = self.nodes.place(child)? {
-            self.group_mut(place.group)?.leave(&place);
+            let is_group = self.nodes.member(child)?.is_none();
+            self.group_mut(place.group)?.leave(is_group, &place);
             self.nodes.detach(child)?;
         }
         Ok(())

@@ -34,7 +34,8 @@ impl Machine {
         let due_in = |(due, _): (Timestamp, u64)| due.saturating_duration_since(now);
         self.state.timer().map(due_in).hash(hasher);
         let incident = self.incident.as_ref().map(|incident| (Incident::is_open(incident), incident.kind));
-        (incident, self.pending.is_some(), self.delay_ms, self.is_gone).hash(hasher);
+        (incident, self.pending.is_some(), self.delay_ms, self.is_gone, self.was_up, self.notice)
+            .hash(hasher);
     }
 
     /// How many effects were issued, timers set and runs launched, in all: what grows with whatever it decides.

@@ -82,6 +82,11 @@ fn completed() -> Event {
     exited(ExitKind::Completed)
 }
 
+fn stop_requested() -> Event {
+    let cause = Cause { reason: reason(), operation: operation() };
+    Event::StopRequested { cause, shutdown: Shutdown::default() }
+}
+
 fn restart_requested() -> Event {
     Event::RestartRequested { reason: reason(), operation: operation() }
 }
@@ -342,6 +347,28 @@ fn an_entry_is_resumed_under_the_codex_it_ran_under_if_the_log_proves_that() {
 }
 
 #[test]
+fn an_entry_that_fails_under_the_codex_in_force_is_tried_under_its_own() {
+    let mut policy = options();
+    policy.backoff = Backoff::Constant { delay_ms: 0 };
+    policy.launches_per_entry = 2;
+    policy.symbolic_fallback_path = vec![FallbackStep::OlderCodex];
+    let mut driver = Driver::new(policy).with_codex();
+    driver.moved(failed());
+    for _ in 0..2 {
+        assert_eq!(misaligned(&mut driver, true), StateName::Verifying);
+        assert_eq!(driver.answer(Answer::NotReady { reason: reason() }), StateName::Restoring);
+    }
+    assert_eq!(misaligned(&mut driver, true), StateName::Restoring, "passed over");
+    assert_eq!(misaligned(&mut driver, true), StateName::Verifying);
+    let Some(Action::Probe { codex_root, .. }) = driver.machine.action(&driver.spec) else { panic!() };
+    assert_eq!(codex_root, entry(7).codex_root);
+    driver.answer(Answer::NotReady { reason: reason() });
+    // The codex in force is mended: that is another one.
+    driver.answer(Answer::Restored(entry(7)));
+    assert_eq!(driver.answer(Answer::Misaligned(alignment(b"mended"))), StateName::Verifying);
+}
+
+#[test]
 fn a_substitute_takes_the_place_of_an_assistant_that_cannot_come_back() {
     let mut policy = options();
     let (assistant, ritual) = ("ben".parse().unwrap(), RitualId::new("stand in").unwrap());
@@ -419,7 +446,7 @@ fn a_member_that_its_group_stops_after_a_quiet_period_begins_anew() {
         driver.moved(stop());
         assert_eq!(driver.machine.failed_launches.len(), counted, "after {up_ms} ms");
         driver.answer(Answer::Stopped);
-        driver.moved(Event::StopRequested);
+        driver.moved(stop_requested());
     }
     driver.moved(Event::StartOrdered { cause: cause() });
     assert_eq!(driver.machine.state.name(), StateName::Restoring);

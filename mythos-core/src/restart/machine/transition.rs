@@ -10,31 +10,36 @@ use crate::restart::{
 };
 use crate::types::{MAX_SAFE_INTEGER, OperationId, Timestamp};
 
+/// What was launched: an entry, and how it compared with the codex in force.
+type Launched<'a> = (&'a RestoredEntry, Option<&'a Alignment>);
+
 impl Machine {
     pub(super) fn deployed(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Running);
         self.end_incident(context, Ending::Redeployed);
         self.forget();
+        self.notice = None;
         self.count_start(context);
         self.run = self.run.saturating_add(1);
-        self.is_gone = false;
-        self.rest(State::Running { since: context.now });
+        (self.is_gone, self.was_up) = (false, true);
+        self.rest(context, State::Running { since: context.now });
     }
 
     fn completed(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Completed);
         self.end_incident(context, Ending::Completed);
-        self.rest(State::Completed { since: context.now });
+        self.rest(context, State::Completed { since: context.now });
     }
 
     pub(super) fn stopped(&mut self, context: &Context<'_>) {
         self.visit(context, StateName::Stopped);
         self.end_incident(context, Ending::Stopped);
-        self.rest(State::Stopped);
+        self.rest(context, State::Stopped);
     }
 
     pub(super) fn restart_now(&mut self, context: &Context<'_>, reason: Reason, operation: OperationId) {
         self.forget();
+        self.notice = None;
         self.count_start(context);
         self.begun_at = Some(context.now);
         match &mut self.incident {
@@ -48,7 +53,7 @@ impl Machine {
         &mut self,
         context: &Context<'_>,
         up_since: Timestamp,
-        entry: Option<&RestoredEntry>,
+        launched: Option<Launched<'_>>,
         (kind, exit, operation): (FailureKind, Exit, OperationId),
     ) {
         self.is_gone = is_end(kind);
@@ -58,8 +63,8 @@ impl Machine {
             return;
         }
         self.forget_if_quiet(context, up_since);
-        if let Some(entry) = entry {
-            self.count_failed_launch(entry);
+        if let Some(launched) = launched {
+            self.count_failed_launch(launched);
         }
         self.open_incident(context, kind, exit.reason, operation);
         self.follow(context, verdict);
@@ -94,20 +99,20 @@ impl Machine {
     }
 
     /// A launch that did not become ready is judged as a failure that the host reports.
-    pub(super) fn not_ready(&mut self, context: &Context<'_>, entry: &RestoredEntry, reason: Reason) {
+    pub(super) fn not_ready(&mut self, context: &Context<'_>, launched: Launched<'_>, reason: Reason) {
         let exit = Exit::new(ExitKind::Failed, reason);
         let verdict = context.spec.policy.options().exits.verdict(&exit);
-        self.launch_failed(context, entry, exit.reason, verdict);
+        self.launch_failed(context, launched, exit.reason, verdict);
     }
 
     fn launch_failed(
         &mut self,
         context: &Context<'_>,
-        entry: &RestoredEntry,
+        launched: Launched<'_>,
         reason: Reason,
         verdict: Verdict,
     ) {
-        self.count_failed_launch(entry);
+        self.count_failed_launch(launched);
         self.end_step(StepResult::NotReady { reason });
         self.follow(context, verdict);
     }
@@ -116,7 +121,7 @@ impl Machine {
     pub(super) fn launch_ended(
         &mut self,
         context: &Context<'_>,
-        entry: &RestoredEntry,
+        launched: Launched<'_>,
         kind: FailureKind,
         exit: Exit,
     ) {
@@ -127,7 +132,7 @@ impl Machine {
                 self.completed(context);
             }
             verdict @ (Verdict::Restart | Verdict::GiveUp) => {
-                self.launch_failed(context, entry, exit.reason, verdict);
+                self.launch_failed(context, launched, exit.reason, verdict);
             }
         }
     }
@@ -193,7 +198,7 @@ impl Machine {
     /// Down, until its group starts it.
     fn wait(&mut self, context: &Context<'_>, delay_ms: u64) {
         self.visit(context, StateName::Waiting);
-        self.rest(State::Waiting { delay_ms });
+        self.rest(context, State::Waiting { delay_ms });
     }
 
     /// Begins the path, after a delay if there is one.
@@ -208,7 +213,7 @@ impl Machine {
         self.visit(context, StateName::BackingOff);
         self.generation = self.generation.saturating_add(1);
         let until = context.now.saturating_add(Duration::from_millis(delay_ms));
-        self.rest(State::BackingOff { until, set_at: context.now, generation: self.generation });
+        self.rest(context, State::BackingOff { until, set_at: context.now, generation: self.generation });
     }
 
     pub(super) fn begin_path(&mut self, context: &Context<'_>) {
@@ -272,14 +277,30 @@ impl Machine {
             incident.restored(&entry);
         }
         let older_than = Some(entry.sequence).filter(|_| context.is_of_own_ritual(step)).or(older_than);
-        let failed = self.failed_launches.iter().find(|failed| failed.entry == entry.entry);
-        if failed.is_some_and(|failed| failed.count >= context.spec.policy.options().launches_per_entry) {
-            self.next_step(context, step, older_than, StepResult::PassedOver);
-        } else if context.spec.codex.is_some() {
+        if context.spec.codex.is_some() {
             self.visit(context, StateName::Aligning);
             self.issue(context, State::Aligning { step, older_than, entry });
+        } else if self.is_passed_over(context, (&entry, None)) {
+            self.next_step(context, step, older_than, StepResult::PassedOver);
         } else {
             self.launch(context, entry, None);
+        }
+    }
+
+    /// It ran under the codex in force, or is to run under the one that `alignment` says.
+    pub(super) fn aligned(
+        &mut self,
+        context: &Context<'_>,
+        step: u32,
+        older_than: Option<u64>,
+        entry: RestoredEntry,
+        alignment: Alignment,
+    ) {
+        if self.is_passed_over(context, (&entry, Some(&alignment))) {
+            self.align(alignment);
+            self.next_step(context, step, older_than, StepResult::PassedOver);
+        } else {
+            self.launch(context, entry, Some(alignment));
         }
     }
 
@@ -311,10 +332,11 @@ impl Machine {
         entry: RestoredEntry,
         alignment: Option<Alignment>,
     ) {
+        self.was_up = true;
         self.end_step(StepResult::Ready);
         self.visit(context, StateName::MythpathReady);
         self.end_incident(context, Ending::Ready);
-        self.rest(State::MythpathReady { entry, alignment, since: context.now });
+        self.rest(context, State::MythpathReady { entry, alignment, since: context.now });
     }
 
     fn ask(&mut self, context: &Context<'_>, question: Question) {
@@ -338,7 +360,7 @@ impl Machine {
             // Its own log proves that the codex was once as the entry says.
             if alignment.since.is_some() {
                 let alignment = Alignment { is_older_codex: true, ..alignment };
-                self.launch(context, entry, Some(alignment));
+                self.aligned(context, step, older_than, entry, alignment);
             } else {
                 self.align(alignment);
                 self.next_step(context, step, older_than, StepResult::Misaligned);
@@ -346,9 +368,13 @@ impl Machine {
             return;
         }
         match context.spec.policy.options().alignment {
-            AlignmentPolicy::AdoptCurrent => self.launch(context, entry, Some(alignment)),
+            AlignmentPolicy::AdoptCurrent => self.aligned(context, step, older_than, entry, alignment),
             AlignmentPolicy::Compatible if alignment.is_compatible => {
-                self.launch(context, entry, Some(alignment));
+                self.aligned(context, step, older_than, entry, alignment);
+            }
+            // Nobody is asked about what would not be tried again.
+            AlignmentPolicy::AskOperator if self.is_passed_over(context, (&entry, Some(&alignment))) => {
+                self.aligned(context, step, older_than, entry, alignment);
             }
             AlignmentPolicy::AskOperator => {
                 self.ask(context, Question::Misaligned { step, older_than, entry, alignment });
@@ -391,7 +417,8 @@ impl Machine {
                 self.visit(context, StateName::GivenUp);
                 self.end_incident(context, Ending::GivenUp);
                 // Whoever declined knows: no notice.
-                self.rest(State::GivenUp { why: GiveUp::Declined });
+                self.notice = None;
+                self.rest(context, State::GivenUp { why: GiveUp::Declined });
             }
         }
     }
@@ -426,6 +453,9 @@ impl Machine {
                 self.begin_after(context, *delay_ms);
             }
             _ => {
+                if let State::GivenUp { why } = state {
+                    self.notice = self.pending.map(|_| *why);
+                }
                 self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
                 self.begin_path(context);
             }
@@ -457,6 +487,7 @@ impl Machine {
                 0
             }
             State::Waiting { delay_ms } => delay_ms,
+            State::BackingOff { until, set_at, .. } => self.cut_short(context, until, set_at),
             State::Running { since } | State::MythpathReady { since, .. } => {
                 self.forget_if_quiet(context, since);
                 0
@@ -468,16 +499,64 @@ impl Machine {
             self.need_incident(context, cause);
         }
         self.end_step(StepResult::Interrupted);
-        let stop = Stop { delay_ms, is_killed: false, for_good, given_up, is_known: self.pending.is_none() };
+        let is_known = self.pending.is_none();
+        let stop = Stop { delay_ms, is_killed: false, for_good, is_requested: false, given_up, is_known };
         if self.is_gone {
             self.gone(context, stop);
-            return Ok(None);
+        } else {
+            self.have_ended(context, stop, shutdown);
         }
+        Ok(None)
+    }
+
+    /// What is left of a delay in milliseconds, for the next start to wait for.
+    fn cut_short(&mut self, context: &Context<'_>, until: Timestamp, set_at: Timestamp) -> u64 {
+        // One that was set in the future is due: the clock was set back since.
+        let is_set_back = context.now < set_at;
+        let left = if is_set_back { Duration::ZERO } else { until.saturating_duration_since(context.now) };
+        let left_ms = u64::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(MAX_SAFE_INTEGER);
+        if let Some(incident) = &mut self.incident {
+            incident.waited_ms = incident.waited_ms.saturating_sub(left_ms);
+        }
+        left_ms
+    }
+
+    /// Someone asked that it rest: at once if nothing of it runs, otherwise once the host has ended it.
+    pub(super) fn stop_on_request(
+        &mut self,
+        context: &Context<'_>,
+        state: &State,
+        cause: Cause,
+        shutdown: Shutdown,
+    ) {
+        // Whoever asks for that knows where it stood.
+        self.notice = None;
+        if self.is_gone {
+            self.stopped(context);
+            return;
+        }
+        if let State::Running { since } | State::MythpathReady { since, .. } = state {
+            self.forget_if_quiet(context, *since);
+        }
+        if !self.incident.as_ref().is_some_and(Incident::is_open) {
+            self.open_incident(context, FailureKind::Requested, cause.reason, cause.operation);
+        }
+        self.end_step(StepResult::Interrupted);
+        let stop = Stop {
+            delay_ms: 0,
+            is_killed: false,
+            for_good: true,
+            is_requested: true,
+            given_up: None,
+            is_known: true,
+        };
+        self.have_ended(context, stop, shutdown);
+    }
+
+    /// Asks the host to end it.
+    fn have_ended(&mut self, context: &Context<'_>, stop: Stop, shutdown: Shutdown) {
         let allowed = match shutdown {
-            Shutdown::Kill => {
-                self.kill(context, stop);
-                return Ok(None);
-            }
+            Shutdown::Kill => return self.kill(context, stop),
             Shutdown::Within { milliseconds } => Some(Duration::from_millis(milliseconds)),
             Shutdown::Unlimited => None,
         };
@@ -486,6 +565,18 @@ impl Machine {
         let (set_at, generation) = (context.now, self.generation);
         let deadline = allowed.map(|allowed| context.now.saturating_add(allowed));
         self.issue(context, State::Stopping { stop, deadline, set_at, generation });
+    }
+
+    /// Someone wants that it rests once it is down; until then its end is awaited as before.
+    pub(super) fn stop_for_good(&mut self, mut state: State) -> Result<Option<Ignored>, Refusal> {
+        if let State::Stopping { stop, .. } = &mut state {
+            if stop.is_requested {
+                return self.ignored(state, Ignored::AlreadyStopped);
+            }
+            (stop.for_good, stop.is_requested, stop.given_up) = (true, true, None);
+            self.notice = None;
+        }
+        self.state = state;
         Ok(None)
     }
 
@@ -497,11 +588,14 @@ impl Machine {
         self.issue(context, State::Stopping { stop, deadline: None, set_at, generation });
     }
 
-    /// Nothing of it runs any more, as its group ordered.
+    /// Nothing of it runs any more, as was asked for.
     pub(super) fn gone(&mut self, context: &Context<'_>, stop: Stop) {
         self.is_gone = true;
         match stop {
-            Stop { for_good: false, delay_ms, .. } => self.wait(context, delay_ms),
+            Stop { for_good: false, delay_ms, given_up, is_known, .. } => {
+                self.notice = given_up.filter(|_| !is_known).or(self.notice);
+                self.wait(context, delay_ms);
+            }
             Stop { given_up: Some(why), is_known, .. } => {
                 self.give_up(context, why);
                 if is_known {
@@ -515,7 +609,20 @@ impl Machine {
     pub(super) fn give_up(&mut self, context: &Context<'_>, why: GiveUp) {
         self.visit(context, StateName::GivenUp);
         self.end_incident(context, Ending::GivenUp);
+        // That it is down is what matters now; its history tells the rest.
+        self.notice = None;
         self.issue(context, State::GivenUp { why });
+    }
+
+    /// An operator is told of an end through it, which changes nothing about where it stands.
+    pub(super) fn tell(&mut self, context: &Context<'_>, state: State, cause: Cause, why: GiveUp) {
+        self.notice = Some(why);
+        if self.incident.is_none() {
+            // Effects belong to an incident.
+            self.open_incident(context, FailureKind::Group, cause.reason, cause.operation);
+            self.end_incident(context, Ending::Stopped);
+        }
+        self.rest(context, state);
     }
 
     /// Enters a state that waits for the answer to a new effect.
@@ -525,10 +632,14 @@ impl Machine {
         self.state = state;
     }
 
-    /// Enters a state that waits for no answer.
-    pub(super) fn rest(&mut self, state: State) {
-        self.pending = None;
-        self.state = state;
+    /// Enters a state that waits for no answer. If a notice was overtaken before an operator took it, it follows now.
+    pub(super) fn rest(&mut self, context: &Context<'_>, state: State) {
+        if self.notice.is_some() {
+            self.issue(context, state);
+        } else {
+            self.pending = None;
+            self.state = state;
+        }
     }
 
     /// From here on, what happened before no longer counts.
@@ -548,15 +659,23 @@ impl Machine {
         }
     }
 
-    fn count_failed_launch(&mut self, entry: &RestoredEntry) {
-        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.entry == entry.entry) {
+    /// Whether launches of the same under the same codex failed too often.
+    fn is_passed_over(&self, context: &Context<'_>, launched: Launched<'_>) -> bool {
+        let most = context.spec.policy.options().launches_per_entry;
+        self.failed_launches.iter().any(|failed| failed.is_of(launched) && failed.count >= most)
+    }
+
+    fn count_failed_launch(&mut self, launched: Launched<'_>) {
+        if let Some(failed) = self.failed_launches.iter_mut().find(|failed| failed.is_of(launched)) {
             failed.count = failed.count.saturating_add(1);
             return;
         }
         if self.failed_launches.len() == Self::MAX_FAILED_ENTRIES {
             self.failed_launches.remove(0);
         }
-        self.failed_launches.push(FailedLaunches { entry: entry.entry, count: 1 });
+        let (entry, alignment) = launched;
+        let root = alignment.map(Alignment::root_to_run_under);
+        self.failed_launches.push(FailedLaunches { entry: entry.entry, root, count: 1 });
     }
 
     fn open_incident(
@@ -607,5 +726,11 @@ impl Machine {
         if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
             incident.visit(state, context.now);
         }
+    }
+}
+
+impl FailedLaunches {
+    fn is_of(&self, (entry, alignment): Launched<'_>) -> bool {
+        self.entry == entry.entry && self.root == alignment.map(Alignment::root_to_run_under)
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::restart::{
     AutoShutdown, Backoff, ExitRules, GiveUp, GroupEnd, Jitter, Reason, RestartClass, RestartPolicy,
-    RestartPolicyOptions, RestartWindow, RestoredEntry, StateName, Strategy,
+    RestartPolicyOptions, RestartWindow, RestoredEntry, StateName, Strategy, WhenGivenUp,
 };
 use crate::types::{Digest, EntryId, MAX_SAFE_INTEGER, RitualId};
 

@@ -10,7 +10,8 @@ use crate::observe::Entered;
 use crate::restart::group::{self, Member, Nodes, Place, no_group};
 use crate::restart::observation::Seen;
 use crate::restart::{
-    Deployment, DeploymentRestart, Group, GroupPolicyOptions, Incident, Membership, SupervisionGroup,
+    Deployment, DeploymentRestart, ExitRules, Group, GroupPolicyOptions, Incident, Membership, StateName,
+    SupervisionGroup,
 };
 use crate::store::access;
 use crate::store::{Batch, Direction, Expect, Model, Query, Read, Record};
@@ -19,10 +20,31 @@ use crate::types::{GroupId, RecordId, Timestamp, Version};
 /// The nodes that a decision looked at, and what it made of them.
 pub(super) struct StoredNodes<'a> {
     supervisor: &'a Supervisor,
+    /// When it is decided.
+    now: Timestamp,
+    /// Whether a record was found that another decision wrote since: the present is later, and it is to be decided anew.
+    is_overtaken: bool,
     deployments: BTreeMap<RecordId, Loaded<Deployment>>,
     groups: BTreeMap<RecordId, Loaded<SupervisionGroup>>,
-    /// The groups that are to be deleted.
-    deleted: Vec<RecordId>,
+    /// The nodes that are to be deleted.
+    deleted: Vec<NodeRecord>,
+    /// What the last read of members found.
+    neighbours: Option<Neighbours>,
+}
+
+/// Members of a group as one read found them, nearest first.
+struct Neighbours {
+    group: RecordId,
+    direction: Direction,
+    found: Vec<Neighbour>,
+    /// Whether there are no further ones.
+    is_all: bool,
+}
+
+struct Neighbour {
+    node: NodeRecord,
+    at: u64,
+    record: Record,
 }
 
 /// The record of a node.
@@ -64,8 +86,40 @@ impl Loaded<Deployment> {
 }
 
 impl<'a> StoredNodes<'a> {
-    pub(super) const fn new(supervisor: &'a Supervisor) -> Self {
-        Self { supervisor, deployments: BTreeMap::new(), groups: BTreeMap::new(), deleted: Vec::new() }
+    pub(super) const fn new(supervisor: &'a Supervisor, now: Timestamp) -> Self {
+        Self {
+            supervisor,
+            now,
+            is_overtaken: false,
+            deployments: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deleted: Vec::new(),
+            neighbours: None,
+        }
+    }
+
+    /// Whether the present was read before something else that the decision depends on was decided.
+    pub(super) const fn is_overtaken(&self) -> bool {
+        self.is_overtaken
+    }
+
+    /// When it is decided, after something that takes a while.
+    pub(super) fn read_clock(&mut self) -> Timestamp {
+        self.now = self.now.max(self.supervisor.access.now());
+        self.now
+    }
+
+    /// Refuses to go on by a present that lies before `updated_at`, which another thread's decision read since. To take its
+    /// moments for those of a clock that was set back would let restarts go uncounted.
+    ///
+    /// # Errors
+    /// `Conflict`, unless the clock was set back indeed.
+    fn check_present(&mut self, updated_at: Timestamp) -> Result<()> {
+        if updated_at > self.now && updated_at <= self.supervisor.access.now() {
+            self.is_overtaken = true;
+            return Err(Error::conflict("another decision was made since the clock was read"));
+        }
+        Ok(())
     }
 
     /// Takes in a deployment that was found with `version` as `before`, if that could be read, and is to be `model`.
@@ -106,6 +160,14 @@ impl<'a> StoredNodes<'a> {
         self.find_group(id)?.ok_or_else(|| no_group(group))
     }
 
+    /// Whether a member that ends as `exits` says could ever end its group, if it is to.
+    pub(super) fn check_significant(&mut self, member: Option<&Membership>, exits: &ExitRules) -> Result<()> {
+        match member.filter(|member| member.is_significant) {
+            Some(member) => self.named_group(&member.group)?.policy.check_significant(exits),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn group_id(&self, group: &GroupId) -> RecordId {
         SupervisionGroup::record_id(self.supervisor.access.tenant(), &self.supervisor.supervisor, group)
     }
@@ -116,6 +178,7 @@ impl<'a> StoredNodes<'a> {
                 return Ok(None);
             };
             let model = stored.model.found_at(id)?;
+            self.check_present(model.updated_at)?;
             let before = Some(model.clone());
             let version = Some(stored.version);
             self.groups.insert(id, Loaded { id, version, before, model, ended: Vec::new() });
@@ -130,6 +193,7 @@ impl<'a> StoredNodes<'a> {
             let record = access::record(answer)?
                 .ok_or_else(|| Error::not_found("a member of a group was deleted").with_field("assistant"))?;
             let model = readable(&record)?;
+            self.check_present(model.updated_at)?;
             self.set(id, Some(record.version), Some(model.clone()), model);
         }
         self.deployments.get_mut(&id).ok_or_else(|| Error::internal("the deployment was not loaded"))
@@ -142,16 +206,25 @@ impl<'a> StoredNodes<'a> {
         }
     }
 
-    /// Has a group that was found deleted.
-    pub(super) fn delete_group(&mut self, id: RecordId) {
-        self.deleted.push(id);
+    /// Has a node that was found deleted.
+    pub(super) fn delete(&mut self, node: NodeRecord) {
+        self.deleted.push(node);
+    }
+
+    fn is_deleted(&self, node: NodeRecord) -> bool {
+        self.deleted.contains(&node)
     }
 
     /// Adds what changed to `batch`, and checks that what was looked at is as it was.
-    pub(super) fn stage(&mut self, batch: &mut Batch, now: Timestamp) -> Result<()> {
+    pub(super) fn stage(&mut self, batch: &mut Batch) -> Result<()> {
+        let now = self.now;
         self.stage_incidents(batch)?;
+        let deleted = std::mem::take(&mut self.deleted);
         for loaded in self.deployments.values_mut() {
-            if loaded.is_changed() {
+            let is_deleted = deleted.contains(&NodeRecord::Deployment(loaded.id));
+            if let Some(version) = loaded.version.filter(|_| is_deleted) {
+                batch.delete(Deployment::TABLE, loaded.id, version);
+            } else if loaded.is_changed() {
                 loaded.model.index(now);
                 batch.put(loaded.id, loaded.expect(), &loaded.model)?;
             } else {
@@ -159,7 +232,8 @@ impl<'a> StoredNodes<'a> {
             }
         }
         for loaded in self.groups.values_mut() {
-            if let Some(version) = loaded.version.filter(|_| self.deleted.contains(&loaded.id)) {
+            let is_deleted = deleted.contains(&NodeRecord::Group(loaded.id));
+            if let Some(version) = loaded.version.filter(|_| is_deleted) {
                 batch.delete(SupervisionGroup::TABLE, loaded.id, version);
             } else if loaded.is_changed() {
                 loaded.model.index(now);
@@ -168,12 +242,14 @@ impl<'a> StoredNodes<'a> {
                 batch.check(SupervisionGroup::TABLE, loaded.id, loaded.expect());
             }
         }
+        self.deleted = deleted;
         Ok(())
     }
 
     /// Tells operators what was committed.
     pub(super) fn tell(&self, span: &Entered) {
-        for Loaded { before, model, ended, .. } in self.deployments.values() {
+        let kept = self.deployments.values().filter(|one| !self.is_deleted(NodeRecord::Deployment(one.id)));
+        for Loaded { before, model, ended, .. } in kept {
             let last = model.machine.incident().map_or(0, |last| last.number);
             ended.iter().filter(|ended| ended.number != last).for_each(Seen::tell_ended);
             let before = before.as_ref().map(|before| Seen::of(&before.machine));
@@ -185,7 +261,8 @@ impl<'a> StoredNodes<'a> {
     /// is written anew.
     fn stage_incidents(&mut self, batch: &mut Batch) -> Result<()> {
         let mut changed = Vec::new();
-        for loaded in self.deployments.values() {
+        let kept = self.deployments.values().filter(|one| !self.is_deleted(NodeRecord::Deployment(one.id)));
+        for loaded in kept {
             let before = loaded.before.as_ref().and_then(|before| before.machine.incident());
             let last = loaded.model.machine.incident().filter(|one| before != Some(*one));
             let number = last.map_or(0, |last| last.number);
@@ -210,35 +287,102 @@ impl<'a> StoredNodes<'a> {
         Ok(())
     }
 
-    /// The member of a group whose key lies in a range, the first in `direction`.
-    fn neighbour(
-        &mut self,
+    /// The members of a group beyond `position` that one read finds, nearest first, at most `limit`.
+    fn read_neighbours(
+        &self,
         group: RecordId,
-        keys: (String, String),
+        position: u64,
         direction: Direction,
-    ) -> Result<Option<(NodeRecord, u64)>> {
+        limit: u32,
+    ) -> Result<Neighbours> {
+        let keys = match direction {
+            Direction::Ascending => {
+                (group::key(&group, position.saturating_add(1)), group::key(&group, u64::MAX))
+            }
+            Direction::Descending => (group::key(&group, 0), group::key(&group, position)),
+        };
         let query = |table| {
-            let query = Query::new(table).order_by("place", direction).keyed(&keys).limit(1);
+            let query = Query::new(table).order_by("place", direction).keyed(&keys).limit(limit);
             self.supervisor.access.of_tenant(query)
         };
         let reads = [Read::Page(query(Deployment::TABLE)), Read::Page(query(SupervisionGroup::TABLE))];
         let [deployments, groups] = self.supervisor.access.read(reads)?;
-        let mut nearest = None;
+        let mut found = Vec::new();
         for (records, node) in [
             (access::records(deployments)?, NodeRecord::Deployment as fn(RecordId) -> NodeRecord),
             (access::records(groups)?, NodeRecord::Group),
         ] {
-            let Some(record) = records.first() else { continue };
-            let found = (node(record.id), position_of(record, group)?);
-            let is_nearer = |(_, nearest): (NodeRecord, u64)| match direction {
-                Direction::Ascending => found.1 < nearest,
-                Direction::Descending => found.1 > nearest,
-            };
-            if nearest.is_none_or(is_nearer) {
-                nearest = Some(found);
+            for record in records {
+                found.push(Neighbour { node: node(record.id), at: position_of(&record, group)?, record });
             }
         }
-        Ok(nearest)
+        found.sort_unstable_by_key(|neighbour| match direction {
+            Direction::Ascending => neighbour.at,
+            Direction::Descending => u64::MAX - neighbour.at,
+        });
+        // Of the further ones the other table may hold nearer ones that were not read.
+        let is_all = found.len() < limit as usize;
+        found.truncate(limit as usize);
+        Ok(Neighbours { group, direction, found, is_all })
+    }
+
+    /// The nearest member of a group beyond `position` in `direction` that can be read and, unless `rests` counts, may run.
+    ///
+    /// One whose record cannot be read is passed over: it stands still alone.
+    fn neighbour(
+        &mut self,
+        group: RecordId,
+        mut position: u64,
+        direction: Direction,
+        rests: bool,
+    ) -> Result<Option<(NodeRecord, u64)>> {
+        /// How many a sweep reads at once; a single step reads one.
+        const TOGETHER: u32 = 64;
+
+        let mut limit = 1;
+        loop {
+            let known = self.neighbours.take().filter(|it| (it.group, it.direction) == (group, direction));
+            let neighbours = match known {
+                Some(known) if known.is_all || known.beyond(position).next().is_some() => known,
+                known => {
+                    limit = if known.is_some() { TOGETHER } else { limit };
+                    self.read_neighbours(group, position, direction, limit)?
+                }
+            };
+            let (mut nearest, mut last) = (None, None);
+            for neighbour in neighbours.beyond(position) {
+                last = Some(neighbour.at);
+                if self.counts(neighbour, group, rests)? {
+                    nearest = Some((neighbour.node, neighbour.at));
+                    break;
+                }
+            }
+            let is_all = neighbours.is_all;
+            self.neighbours = Some(neighbours);
+            match (nearest, last) {
+                (None, Some(last)) if !is_all => position = last,
+                (nearest, _) => return Ok(nearest),
+            }
+        }
+    }
+
+    /// Whether a neighbour is one that the decision has to look at, in which case it is taken in.
+    fn counts(&mut self, neighbour: &Neighbour, group: RecordId, rests: bool) -> Result<bool> {
+        let NodeRecord::Deployment(id) = neighbour.node else {
+            return Ok(self.is_member(neighbour.node, group));
+        };
+        if let Some(loaded) = self.deployments.get(&id) {
+            let may_run = !is_down_for_good(loaded.model.machine.state().name());
+            return Ok((rests || may_run) && self.is_member(neighbour.node, group));
+        }
+        let Ok(model) = readable(&neighbour.record) else { return Ok(false) };
+        if !rests && is_down_for_good(model.state) {
+            // Whoever starts it reads its group, so that this decision and that one do not go past each other.
+            return Ok(false);
+        }
+        self.check_present(model.updated_at)?;
+        self.set(id, Some(neighbour.record.version), Some(model.clone()), model);
+        Ok(true)
     }
 
     /// Whether a node that the store holds as a member of `group` still is one, after what was decided so far.
@@ -298,29 +442,35 @@ impl Nodes for StoredNodes<'_> {
         Ok(())
     }
 
-    fn before(&mut self, group: NodeRecord, mut position: u64) -> Result<Option<(NodeRecord, u64)>> {
+    fn before(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
         let NodeRecord::Group(group) = group else { return Ok(None) };
-        loop {
-            let range = (group::key(&group, 0), group::key(&group, position));
-            let found = self.neighbour(group, range, Direction::Descending)?;
-            match found {
-                Some((node, at)) if !self.is_member(node, group) => position = at,
-                found => return Ok(found),
-            }
-        }
+        self.neighbour(group, position, Direction::Descending, true)
     }
 
-    fn after(&mut self, group: NodeRecord, mut position: u64) -> Result<Option<(NodeRecord, u64)>> {
+    fn running_before(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
         let NodeRecord::Group(group) = group else { return Ok(None) };
-        loop {
-            let range = (group::key(&group, position.saturating_add(1)), group::key(&group, u64::MAX));
-            let found = self.neighbour(group, range, Direction::Ascending)?;
-            match found {
-                Some((node, at)) if !self.is_member(node, group) => position = at,
-                found => return Ok(found),
-            }
-        }
+        self.neighbour(group, position, Direction::Descending, false)
     }
+
+    fn after(&mut self, group: NodeRecord, position: u64) -> Result<Option<(NodeRecord, u64)>> {
+        let NodeRecord::Group(group) = group else { return Ok(None) };
+        self.neighbour(group, position, Direction::Ascending, true)
+    }
+}
+
+impl Neighbours {
+    /// Those that lie further than `position`, nearest first.
+    fn beyond(&self, position: u64) -> impl Iterator<Item = &Neighbour> {
+        self.found.iter().filter(move |neighbour| match self.direction {
+            Direction::Ascending => neighbour.at > position,
+            Direction::Descending => neighbour.at < position,
+        })
+    }
+}
+
+/// Whether a group that stops its members has nothing to do for one in that state.
+const fn is_down_for_good(state: StateName) -> bool {
+    matches!(state, StateName::Stopped | StateName::Completed)
 }
 
 /// The position that a record's place names.

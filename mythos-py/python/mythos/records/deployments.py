@@ -214,13 +214,15 @@ class GivenUp(TypedDict):
 
 
 class Stop(TypedDict):
-    """How a deployment is stopped by its group."""
+    """How a deployment is stopped."""
 
     delay_ms: int
     """How long its next start is delayed."""
     is_killed: bool
     for_good: bool
     """Whether it rests then, or waits for its group to start it."""
+    is_requested: bool
+    """Whether someone asked for that, so that it stays down until someone asks for it."""
     given_up: GiveUp | None
     """Why it had been given up, if it had."""
     is_known: bool
@@ -228,7 +230,7 @@ class Stop(TypedDict):
 
 
 class Stopping(TypedDict):
-    """Its group stops it; the host ends it.
+    """Its group stops it, or someone asked for that; the host ends it.
 
     Past the deadline it is killed; there is none if it may take as long as it takes, or is killed already.
     """
@@ -347,9 +349,10 @@ class PendingEffect(TypedDict):
 
 
 class FailedLaunches(TypedDict):
-    """How often launches from an entry failed."""
+    """How often launches from an entry failed, under the root of the codex that `root` names if they had one."""
 
     entry: str
+    root: NotRequired[str]
     count: int
 
 
@@ -380,6 +383,10 @@ class Machine(TypedDict):
     """That of the step of the path that is underway, or of a question to an operator."""
     is_gone: bool
     """Whether it is known that nothing of the assistant runs."""
+    was_up: bool
+    """Whether it was up since it was deployed or joined its group."""
+    notice: NotRequired[GiveUp]
+    """What an operator is still to be told of although the deployment does not stand there any more."""
 
 
 class Deployment(TypedDict):

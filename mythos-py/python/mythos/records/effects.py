@@ -105,7 +105,7 @@ class ProbeAction(TypedDict):
 
 
 class StopAction(TypedDict):
-    """End the assistant, as its group wants. Answered with `stopped` once nothing of it runs.
+    """End the assistant, as its group or someone wants. Answered with `stopped` once nothing of it runs.
 
     It may end by itself until the deadline, after which a `kill` follows; `None` for as long as it takes.
     """

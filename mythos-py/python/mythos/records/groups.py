@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from .deployments import StateName
 from .policies import GroupPolicy, Membership
@@ -95,10 +95,16 @@ class Group(TypedDict):
     state: GroupState
     cause: GroupCause | None
     """Why it last began to restart members, or to end."""
+    ended_by: NotRequired[int]
+    """The position of the member that it ended because of, if one was."""
     history: list[datetime]
     """The restarts that count for the window."""
     last_position: int
     members: int
+    groups: int
+    """How many of the members are groups."""
+    significant: int
+    """How many of the members are significant."""
     active_significant: int
     """How many significant members have not ended."""
 

@@ -37,6 +37,7 @@ __all__ = [
     "Strategy",
     "SubstituteStep",
     "UnlimitedShutdown",
+    "WhenGivenUp",
     "WithinShutdown",
 ]
 
@@ -256,6 +257,10 @@ AutoShutdown: TypeAlias = Literal["never", "any_significant", "all_significant"]
 """Whether a group ends by itself: as soon as a significant member, or the last one, ended that is not restarted."""
 
 
+WhenGivenUp: TypeAlias = Literal["end_group", "rest"]
+"""What becomes of a group of which a member is given up that was up before: it ends, or goes on with the others."""
+
+
 class GroupPolicy(TypedDict):
     """How a group brings its members back."""
 
@@ -268,6 +273,8 @@ class GroupPolicy(TypedDict):
     """
     auto_shutdown: NotRequired[AutoShutdown]
     """By default `never`."""
+    when_given_up: NotRequired[WhenGivenUp]
+    """By default `end_group`. A member that was never up since it was added rests, given up, whatever this says."""
     restart: NotRequired[RestartClass]
     """Whether the group that holds this one starts it again when it ended by itself; by default `permanent`."""
 

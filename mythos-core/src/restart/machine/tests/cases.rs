@@ -91,7 +91,7 @@ fn otp_failed_starts_count() {
 fn otp_restart_loop_can_be_interrupted() {
     let mut driver = Driver::new(without_delay(8, 10_000));
     driver.moved(failed());
-    assert_eq!(driver.moved(Event::StopRequested), StateName::Stopped);
+    assert_eq!(driver.moved(stop_requested()), StateName::Stopped);
     assert_eq!(driver.moved(restart_requested()), StateName::Restoring);
     driver.answer(Answer::Restored(entry(1)));
     assert_eq!(driver.answer(Answer::Ready), StateName::MythpathReady);
@@ -288,7 +288,7 @@ fn a_stop_during_backoff_is_final() {
     driver.moved(failed());
     let generation = driver.machine.generation;
     driver.now_ms = 1;
-    assert_eq!(driver.moved(Event::StopRequested), StateName::Stopped);
+    assert_eq!(driver.moved(stop_requested()), StateName::Stopped);
     driver.now_ms = 501;
     assert_eq!(driver.step(Event::TimerFired { generation }), Ok(Some(Ignored::StaleTimer)));
     assert_eq!(driver.machine.run, 1);

@@ -39,7 +39,7 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => (0_u64..20, any_answer())
             .prop_map(|(number, answer)| Move::Event(Event::Answered { number, answer })),
         1 => (0_u64..20).prop_map(|generation| Move::Event(Event::TimerFired { generation })),
-        1 => prop_oneof![Just(Event::Deployed), Just(Event::StopRequested), Just(restart_requested())]
+        1 => prop_oneof![Just(Event::Deployed), Just(stop_requested()), Just(restart_requested())]
             .prop_map(Move::Event),
     ]
 }

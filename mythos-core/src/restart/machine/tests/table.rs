@@ -28,14 +28,20 @@ pub(super) fn in_state(row: &str) -> Driver {
         return driver;
     }
     if row == "stopped" {
-        driver.moved(Event::StopRequested);
+        driver.moved(stop_requested());
+        driver.answer(Answer::Stopped);
         return driver;
     }
     if row == "completed" {
         driver.moved(completed());
         return driver;
     }
+    if row == "stopping (by request)" {
+        driver.moved(stop_requested());
+        return driver;
+    }
     if row.starts_with("stopping") {
+        driver.is_member = true;
         driver.moved(stop_ordered(row == "stopping (for good)"));
         if row == "stopping (killed)" {
             driver.timer();
@@ -95,7 +101,7 @@ pub(super) fn event(column: &str, driver: &Driver) -> Event {
     let answer = |answer| Event::Answered { number, answer };
     match column {
         "deploy" => Event::Deployed,
-        "stop" => Event::StopRequested,
+        "stop" => stop_requested(),
         "restart" => restart_requested(),
         "failed" => failed(),
         "ended" => completed(),
@@ -124,8 +130,8 @@ pub(super) fn event(column: &str, driver: &Driver) -> Event {
 /// and Wa(iting); `-` ignored, `x` refused.
 const CELLS: &str = "
 state                        deploy stop restart failed ended timer restored -restored aligned misalign -aligned ready -ready yes no known gone start! stop! end! give-up!
-running                      Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
-running (window full)        Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+running                      Ru     Sg   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Ru
+running (window full)        Ru     Sg   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Ru
 backing off                  Ru     St   Re      -      -     Re    x        x         x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
 restoring                    Ru     St   Re      -      -     -     Al       Re        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
 restoring (last step)        Ru     St   Re      -      -     -     Al       Gi        x       x        x        x     x      x   x  x    x    -      Wa    St   Gi
@@ -134,17 +140,18 @@ aligning (same root)         Ru     St   Re      -      -     -     x        x  
 aligning (last step)         Ru     St   Re      -      -     -     x        x         Ve      Ve       Gi       x     x      x   x  x    x    -      Wa    St   Gi
 awaiting (misaligned)        Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Ve  Re x    x    -      Wa    St   Gi
 awaiting (exhausted)         Ru     St   Re      -      -     -     x        x         x       x        x        x     x      Re  Gi x    x    -      Wa    St   Gi
-verifying                    Ru     St   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x    x    -      Sg    Sg   Gi
-verifying (window full)      Ru     St   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x    x    -      Sg    Sg   Gi
-mythpath-ready               Ru     St   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
-mythpath-ready (window full) Ru     St   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   Gi
+verifying                    Ru     Sg   Re      Ba     Co    Ba    x        x         x       x        x        My    Ba     x   x  x    x    -      Sg    Sg   Gi
+verifying (window full)      Ru     Sg   Re      Gi     Co    Gi    x        x         x       x        x        My    Gi     x   x  x    x    -      Sg    Sg   Gi
+mythpath-ready               Ru     Sg   Re      Ba     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   My
+mythpath-ready (window full) Ru     Sg   Re      Gi     Co    -     x        x         x       x        x        x     x      x   x  x    x    -      Sg    Sg   My
 given up                     Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  Gi    x    Re     -     -    -
 given up (known)             Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    -
-completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
-stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Gi
-stopping                     x      St     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
-stopping (for good)          x      St     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
-stopping (killed)            x      St     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+completed                    Ru     St   Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    Co
+stopped                      Ru     -    Re      -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     -    St
+stopping                     x      Sg     x      Wa     Wa     Sg     x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+stopping (for good)          x      Sg     x      St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
+stopping (killed)            x      Sg     x      Wa     Wa     -      x      x      x      x      x      x      x      x      x      x      Wa     -      Sg     Sg     Gi   
+stopping (by request)        Ru     -      Re     St     St     Sg     x      x      x      x      x      x      x      x      x      x      St     -      Sg     Sg     Gi   
 waiting                      x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Re     -     St   Gi
 waiting (with a delay)       x      St   x       -      -     -     x        x         x       x        x        x     x      x   x  x    x    Ba     -     St   Gi
 ";

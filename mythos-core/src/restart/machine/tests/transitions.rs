@@ -41,7 +41,9 @@ fn kind_of(machine: &Machine) -> String {
         _ => false,
     };
     let stop = match &machine.state {
-        State::Stopping { stop, .. } => Some((stop.is_killed, stop.for_good, stop.given_up.is_some())),
+        State::Stopping { stop, .. } => {
+            Some((stop.is_killed, stop.for_good, stop.is_requested, stop.given_up.is_some()))
+        }
         _ => None,
     };
     let delayed = matches!(machine.state, State::Waiting { delay_ms } if delay_ms > 0);

@@ -171,7 +171,7 @@ fn otp_restart_loop_rest_for_one() {
     // What waits for its turn is not restarted by hand, and what restarts can be stopped.
     let refused = forest.tree.handle_restart(members[2], cause(), now).unwrap_err();
     assert_eq!(refused.field(), Some("assistant"));
-    assert!(forest.tree.handle_stop(members[1], now).unwrap());
+    assert!(forest.tree.handle_stop(members[1], cause(), now).unwrap());
     forest.run();
     assert_eq!(forest.states(&members), [StateName::Running, StateName::Stopped, StateName::MythpathReady]);
     // It stays down when others are restarted, until it is asked for.
@@ -345,11 +345,145 @@ fn failures_during_a_start() {
     assert!(forest.is_up(group) && forest.all_up(&members));
 }
 
+/// Someone stops a member that its group is stopping already: the group still waits until nothing of it runs, kills it if it
+/// hangs, and leaves it down when it starts the others.
+#[test]
+fn a_member_stopped_while_its_group_stops_it_is_still_awaited() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::RestForOne, 3), 2);
+    forest.hanging.push(members[1]);
+    forest.report(members[0], ExitKind::Failed);
+    forest.run();
+    let now = forest.now();
+    assert!(forest.tree.handle_stop(members[1], cause(), now).unwrap());
+    assert!(!forest.tree.handle_stop(members[1], cause(), now).unwrap(), "what comes twice changes nothing");
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Waiting, StateName::Stopping]);
+    forest.pass();
+    assert_eq!(forest.log, [("stop", members[1]), ("kill", members[1]), ("launch", members[0])]);
+    assert_eq!(forest.states(&members), [StateName::MythpathReady, StateName::Stopped]);
+    assert!(forest.is_up(group));
+    forest.fail(members[0]);
+    assert_eq!(forest.state(members[1]), StateName::Stopped, "until it is asked for");
+}
+
+/// otp-terminate-child (child_adm, terminate_child/2): a member is stopped as its shutdown says, killed if it hangs, and the
+/// others stay.
+#[test]
+fn otp_terminate_child() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::OneForAll, 2), 2);
+    forest.hanging.push(members[0]);
+    let now = forest.now();
+    assert!(forest.tree.handle_stop(members[0], cause(), now).unwrap());
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Stopping, StateName::Running]);
+    // The other fails in the meantime: the group waits for it, and leaves it down.
+    forest.report(members[1], ExitKind::Failed);
+    forest.run();
+    assert_eq!(forest.states(&members), [StateName::Stopping, StateName::Waiting]);
+    forest.pass();
+    assert_eq!(forest.log, [("stop", members[0]), ("kill", members[0]), ("launch", members[1])]);
+    assert_eq!(forest.states(&members), [StateName::Stopped, StateName::MythpathReady]);
+    assert!(forest.is_up(group));
+}
+
+/// A member that backs off when an earlier one fails waits for what is left of its delay, and not once more for none of it.
+#[test]
+fn a_delay_that_a_restart_interrupts_is_kept() {
+    let mut forest = Forest::new();
+    let group = forest.group(group(Strategy::RestForOne, 5), None);
+    let first = forest.member(group, RestartClass::Permanent, MemberOptions::default());
+    let at_once = spec(RestartClass::Permanent);
+    let slow = Backoff::Constant { delay_ms: 60_000 };
+    let slow = RestartPolicyOptions { backoff: slow, ..at_once.policy.options().clone() };
+    let slow = DeploymentSpec::new(at_once.ritual.clone()).policy(RestartPolicy::new(slow).unwrap());
+    let within = Some((group, MemberOptions::default()));
+    let now = forest.now();
+    let second = forest.tree.add_member(Arc::new(slow), within, now).unwrap();
+    forest.fail(second);
+    assert_eq!(forest.state(second), StateName::BackingOff);
+    forest.now_ms = 20_000;
+    forest.fail(first);
+    assert_eq!(forest.states(&[first, second]), [StateName::MythpathReady, StateName::BackingOff]);
+    assert_eq!(forest.tree.machine(second).unwrap().incident().unwrap().waited_ms, 60_000);
+    forest.pass();
+    assert_eq!((forest.now_ms, forest.state(second)), (60_000, StateName::MythpathReady));
+}
+
+/// What is down can be removed, and is no member then; its id names nothing else.
+#[test]
+fn what_is_down_can_be_removed() {
+    let (mut forest, group, members) = Forest::of(group(Strategy::RestForOne, 5), 2);
+    let now = forest.now();
+    assert_eq!(forest.tree.remove(members[1]).unwrap_err().field(), Some("node"), "it runs");
+    assert_eq!(forest.tree.remove(group).unwrap_err().field(), Some("group"));
+    forest.tree.handle_stop(members[1], cause(), now).unwrap();
+    forest.run();
+    forest.tree.remove(members[1]).unwrap();
+    assert!(forest.tree.machine(members[1]).is_none());
+    assert!(forest.tree.remove(members[1]).is_err());
+    forest.fail(members[0]);
+    assert!(forest.is_up(group));
+    assert_eq!(forest.tree.members(group).collect::<Vec<_>>(), [members[0]]);
+    let other = forest.member(group, RestartClass::Permanent, MemberOptions::default());
+    assert!(!members.contains(&other));
+}
+
+/// A group within another ends because its window is exceeded, and is restarted at once: an operator hears of it all the
+/// same, once the member that caused it asks for nothing else.
+#[test]
+fn an_end_that_a_group_goes_on_from_is_told() {
+    let mut forest = Forest::new();
+    let outer = forest.group(group(Strategy::OneForOne, 5), None);
+    let inner = forest.group(group(Strategy::OneForOne, 0), Some((outer, MemberOptions::default())));
+    let member = forest.member(inner, RestartClass::Permanent, MemberOptions::default());
+    forest.fail(member);
+    assert!(forest.is_up(inner) && forest.all_up(&[member]));
+    assert_eq!(forest.notices, [(member, GiveUp::GroupWindowExceeded)]);
+    assert!(forest.tree.pending_effect(member).is_none(), "it was acknowledged");
+    // Someone who asks for a stop knows.
+    forest.report(member, ExitKind::Failed);
+    let now = forest.now();
+    forest.tree.handle_stop(member, cause(), now).unwrap();
+    forest.run();
+    assert_eq!((forest.notices.len(), forest.state(member)), (1, StateName::Stopped));
+}
+
+/// A group that ends tells of it through the member that caused that; what rests, by request or since it ended, stays as it
+/// is, and what was stopped by request stays down when the group is started.
+#[test]
+fn the_end_of_a_group_changes_no_member_that_rests() {
+    let mut forest = Forest::new();
+    let outer = forest.group(group(Strategy::OneForOne, 0), None);
+    let any = AutoShutdown::AnySignificant;
+    let inner = GroupPolicyOptions { auto_shutdown: any, ..group(Strategy::OneForOne, 5) };
+    let inner = forest.group(inner, Some((outer, MemberOptions::default())));
+    let culprit = forest.member(inner, RestartClass::Transient, significant());
+    let stopped = forest.member(inner, RestartClass::Permanent, MemberOptions::default());
+    let now = forest.now();
+    forest.tree.handle_stop(stopped, cause(), now).unwrap();
+    forest.run();
+    forest.exit(culprit, ExitKind::Completed);
+    assert_eq!(forest.ended(inner), Some(GroupEnd::AutoShutdown));
+    assert_eq!(forest.ended(outer), Some(GroupEnd::WindowExceeded));
+    assert_eq!(forest.notices, [(culprit, GiveUp::GroupWindowExceeded)]);
+    assert_eq!(forest.states(&[culprit, stopped]), [StateName::Completed, StateName::Stopped]);
+    let now = forest.now();
+    assert!(forest.tree.handle_start_group(outer, cause(), now).unwrap());
+    forest.run();
+    assert_eq!(forest.states(&[culprit, stopped]), [StateName::MythpathReady, StateName::Stopped]);
+}
+
 /// A member of which no launch succeeds, and whose own limits are narrower than the group's, ends the group.
 #[test]
 fn a_member_that_is_given_up_ends_its_group() {
+    for when_given_up in [WhenGivenUp::EndGroup, WhenGivenUp::Rest] {
+        given_up(when_given_up);
+    }
+}
+
+fn given_up(when_given_up: WhenGivenUp) {
     let mut forest = Forest::new();
-    let group = forest.group(group(Strategy::OneForOne, 100), None);
+    let group = forest.group(GroupPolicyOptions { when_given_up, ..group(Strategy::OneForOne, 100) }, None);
     let wide = spec(RestartClass::Permanent);
     let narrow = RestartPolicyOptions { max_retries: Some(2), ..wide.policy.options().clone() };
     let narrow = DeploymentSpec::new(wide.ritual.clone()).policy(RestartPolicy::new(narrow).unwrap());
@@ -359,6 +493,12 @@ fn a_member_that_is_given_up_ends_its_group() {
     let good = forest.member(group, RestartClass::Permanent, MemberOptions::default());
     forest.failing.insert(bad, u32::MAX);
     forest.fail(bad);
+    if when_given_up == WhenGivenUp::Rest {
+        assert!(forest.is_up(group));
+        assert_eq!(forest.states(&[bad, good]), [StateName::GivenUp, StateName::Running]);
+        assert_eq!(forest.notices, [(bad, GiveUp::RetriesExhausted)]);
+        return;
+    }
     assert_eq!(forest.ended(group), Some(GroupEnd::MemberGivenUp));
     // What may linger of the launches that failed is stopped, and the operator is told all the same.
     assert_eq!(forest.states(&[bad, good]), [StateName::GivenUp, StateName::Stopped]);

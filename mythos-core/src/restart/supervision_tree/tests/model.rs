@@ -96,10 +96,34 @@ enum Step {
     End { child: usize },
     /// A child stalls.
     Stall { child: usize },
+    /// Someone asks for something.
+    Request { by: usize, asked: Asked },
     /// An effect does not arrive.
     LoseAsk { ask: Ask },
     /// An answer does not arrive.
     LoseReply { reply: Reply },
+}
+
+/// What someone asks a supervisor for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Stop {
+        child: usize,
+    },
+    /// Of the last child, so that none runs that depends on it.
+    RestartLast,
+    StopGroup,
+    StartGroup,
+}
+
+impl Asked {
+    const ALL: [Self; 5] = [
+        Self::Stop { child: 0 },
+        Self::Stop { child: CHILDREN - 1 },
+        Self::RestartLast,
+        Self::StopGroup,
+        Self::StartGroup,
+    ];
 }
 
 impl Hash for Reached {
@@ -261,6 +285,9 @@ impl Supervision {
             }
             steps.extend(world.reports.iter().map(|report| Step::Report { by, report: *report, again }));
             steps.extend(world.replies.iter().map(|reply| Step::Answer { by, reply: *reply, again }));
+        }
+        if world.left.requests > 0 {
+            steps.extend(Asked::ALL.map(|asked| Step::Request { by, asked }));
         }
         if can_crash {
             steps.push(Step::Crash { by, uncommitted: None });
@@ -541,6 +568,19 @@ impl Supervision {
                 let run = world.children[child].alive?;
                 add(&mut world.reports, Report { child, run, lives: true });
             }
+            Step::Request { by, asked } => {
+                world.left.requests -= 1;
+                let (mut tree, now) = (self.seen_by(world, by), world.now());
+                let changed = match asked {
+                    Asked::Stop { child } => tree.handle_stop(self.nodes[child], cause(), now),
+                    Asked::RestartLast => tree.handle_restart(self.nodes[CHILDREN - 1], cause(), now),
+                    Asked::StopGroup => tree.handle_stop_group(self.groups[0], cause(), now),
+                    Asked::StartGroup => tree.handle_start_group(self.groups[0], cause(), now),
+                };
+                // What is refused, or is so already, leads nowhere else.
+                changed.ok().filter(|changed| *changed)?;
+                self.commit(world, by, tree);
+            }
             Step::LoseAsk { ask } => {
                 world.asks.retain(|one| *one != ask);
                 self.lose(world, ask.child, ask.number);
@@ -614,6 +654,9 @@ impl Model for Supervision {
                 // A group that is started again by its own counts anew.
                 let most = u64::from(model.max_restarts);
                 let most = if model.is_nested { (most + 1) * (most + 1) } else { most };
+                // Nor does what someone asked for count, and a group that someone starts counts anew.
+                let asked = u64::from(model.chances.requests - world.left.requests);
+                let most = (most + 1) * (asked + 1) - 1;
                 let launches = |id: &NodeId| {
                     world.tree.machine(*id).map_or(0, |machine| machine.run().saturating_sub(1))
                 };
@@ -670,7 +713,7 @@ const SAFE: [&str; 7] = [VERIFIED, BOUNDED, NEVER_STUCK, ENDS, IN_ORDER, COMMITT
 
 /// What can go wrong, in all combinations of so many.
 const fn chances(failures: u8, crashes: u8, losses: u8, doubles: u8, delays: u8) -> Chances {
-    Chances { failures, crashes, losses, doubles, delays }
+    Chances { failures, crashes, losses, doubles, delays, requests: 0 }
 }
 
 /// What is checked: with `MYTHOS_MODEL=large` what takes minutes as well.
@@ -706,6 +749,21 @@ fn models() -> Vec<(&'static str, Supervision)> {
                 is_nested: true,
                 max_restarts: 1,
                 ..model(Strategy::OneForAll, chances(2, 1, 0, 0, 0))
+            },
+        ),
+        (
+            "rest for one; stops, starts and restarts by request",
+            Supervision {
+                max_restarts: 1,
+                ..model(Strategy::RestForOne, Chances { requests: 2, ..chances(1, 0, 0, 0, 0) })
+            },
+        ),
+        (
+            "a group in a group; stops and starts by request, a crash",
+            Supervision {
+                is_nested: true,
+                max_restarts: 1,
+                ..model(Strategy::OneForAll, Chances { requests: 1, ..chances(1, 1, 0, 0, 0) })
             },
         ),
         (

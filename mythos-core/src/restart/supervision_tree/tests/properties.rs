@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Generator;
 
 use super::*;
-use crate::restart::{GroupState, Strategy};
+use crate::restart::{GroupState, State, Strategy};
 
 #[derive(Debug, Clone)]
 enum Move {
@@ -101,10 +101,13 @@ fn check(forest: &Forest, groups: &[NodeId]) {
         let members: Vec<_> = forest.tree.members(*group).collect();
         assert_eq!(members.len() as u64, machine.members());
         let deployments =
-            || members.iter().filter_map(|id| forest.tree.machine(*id)).map(|machine| machine.state().name());
+            || members.iter().filter_map(|id| forest.tree.machine(*id)).map(|machine| machine.state());
         match machine.state() {
             GroupState::Up { .. } | GroupState::Ended { .. } => {
-                let is_held = |name| matches!(name, StateName::Waiting | StateName::Stopping);
+                let is_held = |state: &State| match state {
+                    State::Stopping { stop, .. } => !stop.is_requested,
+                    state => state.name() == StateName::Waiting,
+                };
                 assert!(!deployments().any(is_held), "{machine:?}: {:?}", deployments().collect::<Vec<_>>());
             }
             _ => {
@@ -151,9 +154,9 @@ fn make(
         Move::Stall(which) => {
             forest.tree.handle_failure(member(which), None, FailureKind::Stalled, cause(), now).unwrap();
         }
-        Move::Stop(which) => drop(forest.tree.handle_stop(member(which), now)),
+        Move::Stop(which) => drop(forest.tree.handle_stop(member(which), cause(), now)),
         Move::Restart(which) => drop(forest.tree.handle_restart(member(which), cause(), now)),
-        Move::StartGroup(which) => drop(forest.tree.handle_start_group(group(which), cause(), now).unwrap()),
+        Move::StartGroup(which) => drop(forest.tree.handle_start_group(group(which), cause(), now)),
         Move::StopGroup(which) => drop(forest.tree.handle_stop_group(group(which), cause(), now).unwrap()),
         Move::Carry { which, well } => {
             handed_out.extend(std::iter::from_fn(|| forest.tree.poll_effect()));

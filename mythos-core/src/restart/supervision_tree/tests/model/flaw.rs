@@ -80,6 +80,7 @@ impl Nodes for FlawedNodes<'_> {
             strategy: super::STRATEGY,
             window: RestartWindow::sliding(RestartWindow::MAX_RESTARTS, 1),
             auto_shutdown: crate::restart::AutoShutdown::Never,
+            when_given_up: crate::restart::WhenGivenUp::EndGroup,
             restart: crate::restart::RestartClass::Permanent,
         };
         let (options, group) = Nodes::group(self.tree, id)?;

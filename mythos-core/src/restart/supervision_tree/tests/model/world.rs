@@ -25,6 +25,8 @@ pub(super) struct Chances {
     pub(super) doubles: u8,
     /// Deadlines that pass although what they wait for is on its way.
     pub(super) delays: u8,
+    /// What someone asks for.
+    pub(super) requests: u8,
 }
 
 /// All there is.
@@ -236,7 +238,8 @@ impl World {
             + spent(|of| of.crashes)
             + spent(|of| of.losses)
             + spent(|of| of.doubles)
-            + spent(|of| of.delays);
+            + spent(|of| of.delays)
+            + spent(|of| of.requests);
         let decided = nodes.iter().filter_map(|id| Some(self.tree.machine(*id)?.steps_taken())).sum();
         let unasked = self.holder().map_or(0, |holder| {
             let is_unasked = |(child, id): &(usize, &NodeId)| {
