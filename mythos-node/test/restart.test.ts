@@ -15,6 +15,7 @@ import type {
   ExitRules,
   Mutation,
   Mythos,
+  Outcome,
   RestartPolicy,
   RestoredEntry,
   Supervisor,
@@ -359,7 +360,7 @@ for (const [name, make] of PLACES) {
       const again = await supervisor.answer(next.id, { kind: 'not_ready', reason: 'no answer' });
       assert.deepEqual([again.state.kind, again.incident, again.run], ['restoring', 1, 2]);
       assert.ok((await restart(supervisor)).next?.action.kind === 'probe');
-      await assert.rejects(supervisor.answer(next.id, { kind: 'not_ready', reason: '' }), {
+      await assert.rejects(supervisor.answer(next.id, { kind: 'not_ready', reason: 7 } as unknown as Outcome), {
         code: 'Invalid',
         field: 'outcome',
       });

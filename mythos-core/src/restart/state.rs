@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ExitKind;
 use crate::codex::ClauseChange;
@@ -485,10 +485,27 @@ impl Reason {
         Ok(Self(text))
     }
 
-    /// Takes what fits of a text that no caller chose, such as an error's message.
-    pub(super) fn shortened(text: &str) -> Self {
+    /// Takes what fits of a text that nobody chose as a reason, such as an error's message: without U+0000, its first
+    /// [`MAX_CHARACTERS`](Self::MAX_CHARACTERS) characters, or `no reason given` if nothing is left.
+    ///
+    /// ```
+    /// use mythos_core::restart::Reason;
+    ///
+    /// assert_eq!(Reason::shortened(&"é".repeat(300)).as_str().chars().count(), 100);
+    /// assert_eq!(Reason::shortened("").as_str(), "no reason given");
+    /// ```
+    #[must_use]
+    pub fn shortened(text: &str) -> Self {
         let text: String = text.chars().filter(|c| *c != '\0').take(Self::MAX_CHARACTERS).collect();
         Self(if text.is_empty() { "no reason given".to_owned() } else { text })
+    }
+
+    /// Reads a text of which nobody knows how long it is as [`shortened`](Self::shortened) takes it: that the words are too
+    /// many is no reason to refuse what happened.
+    pub(crate) fn deserialize_shortened<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::shortened(&text))
     }
 
     /// The text.
