@@ -1,6 +1,6 @@
 //! The deployments of assistants, and their restarts.
 
-use mythos_core::restart::{AssistantDeploymentAutoRestarter, Supervisor};
+use mythos_core::restart::{AssistantDeploymentAutoRestarter, EffectId, Supervisor};
 use mythos_core::view::AssistantRestartView;
 use napi_derive::napi;
 
@@ -251,6 +251,17 @@ impl NativeSupervisor {
         run(self.lane, move || {
             supervisor.give_back(&effect.parse("effect")?);
             Ok(())
+        })
+        .await
+    }
+
+    /// Which effects are pending still.
+    #[napi]
+    pub async fn still_pending(&self, effects: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || {
+            let effects: Vec<EffectId> = effects.parse("effects")?;
+            Ok(supervisor.still_pending(&effects)?)
         })
         .await
     }

@@ -254,6 +254,14 @@ export class Supervisor {
   }
 
   /**
+   * Which of these effects, by their ids and at most 1,000, are pending still, in their order. One that is not was answered,
+   * or overtaken by a later decision: whoever carries it out stops doing so.
+   */
+  stillPending(effects: readonly string[]): Promise<readonly string[]> {
+    return call(() => this.#native.stillPending(effects));
+  }
+
+  /**
    * Carries out a `restore` or an `align` through this library's own services: restores, verifies and aligns, step by
    * step of the path, until something is up to the host. A damaged or missing entry is no error: the next step is taken.
    */

@@ -121,6 +121,23 @@ impl Healer {
         Ok(effects.into_iter().map(|effect| HandedOut { epoch, effect }).collect())
     }
 
+    /// The most effects that one call of [`still_pending`](Self::still_pending) takes.
+    pub const MAX_ASKED_EFFECTS: usize = 1_000;
+
+    /// Which of these effects, at most [`MAX_ASKED_EFFECTS`](Self::MAX_ASKED_EFFECTS), are pending still, in the order of
+    /// `effects`. One that is not was answered, withdrawn or timed out: a host that carries it out stops doing so, and one
+    /// that is about to does not begin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`], field `effects`, for too many; otherwise those of the store.
+    pub fn still_pending(&self, effects: &[EffectId]) -> Result<Vec<EffectId>> {
+        if effects.len() > Self::MAX_ASKED_EFFECTS {
+            let (count, most) = (effects.len(), Self::MAX_ASKED_EFFECTS);
+            return Err(Error::limit("effects", format!("one call takes {most} effects, not {count}")));
+        }
+        self.look(|machine, _| effects.iter().filter(|effect| machine.is_pending(effect)).cloned().collect())
+    }
+
     /// Takes an effect back that could not be carried out: the next poll hands it out again, if it is still pending.
     pub fn give_back(&self, effect: &EffectId) {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);

@@ -243,6 +243,14 @@ impl HealingMachine {
         effects
     }
 
+    /// Whether an effect is pending still: neither answered, nor withdrawn or timed out.
+    #[must_use]
+    pub fn is_pending(&self, effect: &EffectId) -> bool {
+        let state = self.targets.get(&effect.assistant);
+        let pending = state.and_then(|state| self.effect(state, &effect.rule));
+        pending.is_some_and(|pending| pending.id == *effect)
+    }
+
     /// The merges that wait for approval, oldest first.
     pub(super) fn merges(&self) -> Vec<Effect> {
         let effects = self.tally.pending.iter().filter_map(|(_, assistant, rule)| {

@@ -29,6 +29,7 @@ use crate::types::{
 
 mod groups;
 mod nodes;
+mod pending;
 
 use nodes::{NodeRecord, StoredNodes};
 

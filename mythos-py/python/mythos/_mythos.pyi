@@ -1396,7 +1396,7 @@ class Supervisor:
         """Reports that an assistant failed: what follows is what follows a failed exit by the policy's `exits`.
 
         A report that comes late or twice changes nothing. `run` is which run of it failed, from a decision or an effect;
-        the current one if not given. `reason` has at most 100 characters.
+        the current one if not given. Of `reason`, the first 100 characters are kept.
         """
 
     def report_exit(
@@ -1492,6 +1492,12 @@ class Supervisor:
         """Takes an effect back, by its id, that could not be carried out.
 
         `poll_effects` hands it out again, if it is still pending.
+        """
+
+    def still_pending(self, effects: Sequence[str]) -> list[str]:
+        """Which of these effects, by their ids and at most 1,000, are pending still, in their order.
+
+        One that is not was answered, or overtaken by a later decision: whoever carries it out stops doing so.
         """
 
     def carry_out(self, effect: Effect) -> CarriedOut:
@@ -1610,6 +1616,12 @@ class Healer:
         """Takes an effect back, by its id, that could not be carried out.
 
         `poll_effects` hands it out again, if it is still pending.
+        """
+
+    def still_pending(self, effects: Sequence[HealingEffectId]) -> list[HealingEffectId]:
+        """Which of these effects, by their ids and at most 1,000, are pending still, in their order.
+
+        One that is not was answered, withdrawn or timed out: whoever carries it out stops doing so.
         """
 
     def answer(self, effect: HealingEffectId, outcome: HealingOutcome) -> bool:
