@@ -281,6 +281,13 @@ impl NativeSupervisor {
             .await
     }
 
+    /// How the deployments are, all together.
+    #[napi]
+    pub async fn totals(&self) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.totals()?)).await
+    }
+
     /// A deployment as it stands.
     #[napi]
     pub async fn deployment(&self, assistant: Argument) -> Outcome {

@@ -27,6 +27,7 @@ import type {
   RestartAssistant,
   RestartFilter,
   StopAssistant,
+  SupervisionTotals,
 } from './restart_types.js';
 
 /** How many effects one poll hands out if the caller does not say. */
@@ -272,6 +273,11 @@ export class Supervisor {
   /** Answers an effect, by its id, that the host carried out. Only the first answer counts; later ones change nothing. */
   answer(effect: string, outcome: Outcome): Promise<Decision> {
     return call(() => this.#native.answer(effect, outcome));
+  }
+
+  /** How the deployments are, all together. Reads all of them. */
+  totals(): Promise<SupervisionTotals> {
+    return call(() => this.#native.totals());
   }
 
   /** A deployment as it stands. `NotFound` if there is none. */

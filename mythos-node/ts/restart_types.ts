@@ -692,3 +692,13 @@ export interface RestartFilter {
   /** Opened before this moment. */
   readonly before?: string | null | undefined;
 }
+
+/** How the deployments of a supervisor are, all together; those whose records cannot be read count nowhere. */
+export interface SupervisionTotals {
+  /** How many deployments there are. */
+  readonly deployments: number;
+  /** How many of them have an open incident. */
+  readonly incidents: number;
+  /** How many effects wait for an answer. */
+  readonly pending: number;
+}

@@ -266,6 +266,11 @@ impl Supervisor {
         answer(py, || self.0.answer(&effect, &outcome))
     }
 
+    /// How the deployments are, all together. Reads all of them.
+    fn totals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        answer(py, || self.0.totals())
+    }
+
     /// A deployment as it stands.
     fn deployment<'py>(&self, py: Python<'py>, assistant: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let assistant: AssistantId = convert::argument("assistant", assistant)?;

@@ -30,8 +30,10 @@ use crate::types::{
 mod groups;
 mod nodes;
 mod pending;
+mod totals;
 
 use nodes::{NodeRecord, StoredNodes};
+pub use totals::SupervisionTotals;
 
 /// How many deployments one read of a tick or a poll looks at.
 const PAGE: u32 = 256;
@@ -628,7 +630,7 @@ impl Supervisor {
                 Some((_, operation, _)) => error.of_operation(operation),
                 None => error,
             })? {
-                nodes.tell(span);
+                nodes.tell(span, first);
                 return Ok(decision);
             }
         }

@@ -108,6 +108,7 @@ from .records import (
     StepState,
     StoredCheckpoint,
     SupervisionGroup,
+    SupervisionTotals,
     Suspicion,
     SymbolProof,
     SymbolicIntent,
@@ -1512,6 +1513,9 @@ class Supervisor:
 
         Only the first answer counts; later ones, and those that come after the effect was overtaken, change nothing.
         """
+
+    def totals(self) -> SupervisionTotals:
+        """How the deployments are, all together. Reads all of them."""
 
     def deployment(self, assistant: str) -> Deployment:
         """A deployment as it stands."""
