@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Hashable
 from datetime import UTC, datetime
-from enum import Enum, auto
+from enum import Enum
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
@@ -38,7 +38,7 @@ _Arguments = ParamSpec("_Arguments")
 class Open(Enum):
     """That an effect is not answered now."""
 
-    OPEN = auto()
+    OPEN = "open"
 
 
 OPEN = Open.OPEN
