@@ -366,6 +366,20 @@ for (const [name, make] of PLACES) {
       });
     });
 
+    test('what is pending is told by effect, and all together', async () => {
+      await save('step 1');
+      await supervisor.deploy(deployment());
+      await supervisor.reportFailure(CRASH);
+      const [effect] = await supervisor.pollEffects();
+      assert.ok(effect);
+      assert.deepEqual(await supervisor.stillPending([effect.id]), [effect.id]);
+      assert.deepEqual(await supervisor.totals(), { deployments: 1, incidents: 1, pending: 1 });
+      await supervisor.deploy(deployment());
+      assert.deepEqual(await supervisor.stillPending([effect.id]), []);
+      const many = Array.from({ length: 1_001 }, () => effect.id);
+      await assert.rejects(supervisor.stillPending(many), { code: 'Limit', field: 'effects' });
+    });
+
     test('effects outlive their supervisor, and one that was replaced is refused', async () => {
       await save('step 1');
       await supervisor.deploy(deployment());
