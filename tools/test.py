@@ -35,13 +35,13 @@ STEPS = [
     ("python", "mythos-py", f"{FRESH}/bin/python -m pytest -q", {}),
     ("python-types", "mythos-py", f"{FRESH}/bin/python -m mypy --strict tests/typing_sample.py ../examples/python", {}),
     ("python-stubs", "mythos-py", f"{FRESH}/bin/python -m mypy.stubtest mythos --allowlist tests/stubtest_allowlist.txt", {}),
-    ("python-quickstart", ".", f"{FRESH}/bin/python examples/quickstart.py && {FRESH}/bin/python examples/python/supervise.py", {}),
+    ("python-quickstart", ".", f"{FRESH}/bin/python examples/quickstart.py && {FRESH}/bin/python examples/python/supervise.py && {FRESH}/bin/python examples/python/supervise_group.py", {}),
     ("node-install", "mythos-node", "npm ci --no-audit --no-fund", {}),
     ("node-build", "mythos-node", "npm run build", {}),
     ("node-types", "mythos-node", "npm run check", {}),
     ("node", "mythos-node", "npm test", {}),
     ("browser", "mythos-node", "node --test test/browser/evidence.mjs", {}),
-    ("node-quickstart", ".", "npm ci --prefix examples --no-audit --no-fund && node examples/quickstart.mjs && node examples/node/supervise.mjs", {}),
+    ("node-quickstart", ".", "npm ci --prefix examples --no-audit --no-fund && node examples/quickstart.mjs && node examples/node/supervise.mjs && node examples/node/supervise_group.mjs", {}),
     ("fuzz", ".", f"fuzz/run.sh {FUZZ_SECONDS}", {}),
 ]
 

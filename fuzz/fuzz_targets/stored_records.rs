@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mythos_core::codex::{CodexHead, SymbolProof};
-use mythos_core::healing::{HealingEvent, HealingScope, HealingTarget};
+use mythos_core::healing::{HealingEvent, HealingNumbering, HealingScope, HealingTarget};
 use mythos_core::journal::{StepJournalHead, StepRecord};
 use mythos_core::restart::{Deployment, DeploymentRestart};
 use mythos_core::ritual::{RitualDictionaries, RitualHead};
@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     round_trip::<Deployment>(&record);
     round_trip::<DeploymentRestart>(&record);
     round_trip::<HealingScope>(&record);
+    round_trip::<HealingNumbering>(&record);
     round_trip::<HealingTarget>(&record);
     round_trip::<HealingEvent>(&record);
 });

@@ -8,7 +8,9 @@ use crate::anchor::{AnchorHead, AnchorLog, Shared as AnchorShared};
 use crate::codex::shared::Shared as CodexShared;
 use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProof};
 use crate::error::Result;
-use crate::healing::{HealingEvent, HealingScope, HealingTarget, SelfHealingProtocolEngine};
+use crate::healing::{
+    HealingEvent, HealingNumbering, HealingScope, HealingTarget, SelfHealingProtocolEngine,
+};
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
 use crate::restart::{
     AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisionGroup, SupervisorRecord,
@@ -38,6 +40,7 @@ pub const TABLES: &[Table] = &[
     SupervisorRecord::TABLE,
     SupervisionGroup::TABLE,
     HealingScope::TABLE,
+    HealingNumbering::TABLE,
     HealingTarget::TABLE,
     HealingEvent::TABLE,
     AnchorHead::TABLE,

@@ -9,14 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
 };
 use mythos_core::observe::{
-    BACKOFF_LEVEL, CARRY_OUT, DECIDE, HEALING_ATTEMPTS, INCIDENTS, RESTARTS, TICK, TIME_TO_READY,
+    BACKOFF_LEVEL, CARRY_OUT, DECIDE, GROUP_ENDS, GROUP_RESTARTS, HEAL_ANSWER, HEAL_OBSERVE, HEAL_PLAN,
+    HEAL_RETIRE, HEALING_ATTEMPTS, HEALING_OPEN_INCIDENTS, HEALING_PENDING_EFFECTS, HEALING_TARGETS,
+    HEALING_UNHEALTHY, INCIDENTS, OPEN_INCIDENTS, PENDING_EFFECTS, RESTARTS, TICK, TIME_TO_READY,
 };
 use mythos_core::restart::{
-    DeployAssistant, DeploymentSpec, Outcome, ReportFailure, RestartPolicy, RestartPolicyOptions,
-    StopAssistant, Supervisor,
+    ChangeGroup, CreateGroup, DeployAssistant, DeploymentSpec, GroupPolicy, GroupPolicyOptions, Outcome,
+    ReportFailure, RestartPolicy, RestartPolicyOptions, StartChild, StopAssistant, Strategy,
+    SupervisionTotals, Supervisor,
 };
 use mythos_core::ritual::SaveRitual;
 use mythos_core::store::MemoryStore;
@@ -50,6 +54,20 @@ impl CounterFn for Series {
     }
 }
 
+impl GaugeFn for Series {
+    fn increment(&self, _: f64) {
+        panic!("gauges are set");
+    }
+
+    fn decrement(&self, _: f64) {
+        panic!("gauges are set");
+    }
+
+    fn set(&self, value: f64) {
+        self.0.0.lock().unwrap().insert(self.1.clone(), vec![value]);
+    }
+}
+
 impl HistogramFn for Series {
     fn record(&self, value: f64) {
         self.push(value);
@@ -80,7 +98,7 @@ impl Recorder for Kept {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("{key} is no metric of this library")
+        Gauge::from_arc(self.series(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -203,16 +221,117 @@ fn what_came_of_repairs_is_counted_once() {
         let node = "node-1".parse().unwrap();
         let target = Target { assistant: ana(), node, zone: "eu".parse().unwrap(), codex: None };
         let readings = [("stalls".parse().unwrap(), 5.0)].into();
+        let gauges = |pending: &'static [f64]| {
+            [
+                (format!("{HEALING_TARGETS}{{scope=support}}"), &[1.0][..]),
+                (format!("{HEALING_UNHEALTHY}{{scope=support}}"), &[1.0]),
+                (format!("{HEALING_OPEN_INCIDENTS}{{scope=support}}"), &[1.0]),
+                (format!("{HEALING_PENDING_EFFECTS}{{scope=support}}"), pending),
+            ]
+        };
         healer.observe(&[Observation { target, at: start, readings }]).unwrap();
+        assert_eq!(kept.take(), told(gauges(&[0.0])));
         healer.plan().unwrap();
         let [handed_out] = healer.poll_effects(10).unwrap().try_into().unwrap();
-        assert_eq!(kept.take(), BTreeMap::new(), "nothing came of it yet");
+        assert_eq!(kept.take(), told(gauges(&[1.0])), "nothing came of it yet");
         let done = Outcome::Done { reversible: false };
         assert!(healer.answer(&handed_out.effect.id, &done).unwrap());
         assert!(!healer.answer(&handed_out.effect.id, &done).unwrap());
         healer.plan().unwrap();
-        assert_eq!(kept.take(), told([(format!("{HEALING_ATTEMPTS}{{rule=stuck,outcome=done}}"), &[1.0])]));
+        let mut expected = told(gauges(&[0.0]));
+        expected.extend(told([(format!("{HEALING_ATTEMPTS}{{rule=stuck,outcome=done}}"), &[1.0])]));
+        assert_eq!(kept.take(), expected);
     });
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        healer.observe(&[]).unwrap();
+        healer.plan().unwrap();
+        assert!(healer.retire(&ana()).unwrap());
+        let id = mythos_core::healing::EffectId {
+            assistant: ana(),
+            rule: "stuck".parse().unwrap(),
+            incident: 1,
+            attempt: 7,
+            rollback: false,
+        };
+        assert!(!healer.answer(&id, &Outcome::Unsupported).unwrap());
+    });
+    let of = ("scope", "support");
+    let expected = [
+        span(HEAL_OBSERVE, &[of, ("targets", "0"), ("incidents", "0")]),
+        span(HEAL_PLAN, &[of, ("targets", "0"), ("incidents", "0")]),
+        span(HEAL_RETIRE, &[of, ("targets", "1"), ("incidents", "1")]),
+        span(HEAL_ANSWER, &[of, ("targets", "0"), ("incidents", "0")]),
+    ];
+    assert_eq!(*spans.0.lock().unwrap(), expected);
+}
+
+/// Three members, each launched by the host, of which the later ones depend on the ones before.
+fn crew() -> World {
+    let world = world();
+    let options = GroupPolicyOptions { strategy: Strategy::RestForOne, ..Default::default() };
+    let policy = GroupPolicy::new(options).unwrap();
+    let group = || "crew".parse().unwrap();
+    world.supervisor.create_group(&CreateGroup::new(group(), policy)).unwrap();
+    for assistant in ["bob", "cem", "dan"] {
+        let assistant: AssistantId = assistant.parse().unwrap();
+        let spec = DeploymentSpec::new("refund".parse().unwrap());
+        let request = StartChild { is_running: true, ..StartChild::new(group(), assistant, spec) };
+        world.supervisor.start_child(&request).unwrap();
+    }
+    world
+}
+
+fn crash_of(assistant: &str) -> ReportFailure {
+    ReportFailure::crashed(assistant.parse().unwrap(), "killed".try_into().unwrap())
+}
+
+#[test]
+fn groups_are_counted_when_they_begin_to_restart_or_end() {
+    let _turn = one_at_a_time();
+    let kept = Kept::default();
+    metrics::with_local_recorder(&kept, || {
+        let World { supervisor, .. } = crew();
+        assert_eq!(kept.take(), BTreeMap::new());
+        supervisor.report_failure(&crash_of("cem")).unwrap();
+        let counted = kept.take();
+        assert_eq!(counted[&format!("{GROUP_RESTARTS}{{strategy=rest_for_one}}")], [1.0]);
+        // Its launch comes when the one behind it is down.
+        assert_eq!(counted.len(), 1, "{counted:?}");
+        let totals = supervisor.totals().unwrap();
+        assert_eq!(totals, SupervisionTotals { deployments: 4, ..totals });
+        assert!(totals.incidents > 0 && totals.pending > 0);
+        let gauge = |name: &str| format!("{name}{{supervisor=support}}");
+        let expected = [
+            (gauge(OPEN_INCIDENTS), vec![totals.incidents as f64]),
+            (gauge(PENDING_EFFECTS), vec![totals.pending as f64]),
+        ];
+        assert_eq!(kept.take(), expected.into());
+        let night = || ChangeGroup::new("crew".parse().unwrap(), "night".try_into().unwrap());
+        supervisor.stop_group(&night()).unwrap();
+        assert_eq!(kept.take()[&format!("{GROUP_ENDS}{{why=requested}}")], [1.0]);
+        supervisor.stop_group(&night()).unwrap();
+        assert_eq!(kept.take(), BTreeMap::new());
+    });
+}
+
+#[test]
+fn a_span_tells_of_whom_the_decision_was_and_of_its_group() {
+    let _turn = one_at_a_time();
+    let World { supervisor, .. } = crew();
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        supervisor.report_failure(&crash_of("cem")).unwrap();
+        let night = ChangeGroup::new("crew".parse().unwrap(), "night".try_into().unwrap());
+        supervisor.stop_group(&night).unwrap();
+    });
+    let spans = spans.0.lock().unwrap();
+    let [(_, failed), (_, stopped)] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((failed["assistant"].as_str(), failed["before"].as_str()), ("cem", "running"));
+    assert_eq!((failed["group"].as_str(), failed["group_before"].as_str()), ("crew", "up"));
+    assert_eq!((failed["group_after"].as_str(), failed["changed"].as_str()), ("stopping", "2"));
+    assert_eq!(stopped.get("assistant"), None, "it is about no one assistant");
+    assert_eq!((stopped["group_before"].as_str(), stopped["group_after"].as_str()), ("stopping", "ending"));
 }
 
 /// Keeps the spans: their names, and their fields as text.
@@ -259,6 +378,11 @@ impl Subscriber for Spans {
     fn exit(&self, _: &Id) {}
 }
 
+fn span(name: &'static str, fields: &[(&str, &str)]) -> Span {
+    let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned()));
+    (name, fields.collect::<BTreeMap<_, _>>())
+}
+
 #[test]
 fn spans_say_what_was_decided() {
     let _turn = one_at_a_time();
@@ -271,15 +395,17 @@ fn spans_say_what_was_decided() {
         supervisor.carry_out(&effect).unwrap();
         supervisor.stop(&StopAssistant::new("bob".parse().unwrap())).unwrap_err();
     });
-    let span = |name: &'static str, fields: &[(&str, &str)]| {
-        let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned()));
-        (name, fields.collect::<BTreeMap<_, _>>())
-    };
     let of = ("supervisor", "support");
     let expected = [
-        span(DECIDE, &[of, ("assistant", "ana"), ("before", "running"), ("after", "restoring")]),
+        span(
+            DECIDE,
+            &[of, ("assistant", "ana"), ("before", "running"), ("after", "restoring"), ("changed", "1")],
+        ),
         span(TICK, &[of]),
-        span(CARRY_OUT, &[of, ("assistant", "ana"), ("before", "restoring"), ("after", "verifying")]),
+        span(
+            CARRY_OUT,
+            &[of, ("assistant", "ana"), ("before", "restoring"), ("after", "verifying"), ("changed", "1")],
+        ),
         // What was refused was not decided.
         span(DECIDE, &[of]),
     ];

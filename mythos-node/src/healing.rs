@@ -1,7 +1,7 @@
 //! What finds ill assistants and heals them.
 
 use mythos_core::healing::{
-    Healer, HealingProtocol, HealingProtocolDraft, Observation, SelfHealingProtocolEngine,
+    EffectId, Healer, HealingProtocol, HealingProtocolDraft, Observation, SelfHealingProtocolEngine,
 };
 use mythos_core::view::SystemHealthRecoveryView;
 use napi_derive::napi;
@@ -161,6 +161,17 @@ impl NativeHealer {
         run(self.lane, move || {
             healer.give_back(&effect.parse("effect")?);
             Ok(())
+        })
+        .await
+    }
+
+    /// Which effects are pending still.
+    #[napi]
+    pub async fn still_pending(&self, effects: Argument) -> Outcome {
+        let healer = self.healer.clone();
+        run(self.lane, move || {
+            let effects: Vec<EffectId> = effects.parse("effects")?;
+            Ok(healer.still_pending(&effects)?)
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! The deployments of assistants, and their restarts.
 
-use mythos_core::restart::{AssistantDeploymentAutoRestarter, Supervisor};
+use mythos_core::restart::{AssistantDeploymentAutoRestarter, EffectId, Supervisor};
 use mythos_core::view::AssistantRestartView;
 use napi_derive::napi;
 
@@ -262,6 +262,17 @@ impl NativeSupervisor {
         .await
     }
 
+    /// Which effects are pending still.
+    #[napi]
+    pub async fn still_pending(&self, effects: Argument) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || {
+            let effects: Vec<EffectId> = effects.parse("effects")?;
+            Ok(supervisor.still_pending(&effects)?)
+        })
+        .await
+    }
+
     /// Restores, verifies and aligns.
     #[napi]
     pub async fn carry_out(&self, effect: Argument) -> Outcome {
@@ -275,6 +286,13 @@ impl NativeSupervisor {
         let supervisor = self.supervisor.clone();
         run(self.lane, move || Ok(supervisor.answer(&effect.parse("effect")?, &outcome.parse("outcome")?)?))
             .await
+    }
+
+    /// How the deployments are, all together.
+    #[napi]
+    pub async fn totals(&self) -> Outcome {
+        let supervisor = self.supervisor.clone();
+        run(self.lane, move || Ok(supervisor.totals()?)).await
     }
 
     /// A deployment as it stands.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
@@ -142,6 +143,50 @@ for (const [name, make] of PLACES) {
       assert.ok(last.run > first.run + 1);
       assert.equal((await first.answer(READY)).changed, false);
       await stream.return();
+    });
+
+    test('what was overtaken and nothing follows is aborted, or never given', async () => {
+      const policy: RestartPolicy = { ...AT_ONCE, probe_deadline_ms: 60_000 };
+      for (const assistant of ['ana', 'bob', 'cem', 'dan']) {
+        await deploy(assistant, policy);
+        await fail(assistant);
+      }
+      const stream = effects(supervisor, QUICK);
+      const given = [await next(stream), await next(stream)];
+      const [first, second] = given.map(({ assistant }) => assistant);
+      const [third, last] = ['ana', 'bob', 'cem', 'dan'].filter((one) => one !== first && one !== second);
+      assert.ok(first !== undefined && second !== undefined && third !== undefined && last !== undefined);
+      await supervisor.stop({ assistant: first });
+      await supervisor.deploy({ assistant: second, spec: { ritual: 'work' } });
+      stream.wake();
+      await until(() => given.every(({ signal }) => signal.aborted));
+      // Nobody asked for these yet, and nobody wakes the stream.
+      await supervisor.stop({ assistant: third });
+      let effect = await next(stream);
+      // A stop may ask for an end of what was launched.
+      while (effect.action.kind !== 'probe') {
+        await effect.answer({ kind: 'stopped' });
+        effect = await next(stream);
+      }
+      assert.equal(effect.assistant, last);
+      assert.equal((await given[0]?.answer(READY))?.changed, false);
+      await effect.answer(READY);
+      await stream.return();
+    });
+
+    test('a long reason is shortened, and an empty one replaced', async () => {
+      await deploy('ana');
+      await fail('ana');
+      const stream = effects(supervisor, QUICK);
+      for (const reason of ['é'.repeat(101), '']) await (await next(stream)).answer({ kind: 'not_ready', reason });
+      await (await next(stream)).answer(READY);
+      await stream.return();
+      const { items } = await mythos.deployments().history();
+      const path = items[0]?.symbolic_fallback_path ?? '';
+      assert.ok(path.includes('é'.repeat(100)) && !path.includes('é'.repeat(101)), path);
+      await supervisor.reportExit({ assistant: 'ana', exit: { kind: 'failed', reason: '' } });
+      const { items: [newest] } = await mythos.deployments().history();
+      assert.equal(newest?.restart_trigger_reason, 'no reason given');
     });
 
     test('what is given back comes again after a pause, until it is answered', async () => {
@@ -336,6 +381,7 @@ test('what a group asks for reaches the host, and so does its answer', async () 
     nextTimeout: async () => null,
     pollEffects: async () => pending.splice(0, 1),
     giveBack: async () => {},
+    stillPending: async (asked: readonly string[]) => asked,
     answer: async (effect: string, outcome: unknown) => answers.push([effect, outcome]),
   } as unknown as Supervisor;
   const stream = effects(scripted, QUICK);
@@ -348,6 +394,30 @@ test('what a group asks for reaches the host, and so does its answer', async () 
   await kill.answer({ kind: 'stopped' } as unknown as Outcome);
   assert.deepEqual(answers, [['ca.1.2', { kind: 'stopped' }]]);
   await stream.return();
+});
+
+test('a timer that does not fire makes no stream spin', async () => {
+  let ticks = 0;
+  const scripted = {
+    tick: async () => {
+      ticks += 1;
+      return [];
+    },
+    nextTimeout: async () => new Date(Date.now() - 5_000).toISOString(),
+    pollEffects: async () => [],
+  } as unknown as Supervisor;
+  const warned = once(process, 'warning');
+  const stream = effects(scripted, QUICK);
+  const asked = stream.next();
+  const [warning] = (await warned) as [Error & { code?: string }];
+  assert.equal(warning.code, 'MYTHOS_STUCK_TIMER');
+  const before = ticks;
+  await setTimeout(200);
+  assert.ok(ticks <= before + 1);
+  stream.wake();
+  await until(() => ticks > before);
+  await stream.return();
+  await asked;
 });
 
 test('an error that cannot go away ends it', async () => {

@@ -15,6 +15,7 @@ import type {
   ExitRules,
   Mutation,
   Mythos,
+  Outcome,
   RestartPolicy,
   RestoredEntry,
   Supervisor,
@@ -362,10 +363,24 @@ for (const [name, make] of PLACES) {
       const again = await supervisor.answer(next.id, { kind: 'not_ready', reason: 'no answer' });
       assert.deepEqual([again.state.kind, again.incident, again.run], ['restoring', 1, 2]);
       assert.ok((await restart(supervisor)).next?.action.kind === 'probe');
-      await assert.rejects(supervisor.answer(next.id, { kind: 'not_ready', reason: '' }), {
+      await assert.rejects(supervisor.answer(next.id, { kind: 'not_ready', reason: 7 } as unknown as Outcome), {
         code: 'Invalid',
         field: 'outcome',
       });
+    });
+
+    test('what is pending is told by effect, and all together', async () => {
+      await save('step 1');
+      await supervisor.deploy(deployment());
+      await supervisor.reportFailure(CRASH);
+      const [effect] = await supervisor.pollEffects();
+      assert.ok(effect);
+      assert.deepEqual(await supervisor.stillPending([effect.id]), [effect.id]);
+      assert.deepEqual(await supervisor.totals(), { deployments: 1, incidents: 1, pending: 1 });
+      await supervisor.deploy(deployment());
+      assert.deepEqual(await supervisor.stillPending([effect.id]), []);
+      const many = Array.from({ length: 1_001 }, () => effect.id);
+      await assert.rejects(supervisor.stillPending(many), { code: 'Limit', field: 'effects' });
     });
 
     test('effects outlive their supervisor, and one that was replaced is refused', async () => {

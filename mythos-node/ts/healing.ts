@@ -164,6 +164,14 @@ export class Healer {
     await call(() => this.#native.giveBack(effect));
   }
 
+  /**
+   * Which of these effects, by their ids and at most 1,000, are pending still, in their order. One that is not was answered,
+   * withdrawn or timed out: whoever carries it out stops doing so.
+   */
+  stillPending(effects: readonly HealingEffectId[]): Promise<readonly HealingEffectId[]> {
+    return call(() => this.#native.stillPending(effects));
+  }
+
   /** Takes what came of an effect, by its id. Whether it changed anything: only the first answer counts. */
   answer(effect: HealingEffectId, outcome: HealingOutcome): Promise<boolean> {
     return call(() => this.#native.answer(effect, outcome));

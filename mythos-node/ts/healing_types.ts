@@ -164,7 +164,7 @@ export type HealthDelta =
 
 /**
  * What came of an effect, as the host answers it. What awaits approval is approved, after it was done, or declined; `done` is no
- * answer to it. A reason has at most 100 characters.
+ * answer to it. Of a reason, the first 100 characters are kept.
  */
 export type HealingOutcome =
   | { readonly kind: 'done'; readonly reversible?: boolean }

@@ -27,6 +27,7 @@ import type {
   RestartAssistant,
   RestartFilter,
   StopAssistant,
+  SupervisionTotals,
 } from './restart_types.js';
 
 /** How many effects one poll hands out if the caller does not say. */
@@ -269,6 +270,14 @@ export class Supervisor {
   }
 
   /**
+   * Which of these effects, by their ids and at most 1,000, are pending still, in their order. One that is not was answered,
+   * or overtaken by a later decision: whoever carries it out stops doing so.
+   */
+  stillPending(effects: readonly string[]): Promise<readonly string[]> {
+    return call(() => this.#native.stillPending(effects));
+  }
+
+  /**
    * Carries out a `restore` or an `align` through this library's own services: restores, verifies and aligns, step by
    * step of the path, until something is up to the host. A damaged or missing entry is no error: the next step is taken.
    */
@@ -279,6 +288,11 @@ export class Supervisor {
   /** Answers an effect, by its id, that the host carried out. Only the first answer counts; later ones change nothing. */
   answer(effect: string, outcome: Outcome): Promise<Decision> {
     return call(() => this.#native.answer(effect, outcome));
+  }
+
+  /** How the deployments are, all together. Reads all of them. */
+  totals(): Promise<SupervisionTotals> {
+    return call(() => this.#native.totals());
   }
 
   /** A deployment as it stands. `NotFound` if there is none. */

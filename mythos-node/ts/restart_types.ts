@@ -93,7 +93,7 @@ export interface Exit {
   readonly class?: string | null | undefined;
   /** Whether whoever failed says that to repeat cannot help. */
   readonly non_retryable?: boolean | undefined;
-  /** Why it ended, in 1 to 100 characters. */
+  /** Why it ended; the first 100 characters are kept. */
   readonly reason: string;
 }
 
@@ -190,7 +190,7 @@ export interface ReportFailure extends SupervisorRequest {
   readonly run?: number | null | undefined;
   /** What kind of failure it is. */
   readonly kind: FailureKind;
-  /** Why, in 1 to 100 characters. */
+  /** Why; the first 100 characters are kept. */
   readonly reason: string;
 }
 
@@ -480,7 +480,7 @@ export type Outcome =
   | {
       /** Of a probe: it could not be launched or is not ready. */
       readonly kind: 'not_ready';
-      /** Why, in 1 to 100 characters. */
+      /** Why; the first 100 characters are kept. */
       readonly reason: string;
     }
   | {
@@ -697,4 +697,14 @@ export interface RestartFilter {
   readonly since?: string | null | undefined;
   /** Opened before this moment. */
   readonly before?: string | null | undefined;
+}
+
+/** How the deployments of a supervisor are, all together; those whose records cannot be read count nowhere. */
+export interface SupervisionTotals {
+  /** How many deployments there are. */
+  readonly deployments: number;
+  /** How many of them have an open incident. */
+  readonly incidents: number;
+  /** How many effects wait for an answer. */
+  readonly pending: number;
 }

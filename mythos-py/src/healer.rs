@@ -74,6 +74,17 @@ impl Healer {
         })
     }
 
+    /// Which of these effects, by their ids and at most 1,000, are pending still, in their order. One that is not was
+    /// answered, withdrawn or timed out: whoever carries it out stops doing so.
+    fn still_pending<'py>(
+        &self,
+        py: Python<'py>,
+        effects: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let effects: Vec<EffectId> = convert::argument("effects", effects)?;
+        answer(py, || self.0.still_pending(&effects))
+    }
+
     /// Takes what came of an effect, by its id. Whether it changed anything: only the first answer counts, and those that come
     /// after the effect was withdrawn or timed out change nothing.
     fn answer<'py>(

@@ -239,6 +239,17 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Which of these effects, by their ids and at most 1,000, are pending still, in their order. One that is not was
+    /// answered, or overtaken by a later decision: whoever carries it out stops doing so.
+    fn still_pending<'py>(
+        &self,
+        py: Python<'py>,
+        effects: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let effects: Vec<EffectId> = convert::argument("effects", effects)?;
+        answer(py, || self.0.still_pending(&effects))
+    }
+
     /// Carries out an effect `restore` or `align` through this library's own services: restores, verifies and aligns,
     /// step by step of the path, until something is up to the host.
     ///
@@ -259,6 +270,11 @@ impl Supervisor {
         let effect: EffectId = convert::argument("effect", effect)?;
         let outcome: Outcome = convert::argument("outcome", outcome)?;
         answer(py, || self.0.answer(&effect, &outcome))
+    }
+
+    /// How the deployments are, all together. Reads all of them.
+    fn totals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        answer(py, || self.0.totals())
     }
 
     /// A deployment as it stands.

@@ -24,6 +24,7 @@ from mythos.records import (
     Page,
     RestartDiagram,
     RestartPolicy,
+    SupervisionTotals,
 )
 
 from shapes import shaped
@@ -211,13 +212,26 @@ def test_a_report_is_repeated_by_its_operation(home: mythos.Mythos) -> None:
     assert caught.value.field == "operation"
 
 
+def test_what_is_pending_is_told_by_effect_and_all_together(home: mythos.Mythos) -> None:
+    supervisor = deployed(home)
+    assert supervisor.totals() == {"deployments": 1, "incidents": 0, "pending": 0}
+    supervisor.report_failure("ana", kind="crashed", reason="killed")
+    [effect] = supervisor.poll_effects()
+    assert supervisor.still_pending([effect["id"]]) == [effect["id"]]
+    assert shaped(supervisor.totals(), SupervisionTotals) == {"deployments": 1, "incidents": 1, "pending": 1}
+    supervisor.deploy("ana", {"ritual": "work"})
+    assert supervisor.still_pending([effect["id"]]) == supervisor.still_pending([]) == []
+    with pytest.raises(mythos.Limit) as caught:
+        supervisor.still_pending([effect["id"]] * 1_001)
+    assert caught.value.field == "effects"
+
+
 def test_what_is_not_acceptable_is_named(home: mythos.Mythos) -> None:
     supervisor = deployed(home)
     never: Any = "soon"
     wrong: Any = {"ritual": "work", "policy": {"bakcoff": 1}}
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: supervisor.report_failure("ana", kind=never, reason="x"), "kind"),
-        (lambda: supervisor.report_failure("ana", kind="crashed", reason=""), "reason"),
         (lambda: supervisor.report_failure("ana", kind="crashed", reason="x", run=never), "run"),
         (lambda: supervisor.deploy("ana", wrong), "spec.policy"),
         (lambda: supervisor.give_back("nonsense"), "effect"),

@@ -91,6 +91,11 @@ def fail(supervisor: mythos.Supervisor, assistant: str) -> Decision:
     return supervisor.report_failure(assistant, kind="crashed", reason="killed")
 
 
+async def never(effect: ProbeEffect) -> Outcome:
+    await asyncio.Event().wait()
+    return READY
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Waits until something holds: that it never does is what the bound on a test's time is for."""
     while not condition():
@@ -225,6 +230,161 @@ def test_a_launch_that_was_overtaken_is_cancelled_before_the_next_begins(home: m
     assert [effect for effect, _ in host.launches["ana"]] == host.begun[1:]
 
 
+@pytest.mark.parametrize("decide", ["stop", "deploy", "deadline"])
+def test_a_launch_that_nothing_follows_is_cancelled(home: mythos.Mythos, decide: str) -> None:
+    supervisor = home.deployments().supervise("night watch")
+    policy: RestartPolicy = {"free_restarts": 1, "jitter": "none", "backoff": {"kind": "constant", "delay_ms": 60_000}}
+    deploy(home, supervisor, "ana", policy={**policy, "probe_deadline_ms": 50 if decide == "deadline" else 60_000})
+    host = SimulatedHost(home.rituals())
+    host.on_launch = never
+
+    async def main() -> None:
+        async with loop_of(supervisor, host, max_underway=1) as loop:
+            await loop.call(fail, supervisor, "ana")
+            if decide == "stop":
+                await until(lambda: len(host.begun) == 1)
+                await loop.call(supervisor.stop, "ana")
+            if decide == "deploy":
+                # The host launched it by itself meanwhile.
+                await until(lambda: len(host.begun) == 1)
+                await loop.call(supervisor.deploy, "ana", {"ritual": "work"})
+            await until(lambda: len(host.cancelled) == 1)
+
+    run(main)
+    assert host.begun == host.cancelled and not host.launches["ana"]
+
+
+def test_what_was_stopped_while_it_waited_for_others_is_not_launched(home: mythos.Mythos) -> None:
+    assistants = ["ana", "bob", "cem"]
+    supervisor = home.deployments().supervise("night watch")
+    deploy(home, supervisor, *assistants)
+    host = SimulatedHost(home.rituals())
+    is_done = asyncio.Event()
+
+    async def launch(effect: ProbeEffect) -> Outcome:
+        await is_done.wait()
+        return READY
+
+    async def main() -> None:
+        host.on_launch = launch
+        async with loop_of(supervisor, host, max_underway=1) as loop:
+            for assistant in assistants:
+                await loop.call(fail, supervisor, assistant)
+            await until(lambda: len(host.begun) == 1)
+            for assistant in assistants:
+                if assistant not in host.underway:
+                    # Not through the loop, which hears nothing of it.
+                    supervisor.stop(assistant)
+            is_done.set()
+            await until(lambda: any(host.launches.values()))
+            # Whoever waits for a slot gets it before this.
+            await loop.call(fail, supervisor, next(iter(host.launches)))
+            await until(lambda: any(len(of_one) == 2 for of_one in host.launches.values()))
+
+    run(main)
+    assert sum(map(len, host.launches.values())) == 2 and len(host.begun) == 2
+
+
+@pytest.mark.parametrize("outcome", [None, {"kind": "approved"}])
+def test_a_launch_without_an_answer_counts_as_not_ready(
+    home: mythos.Mythos, caplog: pytest.LogCaptureFixture, outcome: Any
+) -> None:
+    supervisor = home.deployments().supervise("night watch")
+    deploy(home, supervisor, "ana", policy={**AT_ONCE, "max_retries": 3})
+    host = SimulatedHost(home.rituals())
+
+    async def launch(effect: ProbeEffect) -> Outcome:
+        return cast("Outcome", outcome)
+
+    async def main() -> None:
+        host.on_launch = launch
+        async with loop_of(supervisor, host) as loop:
+            await loop.call(fail, supervisor, "ana")
+            await until(lambda: state_of(supervisor, "ana") == "given_up")
+
+    run(main)
+    assert len(set(host.begun)) == len(host.begun) == 3, "the policy's limits hold"
+    assert all(record.levelno == logging.ERROR for record in caplog.records)
+
+
+def test_a_long_reason_is_shortened_and_an_empty_one_replaced(home: mythos.Mythos) -> None:
+    supervisor = home.deployments().supervise("night watch")
+    deploy(home, supervisor, "ana")
+    host = SimulatedHost(home.rituals())
+    outcomes: list[Outcome] = [{"kind": "not_ready", "reason": "é" * 101}, {"kind": "not_ready", "reason": ""}]
+
+    async def launch(effect: ProbeEffect) -> Outcome:
+        return outcomes.pop(0) if outcomes else READY
+
+    async def main() -> None:
+        host.on_launch = launch
+        async with loop_of(supervisor, host) as loop:
+            await loop.call(fail, supervisor, "ana")
+            await until(lambda: state_of(supervisor, "ana") == "mythpath_ready")
+
+    run(main)
+    assert len(host.begun) == 3
+    [incident] = home.deployments().history()["items"]
+    assert "é" * 100 in incident["symbolic_fallback_path"] and "é" * 101 not in incident["symbolic_fallback_path"]
+    exit: Any = {"kind": "failed", "reason": ""}
+    decision = supervisor.report_exit("ana", exit)
+    assert decision["changed"]
+    assert home.deployments().history()["items"][0]["restart_trigger_reason"] == "no reason given"
+
+
+def test_a_question_that_is_answered_like_a_notice_stays_open(
+    home: mythos.Mythos, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = home.deployments().supervise("night watch")
+    path: Any = [{"kind": "escalate"}]
+    supervisor.deploy("ana", {"ritual": "work", "policy": {**AT_ONCE, "symbolic_fallback_path": path}})
+    host = SimulatedHost(home.rituals())
+    host.answer = {"kind": "acknowledged"}
+
+    async def main() -> None:
+        async with loop_of(supervisor, host) as loop:
+            await loop.call(fail, supervisor, "ana")
+            await until(lambda: len(caplog.records) == 1)
+            for _ in range(5):
+                loop.wake()
+                await asyncio.sleep(0.002)
+            question = host.told[0]
+            assert question["action"]["escalation"]["kind"] == "path_exhausted"
+            await loop.call(supervisor.answer, question["id"], {"kind": "declined"})
+            await until(lambda: state_of(supervisor, "ana") == "given_up")
+
+    run(main)
+    assert len(host.told) == 1
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_a_timer_that_does_not_fire_makes_no_loop_spin(caplog: pytest.LogCaptureFixture) -> None:
+    scripted, host = ScriptedSupervisor(), StoppingHost()
+    ticks = 0
+
+    def tick() -> list[Decision]:
+        nonlocal ticks
+        ticks += 1
+        return []
+
+    due = datetime.now(UTC) - timedelta(seconds=5)
+    scripted.tick, scripted.next_timeout = tick, lambda: due  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with loop_of(cast("mythos.Supervisor", scripted), host) as loop:
+            await until(lambda: len(caplog.records) == 1)
+            before = ticks
+            await asyncio.sleep(0.2)
+            assert ticks <= before + 1
+            # What comes up is seen at once all the same.
+            scripted.issue(1, {"kind": "kill"})
+            loop.wake()
+            await until(lambda: len(scripted.answers) == 1)
+
+    run(main)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
 def test_reports_at_any_moment_leave_nothing_behind(home: mythos.Mythos) -> None:
     assistants = ["ana", "bob", "cem"]
     supervisor = home.deployments().supervise("night watch")
@@ -278,15 +438,10 @@ def test_a_host_that_raises_is_called_again_after_growing_pauses(
     deploy(home, supervisor, "ana", "bob")
     host = SimulatedHost(home.rituals())
     no_answer: dict[str, Outcome] = {}
-    failures: list[Callable[[], Outcome]] = [
-        lambda: cast("Outcome", None),
-        lambda: {"kind": "approved"},
-        lambda: no_answer["missing"],
-    ]
 
     async def launch(effect: ProbeEffect) -> Outcome:
-        if effect["assistant"] == "ana" and failures:
-            return failures.pop(0)()
+        if effect["assistant"] == "ana" and len(host.begun) < 5:
+            return no_answer["missing"]
         if effect["assistant"] == "ana" and len(host.begun) < 6:
             # What the host awaited was cancelled, which is no cancellation of the host.
             raise asyncio.CancelledError
@@ -362,10 +517,6 @@ def test_who_takes_over_ends_the_loop_with_a_conflict_and_gets_what_was_underway
     old = home.deployments().supervise("night watch")
     deploy(home, old, "ana", "bob")
     first, second = SimulatedHost(home.rituals()), SimulatedHost(home.rituals())
-
-    async def never(effect: ProbeEffect) -> Outcome:
-        await asyncio.Event().wait()
-        return READY
 
     async def main() -> None:
         first.on_launch = never
@@ -530,6 +681,10 @@ class ScriptedSupervisor:
         found = [effect for effect in self.pending if effect["id"] not in self.handed_out]
         self.handed_out.update(effect["id"] for effect in found)
         return found
+
+    def still_pending(self, effects: list[str]) -> list[str]:
+        pending = {effect["id"] for effect in self.pending}
+        return [effect for effect in effects if effect in pending]
 
     def give_back(self, effect: str) -> None:
         self.handed_out.discard(effect)

@@ -57,7 +57,8 @@ pub enum Outcome {
     },
     /// It failed; trying again may help.
     Failed {
-        /// Why.
+        /// Why. A longer text is shortened when it is read.
+        #[serde(deserialize_with = "Reason::deserialize_shortened")]
         reason: Reason,
     },
     /// The host cannot do that: the next step is taken.

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::merge::Remembered;
-use super::observation::Answered;
 use super::service::Loaded;
 use super::{
-    Effect, EffectId, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope,
-    HealingTarget, HealthTotals, Observation, Outcome, PlanEntry, SelfHealingProtocolEngine,
+    Changes, Effect, EffectId, HealingMachine, HealingName, HealingProtocol, HealingScope, HealthTotals,
+    Observation, Outcome, PlanEntry, SelfHealingProtocolEngine,
 };
 use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{self, Entered, Heal};
 use crate::store::access::{self, Access, MAX_ATTEMPTS};
-use crate::store::{Batch, Expect, Model, Read, epoch};
+use crate::store::{Model, Read, epoch};
 use crate::types::{AssistantId, Timestamp, Version};
 
 /// The holder of a scope: takes observations, plans, and hands out effects.
@@ -86,12 +86,15 @@ impl Healer {
 
     /// Takes observations: see [`HealingMachine::observe`]. How many told anything new.
     ///
+    /// What changed is committed in one batch, or, if it is more than 10,000 records, in several, each with whole targets: if
+    /// this fails then, some targets were taken. The same holds for [`plan`](Self::plan).
+    ///
     /// # Errors
     /// Those of [`HealingMachine::observe`]; [`ErrorKind::Limit`], field `observations`, for more than
     /// [`Healer::MAX_OBSERVATIONS`].
     pub fn observe(&self, observations: &[Observation]) -> Result<usize> {
         Self::check_count(observations)?;
-        self.change(|machine, now| machine.observe(observations, now))
+        self.change(Heal::Observe, |machine, now| machine.observe(observations, now))
     }
 
     /// Lets due timers fire and decides about every open incident: see [`HealingMachine::plan`].
@@ -99,7 +102,7 @@ impl Healer {
     /// # Errors
     /// Those of the store.
     pub fn plan(&self) -> Result<Vec<PlanEntry>> {
-        self.change(|machine, now| Ok(machine.plan(now)))
+        self.change(Heal::Plan, |machine, now| Ok(machine.plan(now)))
     }
 
     /// What [`plan`](Self::plan) would decide now, without deciding it.
@@ -121,6 +124,23 @@ impl Healer {
         Ok(effects.into_iter().map(|effect| HandedOut { epoch, effect }).collect())
     }
 
+    /// The most effects that one call of [`still_pending`](Self::still_pending) takes.
+    pub const MAX_ASKED_EFFECTS: usize = 1_000;
+
+    /// Which of these effects, at most [`MAX_ASKED_EFFECTS`](Self::MAX_ASKED_EFFECTS), are pending still, in the order of
+    /// `effects`. One that is not was answered, withdrawn or timed out: a host that carries it out stops doing so, and one
+    /// that is about to does not begin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`], field `effects`, for too many; otherwise those of the store.
+    pub fn still_pending(&self, effects: &[EffectId]) -> Result<Vec<EffectId>> {
+        if effects.len() > Self::MAX_ASKED_EFFECTS {
+            let (count, most) = (effects.len(), Self::MAX_ASKED_EFFECTS);
+            return Err(Error::limit("effects", format!("one call takes {most} effects, not {count}")));
+        }
+        self.look(|machine, _| effects.iter().filter(|effect| machine.is_pending(effect)).cloned().collect())
+    }
+
     /// Takes an effect back that could not be carried out: the next poll hands it out again, if it is still pending.
     pub fn give_back(&self, effect: &EffectId) {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,15 +154,16 @@ impl Healer {
     /// # Errors
     /// Those of [`HealingMachine::answer`].
     pub fn answer(&self, effect: &EffectId, outcome: &Outcome) -> Result<bool> {
-        self.change(|machine, now| machine.answer(effect, outcome, now))
+        self.change(Heal::Answer, |machine, now| machine.answer(effect, outcome, now))
     }
 
-    /// Takes a target out: see [`HealingMachine::retire`]. Whether anything changed.
+    /// Takes a target out: see [`HealingMachine::retire`]. Whether anything changed. Its record is deleted by the first
+    /// [`plan`](Self::plan) after nothing that was done for it counts any more; its incidents stay.
     ///
     /// # Errors
     /// Those of the store.
     pub fn retire(&self, assistant: &AssistantId) -> Result<bool> {
-        self.change(|machine, now| Ok(machine.retire(assistant, now)))
+        self.change(Heal::Retire, |machine, now| Ok(machine.retire(assistant, now)))
     }
 
     /// When to [`plan`](Self::plan) again if nothing is observed or answered: see [`HealingMachine::poll_timeout`].
@@ -158,7 +179,14 @@ impl Healer {
     /// # Errors
     /// Those of the store.
     pub fn totals(&self) -> Result<HealthTotals> {
-        self.look(|machine, now| machine.totals(now))
+        let totals = self.look(|machine, now| machine.totals(now))?;
+        self.tell(&totals);
+        Ok(totals)
+    }
+
+    fn tell(&self, totals: &HealthTotals) {
+        let HealthTotals { known, unhealthy, incidents, pending, .. } = *totals;
+        observe::scope(self.scope.as_str(), [known, unhealthy, incidents, pending]);
     }
 
     pub(super) fn check_count(observations: &[Observation]) -> Result<()> {
@@ -184,7 +212,12 @@ impl Healer {
 
     /// Lets `change` change the machine, and commits what it changed. A machine whose commit failed is not believed any
     /// more: the next call loads it anew.
-    fn change<T>(&self, change: impl Fn(&mut HealingMachine, Timestamp) -> Result<T>) -> Result<T> {
+    fn change<T>(
+        &self,
+        call: Heal,
+        change: impl Fn(&mut HealingMachine, Timestamp) -> Result<T>,
+    ) -> Result<T> {
+        let span = Entered::heal(call, self.scope.as_str());
         let mut held = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MAX_ATTEMPTS {
             let mut loaded = self.take(&mut held)?;
@@ -194,6 +227,11 @@ impl Healer {
             let committed = if changed.is_ok() { self.commit(&mut loaded, now) } else { Ok(()) };
             match committed {
                 Ok(()) => {
+                    if changed.is_ok() {
+                        let Changes { targets, incidents, forgotten } = loaded.machine.changes();
+                        span.healed((targets.len() + forgotten.len()) as u64, incidents.len() as u64);
+                        self.tell(&loaded.machine.totals(now));
+                    }
                     *held = Some(loaded);
                     return changed;
                 }
@@ -217,48 +255,7 @@ impl Healer {
         Ok(loaded)
     }
 
-    /// Commits what the last call changed in a machine.
-    fn commit(&self, loaded: &mut Loaded, now: Timestamp) -> Result<()> {
-        let (tenant, changes) = (self.access().tenant(), loaded.machine.changes());
-        if changes.targets.is_empty() {
-            // Nothing is written, so that nothing else would tell that another took over.
-            return self.check_epoch();
-        }
-        let mut batch = Batch::new();
-        let scope = HealingScope::record_id(tenant, &self.scope);
-        batch.check(HealingScope::TABLE, scope, Expect::At(self.epoch));
-        let mut written = Vec::new();
-        for assistant in &changes.targets {
-            let Some(state) = loaded.machine.target(assistant) else { continue };
-            let id = HealingTarget::record_id(tenant, &self.scope, assistant);
-            let expect =
-                loaded.versions.get(assistant).map_or(Expect::Absent, |version| Expect::At(*version));
-            batch.put(id, expect, &HealingTarget::of(tenant, &self.scope, state, now))?;
-            written.push((assistant.clone(), expect.next_version()?));
-        }
-        // An incident that changed twice in one call is written as it is last.
-        let mut incidents = std::collections::BTreeMap::new();
-        for incident in &changes.incidents {
-            incidents.insert(HealingEvent::record_id(tenant, &self.scope, incident), incident);
-        }
-        let reads: Vec<_> =
-            incidents.keys().map(|id| Read::Record { table: HealingEvent::TABLE, id: *id }).collect();
-        // The target's record decides, and this one tells of it: a host may have pruned it, and it is written anew.
-        let found = if reads.is_empty() { Vec::new() } else { self.access().read_all(&reads)? };
-        let mut answered = Answered::default();
-        for ((id, incident), found) in incidents.into_iter().zip(found) {
-            let found = access::record(found)?;
-            answered.add(found.as_ref(), incident, now);
-            let expect = found.map_or(Expect::Absent, |found| Expect::At(found.version));
-            batch.put(id, expect, &HealingEvent::of(tenant, &self.scope, incident.clone()))?;
-        }
-        self.access().commit(batch)?;
-        answered.tell();
-        loaded.versions.extend(written);
-        Ok(())
-    }
-
-    fn check_epoch(&self) -> Result<()> {
+    pub(super) fn check_epoch(&self) -> Result<()> {
         let id = HealingScope::record_id(self.access().tenant(), &self.scope);
         let [found] = self.access().read([Read::Record { table: HealingScope::TABLE, id }])?;
         let found = access::record(found)?.map(|found| found.version);

@@ -67,6 +67,9 @@ pub struct HealingMachine {
     /// Which effect was handed out last, by target and rule.
     handed_out: BTreeMap<(AssistantId, HealingName), EffectId>,
     changes: Changes,
+    /// The highest number of an incident of the targets that were forgotten: those of targets that are new are above it, so
+    /// that no idempotency key ever comes twice.
+    forgotten: u64,
 }
 
 /// A machine without what follows from it.
@@ -76,6 +79,8 @@ struct StoredMachine {
     scope: HealingName,
     protocol: HealingProtocol,
     targets: Vec<TargetState>,
+    #[serde(default)]
+    forgotten: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -87,6 +92,8 @@ struct Tally {
     active: BTreeSet<(usize, Timestamp, AssistantId)>,
     /// The targets and rules whose host was asked for something.
     pending: BTreeSet<(Timestamp, AssistantId, HealingName)>,
+    /// The targets that were taken out and are not forgotten.
+    retired: BTreeSet<AssistantId>,
 }
 
 /// What the last call that may change a machine changed.
@@ -96,6 +103,8 @@ pub struct Changes {
     pub targets: BTreeSet<AssistantId>,
     /// The incidents that were opened, went on, or ended, as they are now.
     pub incidents: Vec<Incident>,
+    /// The targets that were taken out before and are not remembered any more.
+    pub forgotten: BTreeSet<AssistantId>,
 }
 
 /// How the targets of a machine are, all together.
@@ -125,7 +134,8 @@ struct Worked {
 impl PartialEq for HealingMachine {
     /// Whether both decide alike from now on.
     fn eq(&self, other: &Self) -> bool {
-        (&self.scope, &self.protocol, &self.targets) == (&other.scope, &other.protocol, &other.targets)
+        (&self.scope, &self.protocol, &self.targets, self.forgotten)
+            == (&other.scope, &other.protocol, &other.targets, other.forgotten)
     }
 }
 
@@ -133,16 +143,18 @@ impl HealingMachine {
     /// A machine without targets. `scope` names whose protocol it is, and makes idempotency keys differ between scopes.
     #[must_use]
     pub fn new(scope: HealingName, protocol: HealingProtocol) -> Self {
-        Self::with_targets(scope, protocol, Vec::new())
+        Self::with_targets(scope, protocol, Vec::new(), 0)
     }
 
     pub(super) fn with_targets(
         scope: HealingName,
         protocol: HealingProtocol,
         targets: Vec<TargetState>,
+        forgotten: u64,
     ) -> Self {
         let (tally, handed_out, changes) = (Tally::default(), BTreeMap::new(), Changes::default());
-        let mut machine = Self { scope, protocol, targets: BTreeMap::new(), tally, handed_out, changes };
+        let mut machine =
+            Self { scope, protocol, targets: BTreeMap::new(), tally, handed_out, changes, forgotten };
         for state in targets {
             machine.tally.add(&machine.protocol, &state);
             machine.targets.insert(state.target.assistant.clone(), state);
@@ -160,6 +172,11 @@ impl HealingMachine {
     #[must_use]
     pub fn target(&self, assistant: &AssistantId) -> Option<&TargetState> {
         self.targets.get(assistant)
+    }
+
+    /// The highest number of an incident of the targets that were forgotten.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// What the last call of [`observe`](Self::observe), [`plan`](Self::plan), [`answer`](Self::answer),
@@ -196,7 +213,7 @@ impl HealingMachine {
             let target = &observation.target;
             let mut state = match self.targets.get(&target.assistant) {
                 Some(state) => state.clone(),
-                None => TargetState::new(target.clone(), Timestamp::MIN),
+                None => TargetState::new(target.clone(), Timestamp::MIN, self.forgotten),
             };
             let mut ended = Vec::new();
             let mut context = Context { protocol: &self.protocol, now, ended: &mut ended };
@@ -214,7 +231,8 @@ impl HealingMachine {
         self.work(now).entries
     }
 
-    /// Lets due timers fire, and decides about every open incident, in the order of the rules and then of age.
+    /// Lets due timers fire, and decides about every open incident, in the order of the rules and then of age. Targets that
+    /// were [retired](Self::retire) are forgotten once nothing that was done for them counts any more.
     pub fn plan(&mut self, now: Timestamp) -> Vec<PlanEntry> {
         let Worked { entries, states, ended } = self.work(now);
         self.changes = Changes::default();
@@ -222,6 +240,7 @@ impl HealingMachine {
             self.replace(state, Vec::new());
         }
         self.changes.incidents.extend(ended);
+        self.forget(now);
         entries
     }
 
@@ -241,6 +260,14 @@ impl HealingMachine {
             }
         }
         effects
+    }
+
+    /// Whether an effect is pending still: neither answered, nor withdrawn or timed out.
+    #[must_use]
+    pub fn is_pending(&self, effect: &EffectId) -> bool {
+        let state = self.targets.get(&effect.assistant);
+        let pending = state.and_then(|state| self.effect(state, &effect.rule));
+        pending.is_some_and(|pending| pending.id == *effect)
     }
 
     /// The merges that wait for approval, oldest first.
@@ -304,7 +331,8 @@ impl HealingMachine {
     }
 
     /// Takes a target out, such as one that was shut down: its incidents end, and it counts no more until it is observed
-    /// again. What it did counts for the budgets all the same. Whether anything changed.
+    /// again. What it did counts for the budgets all the same; once it does not any more, the target is forgotten by a
+    /// [`plan`](Self::plan). Whether anything changed.
     pub fn retire(&mut self, assistant: &AssistantId, now: Timestamp) -> bool {
         self.changes = Changes::default();
         let Some(state) = self.targets.get(assistant).filter(|state| !state.is_retired) else { return false };
@@ -330,9 +358,29 @@ impl HealingMachine {
         // The places of rules are others: what follows from the targets follows anew.
         let targets = std::mem::take(&mut self.targets).into_values().collect();
         let handed_out = std::mem::take(&mut self.handed_out);
-        *self = Self { handed_out, ..Self::with_targets(self.scope.clone(), protocol, targets) };
+        let scope = self.scope.clone();
+        *self = Self { handed_out, ..Self::with_targets(scope, protocol, targets, self.forgotten) };
         for (state, ended) in changed {
             self.replace(state, ended);
+        }
+    }
+
+    /// Forgets the targets that were taken out and of which nothing counts any more.
+    fn forget(&mut self, now: Timestamp) {
+        let is_over = |assistant: &&AssistantId| {
+            self.targets.get(*assistant).is_none_or(|state| state.is_over(&self.protocol, now))
+        };
+        let over: Vec<_> = self.tally.retired.iter().filter(is_over).cloned().collect();
+        for assistant in over {
+            let Some(state) = self.targets.remove(&assistant) else { continue };
+            self.tally.remove(&self.protocol, &state);
+            self.forgotten = self.forgotten.max(state.incidents);
+            self.changes.targets.remove(&assistant);
+            self.changes.forgotten.insert(assistant);
+        }
+        let forgotten = &self.changes.forgotten;
+        if !forgotten.is_empty() {
+            self.handed_out.retain(|(assistant, _), _| !forgotten.contains(assistant));
         }
     }
 
@@ -568,6 +616,9 @@ impl Tally {
         self.known += u64::from(!state.is_retired);
         self.unhealthy += u64::from(state.is_ill());
         let assistant = &state.target.assistant;
+        if state.is_retired {
+            self.retired.insert(assistant.clone());
+        }
         state.counted.iter().for_each(|counted| self.ledger.add(assistant, counted));
         for incident in state.open() {
             if let Some((place, _)) = protocol.rule(&incident.rule) {
@@ -583,6 +634,9 @@ impl Tally {
         self.known -= u64::from(!state.is_retired);
         self.unhealthy -= u64::from(state.is_ill());
         let assistant = &state.target.assistant;
+        if state.is_retired {
+            self.retired.remove(assistant);
+        }
         state.counted.iter().for_each(|counted| self.ledger.remove(assistant, counted));
         for incident in state.open() {
             if let Some((place, _)) = protocol.rule(&incident.rule) {
@@ -597,8 +651,8 @@ impl Tally {
 
 impl From<HealingMachine> for StoredMachine {
     fn from(machine: HealingMachine) -> Self {
-        let HealingMachine { scope, protocol, targets, .. } = machine;
-        Self { scope, protocol, targets: targets.into_values().collect() }
+        let HealingMachine { scope, protocol, targets, forgotten, .. } = machine;
+        Self { scope, protocol, targets: targets.into_values().collect(), forgotten }
     }
 }
 
@@ -606,9 +660,9 @@ impl TryFrom<StoredMachine> for HealingMachine {
     type Error = Error;
 
     fn try_from(stored: StoredMachine) -> Result<Self> {
-        let StoredMachine { scope, protocol, targets } = stored;
+        let StoredMachine { scope, protocol, targets, forgotten } = stored;
         let count = targets.len();
-        let machine = Self::with_targets(scope, protocol, targets);
+        let machine = Self::with_targets(scope, protocol, targets, forgotten);
         if machine.targets.len() != count {
             return Err(Error::invalid("targets", "two targets of one machine are the same assistant"));
         }

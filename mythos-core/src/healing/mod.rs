@@ -18,6 +18,7 @@
 
 mod action;
 mod budget;
+mod commit;
 mod condition;
 mod effect;
 mod flap;
@@ -50,7 +51,7 @@ pub use merge::{ApproveMerge, DisputedClause, MergeOffer, MergeProposal, Observe
 pub use name::HealingName;
 pub use plan::{Decision, Hold, PlanEntry};
 pub use protocol::{HealingProtocol, HealingProtocolDraft, HealingProtocolOptions, UnhealthyLimit};
-pub use record::{HealingEvent, HealingScope, HealingTarget};
+pub use record::{HealingEvent, HealingNumbering, HealingScope, HealingTarget};
 pub use rule::{FLAPPING_PERCENT, HealingRule, HealingRuleOptions, Side, Threshold, Trigger};
 pub use score::{HealthDelta, ScoreTerm, Unresolved};
 pub use service::{HealingEventFilter, HealingStatus, HealingTargetFilter, SelfHealingProtocolEngine};

@@ -57,6 +57,60 @@ impl HealingScope {
     }
 }
 
+/// From where on the incidents of a scope's new targets are counted: above those of all targets that were forgotten, whose
+/// records are deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealingNumbering {
+    /// The version of this record's layout, 1.
+    pub format: u32,
+    /// Whose scope it is.
+    pub tenant: TenantId,
+    /// The scope.
+    pub scope: HealingName,
+    /// The highest number of an incident of a target that was forgotten.
+    pub incidents: u64,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+impl Model for HealingNumbering {
+    const TABLE: Table = Table::new(&Schema {
+        name: "healing_numberings",
+        fields: &[Field::new("tenant", FieldKind::Text), Field::new("scope", FieldKind::Text)],
+        indexes: &[&["tenant", "scope"]],
+        owns_cells: false,
+    });
+}
+
+impl HealingNumbering {
+    const FORMAT: u32 = 1;
+
+    /// The id of its record: as [`HealingScope::record_id`], context `mythos 2026 healing numbering v1`.
+    pub(super) fn record_id(tenant: &TenantId, scope: &HealingName) -> RecordId {
+        DomainHasher::new("mythos 2026 healing numbering v1")
+            .field(tenant.as_str().as_bytes())
+            .field(scope.as_str().as_bytes())
+            .finish()
+            .into()
+    }
+
+    pub(super) fn of(tenant: &TenantId, scope: &HealingName, incidents: u64, now: Timestamp) -> Self {
+        let (tenant, scope) = (tenant.clone(), scope.clone());
+        Self { format: Self::FORMAT, tenant, scope, incidents, updated_at: now }
+    }
+
+    pub(super) fn check(self) -> Result<Self> {
+        if self.format == Self::FORMAT {
+            return Ok(self);
+        }
+        Err(Error::corrupt(format!(
+            "the numbering of scope {} has the unknown format {}",
+            self.scope, self.format
+        )))
+    }
+}
+
 /// What is remembered of one target of a scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

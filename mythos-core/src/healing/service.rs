@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Ending, Healer, HealingEvent, HealingMachine, HealingName, HealingProtocol, HealingScope, HealingTarget,
-    HealthTotals, PlanEntry,
+    Ending, Healer, HealingEvent, HealingMachine, HealingName, HealingNumbering, HealingProtocol,
+    HealingScope, HealingTarget, HealthTotals, PlanEntry,
 };
 use crate::codex::CodexProofOfSymbolEngine;
 use crate::error::{Error, Result};
@@ -103,6 +103,8 @@ pub struct HealingStatus {
 pub(super) struct Loaded {
     pub(super) machine: HealingMachine,
     pub(super) versions: std::collections::BTreeMap<AssistantId, Version>,
+    /// The version of the numbering's record, if there is one, and the number in it.
+    pub(super) numbering: Option<(Version, u64)>,
 }
 
 impl SelfHealingProtocolEngine {
@@ -240,7 +242,15 @@ impl SelfHealingProtocolEngine {
         }
         // Scopes of the same name of two tenants are two scopes.
         let id: RecordId = HealingScope::record_id(self.access.tenant(), scope);
-        let machine = HealingMachine::with_targets(HealingName::new(id.to_string())?, protocol, states);
-        Ok(Loaded { machine, versions })
+        let numbering = HealingNumbering::record_id(self.access.tenant(), scope);
+        let numbering = self.access.record::<HealingNumbering>(numbering)?;
+        let numbering = match numbering {
+            Some(found) => Some((found.version, found.model.check()?.incidents)),
+            None => None,
+        };
+        let forgotten = numbering.map_or(0, |(_, incidents)| incidents);
+        let name = HealingName::new(id.to_string())?;
+        let machine = HealingMachine::with_targets(name, protocol, states, forgotten);
+        Ok(Loaded { machine, versions, numbering })
     }
 }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::budget::Counted;
-use super::{FLAPPING_PERCENT, FlapWindow, HealingName, Incident};
+use super::{FLAPPING_PERCENT, FlapWindow, HealingName, HealingProtocol, Incident};
 use crate::error::{Error, Result};
 use crate::types::{AssistantId, CodexId, Timestamp};
 
@@ -80,7 +81,8 @@ pub struct TargetState {
     pub readings: Readings,
     /// Whether it was taken out: it counts among no targets, and nothing is done for it until it is observed again.
     pub is_retired: bool,
-    /// How many incidents were opened for it.
+    /// The number of its newest incident; if it had none, that of the newest of those targets that were forgotten before it
+    /// was first observed.
     pub(super) incidents: u64,
     /// By rule.
     pub(super) rules: BTreeMap<HealingName, RuleState>,
@@ -100,13 +102,14 @@ pub(super) struct RuleState {
 }
 
 impl TargetState {
-    pub(super) fn new(target: Target, observed_at: Timestamp) -> Self {
+    /// A target of which nothing is known, whose incidents are counted on from `incidents`.
+    pub(super) fn new(target: Target, observed_at: Timestamp, incidents: u64) -> Self {
         Self {
             target,
             observed_at,
             readings: Readings::new(),
             is_retired: false,
-            incidents: 0,
+            incidents,
             rules: BTreeMap::new(),
             counted: Vec::new(),
         }
@@ -116,6 +119,22 @@ impl TargetState {
     #[must_use]
     pub fn is_ill(&self) -> bool {
         !self.is_retired && self.rules.values().any(|rule| rule.is_ill)
+    }
+
+    /// Whether it was taken out, and nothing of it decides anything any more: no budget counts what was done for it, no
+    /// cooldown goes on, and what comes late of it would be too old to act upon.
+    pub(super) fn is_over(&self, protocol: &HealingProtocol, now: Timestamp) -> bool {
+        let options = protocol.options();
+        let is_past =
+            |at: Timestamp, milliseconds| at.saturating_add(Duration::from_millis(milliseconds)) < now;
+        let has_cooled_down = |(name, state): (&HealingName, &RuleState)| {
+            let cooldown_ms = protocol.rule(name).map_or(0, |(_, rule)| rule.options().cooldown_ms);
+            state.acted_at.is_none_or(|acted_at| is_past(acted_at, cooldown_ms))
+        };
+        self.is_retired
+            && is_past(self.observed_at, options.max_reading_age_ms)
+            && self.counted.iter().all(|counted| options.budgets.has_expired(counted.at, now))
+            && self.rules.iter().all(has_cooled_down)
     }
 
     /// Its open incidents, by rule.

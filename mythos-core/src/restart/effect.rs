@@ -125,7 +125,8 @@ pub enum Outcome {
     Ready,
     /// Of a probe: it could not be launched or is not ready.
     NotReady {
-        /// Why.
+        /// Why. A longer text is shortened when it is read.
+        #[serde(deserialize_with = "Reason::deserialize_shortened")]
         reason: Reason,
     },
     /// Of a question: yes.

@@ -35,7 +35,8 @@ pub struct Exit {
     /// Whether whoever failed says that to repeat cannot help.
     #[serde(default)]
     pub non_retryable: bool,
-    /// Why it ended.
+    /// Why it ended. A longer text is shortened when it is read.
+    #[serde(deserialize_with = "Reason::deserialize_shortened")]
     pub reason: Reason,
 }
 

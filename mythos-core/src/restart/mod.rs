@@ -58,6 +58,6 @@ pub use service::{AssistantDeploymentAutoRestarter, DeploymentFilter, GroupFilte
 pub use spec::DeploymentSpec;
 pub use state::{Alignment, FailureKind, GiveUp, Question, Reason, RestoredEntry, State, StateName, Stop};
 pub use supervision_tree::{MemberOptions, NodeId, SupervisionTree, TreeEffect};
-pub use supervisor::{CarriedOut, Supervisor};
+pub use supervisor::{CarriedOut, SupervisionTotals, Supervisor};
 pub use transitions::{Transition, TransitionCause};
 pub use window::{RestartHistory, RestartWindow, WindowKind};

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
-use super::{Ending, FailureKind, Incident, Machine, StateName};
-use crate::observe::{self, Entered};
+use super::{
+    Ending, FailureKind, GroupEnd, GroupState, GroupStateName, Incident, Machine, StateName, Strategy,
+    SupervisionGroup,
+};
+use crate::observe::{self, Change};
 use crate::types::AssistantId;
 
 /// What of a deployment is compared with what a decision made of it.
@@ -44,10 +47,14 @@ impl Seen {
         }
     }
 
-    /// Tells operators what a decision made of `before`, once it is committed.
-    pub(super) fn tell(self, before: Option<Self>, assistant: &AssistantId, span: &Entered) {
-        let state = before.map(|before| before.state.as_str());
-        span.decided(assistant.as_str(), state, self.state.as_str());
+    /// What a span tells of a decision about an assistant, of which `before` was seen before it.
+    pub(super) fn change(self, before: Option<Self>, assistant: &AssistantId) -> Change<'_> {
+        let before = before.map(|before| before.state.as_str());
+        Change { name: assistant.as_str(), before, after: self.state.as_str() }
+    }
+
+    /// Counts what a decision made of `before`, once it is committed.
+    pub(super) fn tell(self, before: Option<Self>) {
         let Some(incident) = self.incident else { return };
         let same = before.and_then(|before| before.incident).filter(|same| same.number == incident.number);
         let begun = incident.restarts.saturating_sub(same.map_or(0, |same| same.restarts));
@@ -58,6 +65,53 @@ impl Seen {
         {
             observe::incident(name(ending), (ending == Ending::Ready).then_some(after));
         }
+    }
+}
+
+/// Counts what a decision made of a group, once it is committed.
+pub(super) fn tell_group(before: Option<&SupervisionGroup>, after: &SupervisionGroup) {
+    let Some(before) = before else { return };
+    let (was, is) = (before.machine.state(), after.machine.state());
+    if let GroupState::Ending { why, .. } | GroupState::Ended { why, .. } = is
+        && was.is_open()
+    {
+        observe::group_end(end(*why));
+    }
+    let has_begun = match is.name() {
+        GroupStateName::Stopping => was.name() != GroupStateName::Stopping,
+        // All that was to be stopped was down already; one that had ended is started, and not restarted.
+        GroupStateName::Starting => was.name() == GroupStateName::Up,
+        GroupStateName::Up | GroupStateName::Ending | GroupStateName::Ended => false,
+    };
+    if has_begun {
+        observe::group_restart(strategy(after.policy.options().strategy));
+    }
+}
+
+/// What a span tells of a decision that changed a group.
+pub(super) fn group_change<'a>(before: Option<&SupervisionGroup>, after: &'a SupervisionGroup) -> Change<'a> {
+    let before = before.map(|before| before.machine.state().name().as_str());
+    Change { name: after.group.as_str(), before, after: after.machine.state().name().as_str() }
+}
+
+/// The name in JSON.
+const fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::OneForOne => "one_for_one",
+        Strategy::OneForAll => "one_for_all",
+        Strategy::RestForOne => "rest_for_one",
+        Strategy::SimpleOneForOne => "simple_one_for_one",
+    }
+}
+
+/// The name in JSON.
+const fn end(why: GroupEnd) -> &'static str {
+    match why {
+        GroupEnd::WindowExceeded => "window_exceeded",
+        GroupEnd::MemberGivenUp => "member_given_up",
+        GroupEnd::AutoShutdown => "auto_shutdown",
+        GroupEnd::Requested => "requested",
+        GroupEnd::Parent => "parent",
     }
 }
 

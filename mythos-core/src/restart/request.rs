@@ -37,7 +37,8 @@ pub struct ReportFailure {
     pub run: Option<u64>,
     /// What kind of failure it is; neither [`FailureKind::Requested`] nor [`FailureKind::Ended`], which are none.
     pub kind: FailureKind,
-    /// Why.
+    /// Why. A longer text is shortened when it is read.
+    #[serde(deserialize_with = "Reason::deserialize_shortened")]
     pub reason: Reason,
     /// Names this write, so that repeating it is harmless; made if not given.
     #[serde(default)]

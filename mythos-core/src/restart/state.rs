@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ExitKind;
 use crate::codex::ClauseChange;
@@ -516,6 +516,14 @@ impl Reason {
     pub fn shortened(text: &str) -> Self {
         let text: String = text.chars().filter(|c| *c != '\0').take(Self::MAX_CHARACTERS).collect();
         Self(if text.is_empty() { "no reason given".to_owned() } else { text })
+    }
+
+    /// Reads a text of which nobody knows how long it is as [`shortened`](Self::shortened) takes it: that the words are too
+    /// many is no reason to refuse what happened.
+    pub(crate) fn deserialize_shortened<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::shortened(&text))
     }
 
     /// The text.

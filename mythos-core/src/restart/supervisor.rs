@@ -31,8 +31,11 @@ use crate::types::{
 
 mod groups;
 mod nodes;
+mod pending;
+mod totals;
 
 use nodes::{NodeRecord, StoredNodes};
+pub use totals::SupervisionTotals;
 
 /// How many deployments one read of a tick or a poll looks at.
 const PAGE: u32 = 256;
@@ -508,7 +511,7 @@ impl Supervisor {
         if !self.commit_batch(batch)? {
             return Ok(None);
         }
-        nodes.tell(&span);
+        nodes.tell(&span, None);
         Ok(Some(decisions))
     }
 
@@ -739,7 +742,7 @@ impl Supervisor {
                 Some((_, operation, _)) => error.of_operation(operation),
                 None => error,
             })? {
-                nodes.tell(span);
+                nodes.tell(span, first);
                 return Ok(decision);
             }
             // Decisions about members of different groups may meet in any group around both, so that all that lost a race

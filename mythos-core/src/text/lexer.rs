@@ -119,10 +119,6 @@ impl<'a> Lexer<'a> {
         self.source.get(at..)?.chars().next()
     }
 
-    fn char_before(&self, at: usize) -> Option<char> {
-        self.source.get(..at)?.chars().next_back()
-    }
-
     fn run(&mut self) {
         while self.at < self.bytes.len() {
             if self.is_line_start {

@@ -321,6 +321,82 @@ fn an_observation_writes_only_its_target() {
     assert_eq!(healer.observe(&[bad]).unwrap_err().field(), Some("readings.x"));
 }
 
+/// So many at once are more than one batch takes.
+#[test]
+fn as_many_observations_as_one_call_takes_are_taken_also_by_many_rules() {
+    const RULES: usize = 10;
+    let world = World::new();
+    let rule = |number: usize| {
+        let entropy = Threshold { reading: name("entropy"), side: Side::Above, enter: 0.8, exit: 0.5 };
+        let ladder = vec![step(RepairAction::Notify)];
+        HealingRule::new(HealingRuleOptions::new(
+            name(&format!("rule-{number}")),
+            Trigger::EntropySpike,
+            entropy,
+            ladder,
+        ))
+        .unwrap()
+    };
+    let few = Budget { max_actions: 250, period_ms: 60_000 };
+    let budgets = Budgets { target: few, zone: few, node: few, overall: few };
+    let rules = (0..RULES).map(rule).collect();
+    let options = HealingProtocolOptions::new(rules, budgets, UnhealthyLimit::Unlimited);
+    let protocol = HealingProtocol::new(options).unwrap();
+    let healer = world.engine.engage(&scope(), &protocol).unwrap();
+    let observation = |number: usize| Observation {
+        target: target(number),
+        at: start(),
+        readings: [(name("entropy"), 0.9)].into(),
+    };
+    let observations: Vec<_> = (0..Healer::MAX_OBSERVATIONS).map(observation).collect();
+    assert_eq!(healer.observe(&observations).unwrap(), Healer::MAX_OBSERVATIONS);
+    let most = Healer::MAX_OBSERVATIONS as u64;
+    let totals = healer.totals().unwrap();
+    assert_eq!((totals.known, totals.incidents), (most, most * RULES as u64));
+    // What was committed in several batches is what a healer that takes over finds.
+    let newer = world.engine.engage(&scope(), &protocol).unwrap();
+    assert_eq!(newer.totals().unwrap(), totals);
+    assert_eq!(healer.observe(&observations[..1]).unwrap_err().field(), Some("epoch"));
+}
+
+#[test]
+fn the_record_of_a_retired_target_is_deleted_and_its_numbers_never_come_again() {
+    let mut world = World::new();
+    world.run(1);
+    let retired = target(1).assistant;
+    let healer = world.engine.engage(&scope(), &protocol()).unwrap();
+    assert!(healer.retire(&retired).unwrap());
+    let records = || {
+        let page = world.engine.targets(&HealingTargetFilter::default(), None, 10).unwrap();
+        page.items.into_iter().map(|target| target.assistant).collect::<Vec<_>>()
+    };
+    healer.plan().unwrap();
+    assert!(records().contains(&retired), "its actions count still");
+    world.clock.advance(Duration::from_secs(2 * 3_600));
+    healer.plan().unwrap();
+    assert_eq!(records().len(), 4);
+    assert!(!records().contains(&retired));
+    let events = |number: usize| {
+        let filter =
+            HealingEventFilter { assistant: Some(target(number).assistant), ..HealingEventFilter::default() };
+        world.engine.events(&filter, None, 10).unwrap().items
+    };
+    let before = events(1)[0].incident;
+    assert_eq!(events(1)[0].ending, Some(Ending::Retired));
+
+    // Also for a healer that takes over, and for a target that is new altogether.
+    let newer = world.engine.engage(&scope(), &protocol()).unwrap();
+    let ill = |number: usize| Observation {
+        target: target(number),
+        at: world.now(),
+        readings: [(name("entropy"), 0.9)].into(),
+    };
+    newer.observe(&[ill(1), ill(7)]).unwrap();
+    assert_eq!(events(1)[0].incident, before + 1);
+    assert_eq!(events(7)[0].incident, before + 1);
+    assert_eq!(records().len(), 6);
+}
+
 #[test]
 fn a_target_that_cannot_be_read_is_named_and_nothing_is_done_without_it() {
     let mut world = World::new();

@@ -108,6 +108,7 @@ from .records import (
     StepState,
     StoredCheckpoint,
     SupervisionGroup,
+    SupervisionTotals,
     Suspicion,
     SymbolProof,
     SymbolicIntent,
@@ -1396,7 +1397,7 @@ class Supervisor:
         """Reports that an assistant failed: what follows is what follows a failed exit by the policy's `exits`.
 
         A report that comes late or twice changes nothing. `run` is which run of it failed, from a decision or an effect;
-        the current one if not given. `reason` has at most 100 characters.
+        the current one if not given. Of `reason`, the first 100 characters are kept.
         """
 
     def report_exit(
@@ -1508,6 +1509,12 @@ class Supervisor:
         `poll_effects` hands it out again, if it is still pending.
         """
 
+    def still_pending(self, effects: Sequence[str]) -> list[str]:
+        """Which of these effects, by their ids and at most 1,000, are pending still, in their order.
+
+        One that is not was answered, or overtaken by a later decision: whoever carries it out stops doing so.
+        """
+
     def carry_out(self, effect: Effect) -> CarriedOut:
         """Carries out an effect `restore` or `align` through this library's own services.
 
@@ -1520,6 +1527,9 @@ class Supervisor:
 
         Only the first answer counts; later ones, and those that come after the effect was overtaken, change nothing.
         """
+
+    def totals(self) -> SupervisionTotals:
+        """How the deployments are, all together. Reads all of them."""
 
     def deployment(self, assistant: str) -> Deployment:
         """A deployment as it stands."""
@@ -1624,6 +1634,12 @@ class Healer:
         """Takes an effect back, by its id, that could not be carried out.
 
         `poll_effects` hands it out again, if it is still pending.
+        """
+
+    def still_pending(self, effects: Sequence[HealingEffectId]) -> list[HealingEffectId]:
+        """Which of these effects, by their ids and at most 1,000, are pending still, in their order.
+
+        One that is not was answered, withdrawn or timed out: whoever carries it out stops doing so.
         """
 
     def answer(self, effect: HealingEffectId, outcome: HealingOutcome) -> bool:

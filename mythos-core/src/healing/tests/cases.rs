@@ -176,6 +176,36 @@ fn when_too_many_are_ill_nothing_is_begun() {
 }
 
 #[test]
+fn a_retired_target_is_forgotten_once_nothing_of_it_counts_and_its_numbers_never_come_again() {
+    let mut machine = machine(vec![entropy(vec![restore()])]);
+    machine.see(1, 0, 0.9);
+    machine.acts(0);
+    let first = machine.answers(1, &done());
+    assert!(machine.retire(&target(1).assistant, at(2)));
+    // Its action counts for an hour.
+    machine.plan(at(3_600));
+    assert!(machine.target(&target(1).assistant).is_some() && machine.changes().forgotten.is_empty());
+    let stored = serde_json::to_string(&machine).unwrap();
+    machine.plan(at(3_601));
+    assert!(machine.target(&target(1).assistant).is_none());
+    assert_eq!(machine.changes().forgotten, [target(1).assistant].into());
+    assert_eq!(machine.totals(at(3_601)).known, 0);
+    assert_eq!(machine.answer(&first, &done(), at(3_602)).unwrap_err().field(), Some("effect"));
+    let again: HealingMachine = serde_json::from_str(&serde_json::to_string(&machine).unwrap()).unwrap();
+    assert_eq!(again, machine);
+    assert_ne!(serde_json::from_str::<HealingMachine>(&stored).unwrap(), machine);
+
+    for mut machine in [machine, again] {
+        machine.see(1, 3_700, 0.9);
+        machine.acts(3_700);
+        let [effect] = machine.poll_effects(9).try_into().unwrap();
+        assert_eq!(effect.id.incident, 2);
+        assert_ne!(effect.idempotency_key, first.idempotency_key(&name("test")));
+        assert!(machine.is_pending(&effect.id) && !machine.is_pending(&first));
+    }
+}
+
+#[test]
 fn a_state_that_swings_is_left_alone_and_told_by_its_own_rule() {
     let flapping = Threshold { reading: name(FLAPPING_PERCENT), side: Side::Above, enter: 30.0, exit: 10.0 };
     let quarantine = vec![RepairStep::new(RepairAction::Quarantine)];

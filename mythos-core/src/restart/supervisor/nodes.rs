@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{Supervisor, readable};
 use crate::error::{Error, Result};
-use crate::observe::Entered;
+use crate::observe::{Decided, Entered};
 use crate::restart::group::{self, Member, Nodes, Place, no_group};
-use crate::restart::observation::Seen;
+use crate::restart::observation::{Seen, group_change, tell_group};
 use crate::restart::{
     Deployment, DeploymentRestart, ExitRules, Group, GroupPolicyOptions, Incident, Membership, StateName,
     SupervisionGroup,
@@ -246,15 +246,32 @@ impl<'a> StoredNodes<'a> {
         Ok(())
     }
 
-    /// Tells operators what was committed.
-    pub(super) fn tell(&self, span: &Entered) {
+    /// Tells operators what was committed, which was about the deployment `about`, if it was about one.
+    pub(super) fn tell(&self, span: &Entered, about: Option<RecordId>) {
+        let mut decided = Decided::default();
         let kept = self.deployments.values().filter(|one| !self.is_deleted(NodeRecord::Deployment(one.id)));
-        for Loaded { before, model, ended, .. } in kept {
+        for loaded in kept {
+            let Loaded { id, before, model, ended, .. } = loaded;
             let last = model.machine.incident().map_or(0, |last| last.number);
             ended.iter().filter(|ended| ended.number != last).for_each(Seen::tell_ended);
-            let before = before.as_ref().map(|before| Seen::of(&before.machine));
-            Seen::of(&model.machine).tell(before, &model.assistant, span);
+            let (before, after) =
+                (before.as_ref().map(|before| Seen::of(&before.machine)), Seen::of(&model.machine));
+            after.tell(before);
+            decided.changed += u64::from(loaded.is_changed());
+            if about == Some(*id) {
+                decided.assistant = Some(after.change(before, &model.assistant));
+            }
         }
+        let changed = |loaded: &&Loaded<SupervisionGroup>| loaded.is_changed();
+        for Loaded { before, model, .. } in self.groups.values().filter(changed) {
+            tell_group(before.as_ref(), model);
+            let around =
+                model.member.as_ref().and_then(|member| self.groups.get(&self.group_id(&member.group)));
+            if !around.is_some_and(Loaded::is_changed) {
+                decided.group = Some(group_change(before.as_ref(), model));
+            }
+        }
+        span.decided(&decided);
     }
 
     /// The records of the incidents that changed. The heads decide, and these tell of it: a host may have pruned one, and it

@@ -149,7 +149,7 @@ class PlainOutcome(TypedDict):
 
 
 class NotReady(TypedDict):
-    """Of a probe: the assistant could not be launched or is not ready. The reason has at most 100 characters."""
+    """Of a probe: the assistant could not be launched or is not ready. Of the reason, the first 100 characters are kept."""
 
     kind: Literal["not_ready"]
     reason: str

@@ -25,6 +25,7 @@ __all__ = [
     "GroupUp",
     "MemberNode",
     "SupervisionGroup",
+    "SupervisionTotals",
 ]
 
 GroupStateName: TypeAlias = Literal["up", "stopping", "starting", "ending", "ended"]
@@ -107,6 +108,16 @@ class Group(TypedDict):
     """How many of the members are significant."""
     active_significant: int
     """How many significant members have not ended."""
+
+
+class SupervisionTotals(TypedDict):
+    """How the deployments of a supervisor are, all together; those whose records cannot be read count nowhere."""
+
+    deployments: int
+    incidents: int
+    """How many of them have an open incident."""
+    pending: int
+    """How many effects wait for an answer."""
 
 
 class SupervisionGroup(TypedDict):

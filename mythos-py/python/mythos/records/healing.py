@@ -359,7 +359,7 @@ class DoneOutcome(TypedDict):
 
 
 class FailedOutcome(TypedDict):
-    """It failed; trying again may help. The reason has at most 100 characters."""
+    """It failed; trying again may help. Of the reason, the first 100 characters are kept."""
 
     kind: Literal["failed"]
     reason: str

@@ -152,8 +152,8 @@ Exit = TypedDict(
 )
 """How a run of an assistant ended.
 
-`class` names the class of a failure, in at most 100 bytes; `non_retryable` says that to repeat cannot help; `reason` has at
-most 100 characters.
+`class` names the class of a failure, in at most 100 bytes; `non_retryable` says that to repeat cannot help; of `reason`, the
+first 100 characters are kept.
 """
 
 
