@@ -10,6 +10,7 @@ use crate::codex::{CodexHead, CodexOptions, CodexProofOfSymbolEngine, SymbolProo
 use crate::error::Result;
 use crate::healing::{HealingEvent, HealingScope, HealingTarget, SelfHealingProtocolEngine};
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
+use crate::regression::{CodexClauseAudit, CodexRegressionGuard};
 use crate::restart::{
     AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisionGroup, SupervisorRecord,
 };
@@ -33,6 +34,7 @@ pub const TABLES: &[Table] = &[
     StepRecord::TABLE,
     SymbolProof::TABLE,
     CodexHead::TABLE,
+    CodexClauseAudit::TABLE,
     Deployment::TABLE,
     DeploymentRestart::TABLE,
     SupervisorRecord::TABLE,
@@ -141,6 +143,12 @@ impl Mythos {
     #[must_use]
     pub fn codices(&self) -> CodexProofOfSymbolEngine {
         CodexProofOfSymbolEngine::new(self.access.clone(), Arc::clone(&self.codices))
+    }
+
+    /// What compares versions of rules and prompts, and keeps what it found.
+    #[must_use]
+    pub fn regressions(&self) -> CodexRegressionGuard {
+        CodexRegressionGuard::new(self.access.clone(), self.codices())
     }
 
     /// The deployments of assistants, and their restarts.

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["error", "types", "seal", "store", "ritual"]),
     ("log", &["error", "types", "tlog", "store"]),
     ("codex", &["error", "types", "tlog", "store", "log"]),
-    ("regression", &["error", "types", "text", "store", "codex"]),
+    ("regression", &["error", "types", "canonical", "text", "store", "codex"]),
     ("restart", &["error", "types", "observe", "canonical", "store", "ritual", "codex"]),
     ("healing", &["error", "types", "observe", "store", "codex", "restart"]),
     (
@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "ritual",
             "codex",
+            "regression",
             "restart",
             "healing",
             "anchor",

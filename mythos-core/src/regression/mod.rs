@@ -5,6 +5,7 @@
 //! that is pure. English is covered; of other languages the guard says that it cannot tell.
 
 mod assessment;
+mod audit;
 mod embedding;
 mod features;
 mod finding;
@@ -13,11 +14,16 @@ mod model;
 mod policy;
 mod readability;
 mod reading;
+mod request;
+mod service;
 mod signal;
 mod tone;
 mod wording;
 
 pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
+pub use audit::{AuditDecision, AuditReview, AuditStatus, CodexClauseAudit, MAX_AUDITED_BYTES};
 pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
 pub use finding::{Direction, Finding, Severity, Signal};
 pub use policy::GuardPolicy;
+pub use request::{AuditClause, AuditFilter, ReviewAudit};
+pub use service::{AuditInFull, CodexRegressionGuard};
