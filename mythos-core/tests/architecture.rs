@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "anchor",
         &["error", "types", "seal", "tlog", "canonical", "store", "log", "ritual", "codex", "restart"],
     ),
-    ("view", &["error", "types", "store", "ritual", "codex", "restart", "healing"]),
+    ("view", &["error", "types", "store", "ritual", "codex", "regression", "restart", "healing"]),
     (
         "mythos",
         &[
@@ -105,6 +105,9 @@ const PURE: &[&str] = &[
     "codex/tail.rs",
     "codex/tree.rs",
     "codex/wire.rs",
+    "regression/assessment.rs",
+    "regression/diff.rs",
+    "regression/policy.rs",
     "healing/action.rs",
     "healing/budget.rs",
     "healing/condition.rs",

@@ -324,6 +324,32 @@ impl CodexProofOfSymbolEngine {
         Ok(Some((since, changes.map(|it| ClauseChange { clause: it.clause, kind: it.kind }).collect())))
     }
 
+    /// The clause of a state as a mutation with this parent finds it; `None` if it is not there.
+    pub(crate) fn clause_at(
+        &self,
+        head: &CodexHead,
+        parent: Option<u64>,
+        clause: &ClauseId,
+    ) -> Result<Option<CodexClause>> {
+        let parent = match parent {
+            Some(parent) => parent,
+            None => super::engine::choose_head(head, None)?.sequence,
+        };
+        let tail = self.tail(head)?;
+        let older;
+        let state = match tail.state(parent) {
+            Some(state) => state,
+            None => {
+                let past = self.past(head, Moment::Sequence(parent));
+                older = past.map_err(|error| error.with_field("parent"))?.2;
+                &older
+            }
+        };
+        let Some(position) = state.position(clause) else { return Ok(None) };
+        let one = CodexState::arranged(vec![state.clauses()[position].clone()]);
+        Ok(self.opened(&head.codex, &one)?.pop())
+    }
+
     /// How two states differ, with texts.
     fn difference(
         &self,

@@ -57,6 +57,7 @@ pub use request::{
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
 pub use verify::{CodexVerification, VerifiedCodices};
+pub(crate) use write::Beside;
 
 pub use crate::log::StoredCheckpoint;
 

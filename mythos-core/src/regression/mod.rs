@@ -6,9 +6,11 @@
 
 mod assessment;
 mod audit;
+mod diff;
 mod embedding;
 mod features;
 mod finding;
+mod guarded;
 mod lexicon;
 mod model;
 mod policy;
@@ -22,8 +24,10 @@ mod wording;
 
 pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
 pub use audit::{AuditDecision, AuditReview, AuditStatus, CodexClauseAudit, MAX_AUDITED_BYTES};
+pub use diff::{RegressionDiff, Segment, SegmentBounds, SegmentKind};
 pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
 pub use finding::{Direction, Finding, Severity, Signal};
+pub use guarded::{AuditRequirement, EvidenceFinding, EvidenceVerification, GuardedMutation, GuardedProof};
 pub use policy::GuardPolicy;
 pub use request::{AuditClause, AuditFilter, ReviewAudit};
 pub use service::{AuditInFull, CodexRegressionGuard};
