@@ -5,14 +5,17 @@
 mod damage;
 
 use damage::{cells, delete_cell, in_memory, overwrite_cell, owner, records, tamper};
-use mythos_core::regression::{
-    AuditClause, AuditDecision, AuditFilter, AuditStatus, CodexClauseAudit, GuardPolicy, HashedNgrams,
-    MAX_AUDITED_BYTES, ReviewAudit, Signal, Verdict,
+use mythos_core::codex::{
+    Clause, CreateCodex, DirectivePath, ErasedOpening, Moment, MutateCodex, Mutation, RedactCodex,
 };
-use mythos_core::store::{Cell, MemoryStore, Model};
+use mythos_core::regression::{
+    AuditClause, AuditCodex, AuditDecision, AuditFilter, AuditStatus, CodexClauseAudit, GuardPolicy,
+    HashedNgrams, MAX_AUDITED_BYTES, MatchKind, RefitTarget, ReviewAudit, Signal, Verdict,
+};
+use mythos_core::store::{Cell, MemoryStore, Model, copy};
 use mythos_core::testing::{Fault, FaultStore, simulated_runtime};
-use mythos_core::types::{ClauseId, OperationId, TenantId, Timestamp};
-use mythos_core::{Error, ErrorKind, Mythos, Result};
+use mythos_core::types::{ClauseId, CodexId, OperationId, TenantId, Timestamp};
+use mythos_core::{ErrorKind, Mythos, Result, TABLES};
 
 const OLD: &str = "Refunds are made within 30 days.";
 const NEW: &str = "Refunds are made within 90 days.";
@@ -337,8 +340,151 @@ fn an_embedder_is_asked_and_decides_nothing() {
     assert_eq!(guard.get(&audit.audit).unwrap().audit, audit);
 }
 
-/// Errors are told by their kind.
-#[allow(dead_code, reason = "used by the parts below")]
-fn kind(error: &Error) -> (ErrorKind, Option<&str>) {
-    (error.kind(), error.field())
+#[test]
+fn agreement_counts_what_people_said_and_thresholds_are_chosen_on_it() {
+    let (_, mythos) = in_memory();
+    let guard = mythos.regressions();
+    let none = guard.agreement(&AuditFilter::default()).unwrap();
+    assert_eq!((none.reviewed, none.precision), (0, None));
+    let few = guard.refit(&AuditFilter::default(), &GuardPolicy::default(), RefitTarget::F1).unwrap_err();
+    assert_eq!((few.kind(), few.field()), (ErrorKind::Invalid, Some("cases")));
+    for number in 0..60 {
+        let new = match number % 3 {
+            0 => format!("Refunds are made within {} days.", 31 + number),
+            1 => format!("{number}. Refunds are made within **30** days"),
+            _ => format!("Refunds never are made within {number} days."),
+        };
+        let audit = guard.audit(&AuditClause::new(id("refunds"), OLD, new)).unwrap();
+        // People think little of changed numbers.
+        let decision = match number % 3 {
+            0 => AuditDecision::Override { flag: false },
+            _ => AuditDecision::Accept,
+        };
+        guard.review(&ReviewAudit::new(audit.audit, decision, "ana")).unwrap();
+    }
+    let found = guard.agreement(&AuditFilter::default()).unwrap();
+    assert_eq!((found.reviewed, found.flagged, found.confirmed, found.overturned), (60, 40, 20, 20));
+    assert_eq!((found.passed, found.missed, found.is_capped), (20, 0, false));
+    let precision = found.precision.unwrap();
+    assert!(precision.low < 0.5 && 0.5 < precision.high);
+    let negation = found.by_signal.iter().find(|it| it.signal == Signal::Negation).unwrap();
+    assert_eq!(negation.regressions.rate, 1.0);
+    let of_number = AuditFilter { signal: Some(Signal::Negation), ..AuditFilter::default() };
+    assert_eq!(guard.agreement(&of_number).unwrap().precision.unwrap().rate, 1.0);
+    let target = RefitTarget::Precision { recall: 1.0 };
+    let refit = guard.refit(&AuditFilter::default(), &GuardPolicy::default(), target).unwrap();
+    assert!(refit.after.precision.unwrap().rate >= refit.before.precision.unwrap().rate);
+    assert_eq!((refit.cases, refit.regressions, refit.after.recall.unwrap().rate), (60, 20, 1.0));
+}
+
+#[test]
+fn a_whole_codex_is_compared_between_two_moments() {
+    let (store, mythos) = in_memory();
+    let support: CodexId = "support".parse().unwrap();
+    let path = || DirectivePath::new(["support"]).unwrap();
+    let returns = "Goods are returned unused, in their box, at the cost of whoever bought them.";
+    let kind = "Answer politely, in the language of the customer, and promise nothing.";
+    let clause = |clause: &str, text: &str| Clause { clause: id(clause), text: text.to_owned() };
+    let clauses = vec![
+        clause("refunds", OLD),
+        clause("both", &format!("{returns} {kind}")),
+        clause("law", "Follow the law."),
+        clause("private", "Ana lives in Bern."),
+    ];
+    let codices = mythos.codices();
+    codices.create(&CreateCodex::new(support.clone(), clauses, path(), "ana")).unwrap();
+    for mutation in [
+        Mutation::Replace { clause: id("refunds"), text: NEW.into() },
+        Mutation::Replace { clause: id("both"), text: returns.into() },
+        Mutation::Add { clause: id("kind"), text: kind.into(), position: None },
+        Mutation::Remove { clause: id("law") },
+        Mutation::Add { clause: id("new"), text: "Log every call that you take.".into(), position: Some(0) },
+    ] {
+        codices.mutate(&MutateCodex::new(support.clone(), mutation, path(), "bob")).unwrap();
+    }
+    let erase = vec![ErasedOpening { sequence: 0, opening: 5 }];
+    let (parent, reason, operation, actor) = (None, None, None, "officer".to_owned());
+    let redact = RedactCodex {
+        codex: support.clone(),
+        erase,
+        parent,
+        directive_path: path(),
+        actor,
+        reason,
+        operation,
+    };
+    codices.redact(&redact).unwrap();
+
+    let guard = mythos.regressions();
+    let request = AuditCodex::new(support.clone(), Moment::Sequence(0), Moment::Sequence(6));
+    let found = guard.audit_codex(&request).unwrap();
+    let pairs: Vec<_> =
+        found.pairs.iter().map(|pair| (pair.kind, pair.old.clone(), pair.new.clone())).collect();
+    let expected = [
+        (MatchKind::Edited, vec![id("refunds")], vec![id("refunds")]),
+        (MatchKind::Split, vec![id("both")], vec![id("both"), id("kind")]),
+    ];
+    assert_eq!(pairs, expected);
+    assert_eq!(found.pairs[0].assessment.verdict, Verdict::Accuracy);
+    assert_eq!(found.pairs[1].assessment.verdict, Verdict::None, "only the form of what was split changed");
+    assert_eq!(
+        (found.added, found.removed, found.erased),
+        (vec![id("new")], vec![id("law")], vec![id("private")])
+    );
+    assert!(records(&*store, CodexClauseAudit::TABLE).is_empty());
+
+    let operation = Some(OperationId::from_name("release 2"));
+    let keep = AuditCodex { keep: true, operation, ..request };
+    let kept = guard.audit_codex(&keep).unwrap();
+    assert_eq!(guard.audit_codex(&keep).unwrap(), kept);
+    assert_eq!(records(&*store, CodexClauseAudit::TABLE).len(), 2);
+    let audit = guard.get(&kept.pairs[1].audit.unwrap()).unwrap().audit;
+    assert_eq!((audit.clause, audit.codex), (id("both"), Some(support.clone())));
+    assert_eq!(audit.new_version, Some(format!("{returns}\n{kind}")));
+    let same = AuditCodex::new(support, Moment::Sequence(6), Moment::Sequence(6));
+    let same = guard.audit_codex(&same).unwrap();
+    assert_eq!((same.pairs.len(), same.unchanged), (0, 4));
+}
+
+#[test]
+fn no_listing_of_audits_scans_or_sorts() {
+    let memory = std::sync::Arc::new(MemoryStore::new());
+    let (runtime, clock) = simulated_runtime(7, start());
+    let mythos = Mythos::with_store(memory.clone(), runtime);
+    let guard = mythos.regressions();
+    for number in 0..2_000 {
+        clock.advance(std::time::Duration::from_secs(1));
+        let codex = (number % 2 == 0).then(|| format!("codex {}", number % 10).parse().unwrap());
+        let new = if number % 3 == 0 { NEW } else { OLD };
+        let audit =
+            AuditClause { codex, ..AuditClause::new(id(&format!("clause {}", number % 7)), OLD, new) };
+        let audit = guard.audit(&audit).unwrap().audit;
+        if number % 5 == 0 {
+            guard.review(&ReviewAudit::new(audit, AuditDecision::Reject, "ana")).unwrap();
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = Mythos::open(directory.path().join("mythos.db")).unwrap();
+    let store = sqlite.sqlite().unwrap();
+    copy(&*memory, store, TABLES).unwrap();
+    let guard = sqlite.regressions();
+    let holds = |what: &str, listing: &dyn Fn() -> usize| {
+        let before = store.statistics();
+        assert!(listing() > 0, "{what} finds something");
+        let after = store.statistics();
+        assert_eq!(after.full_scan_steps - before.full_scan_steps, 0, "{what} scans");
+        assert_eq!(after.sorts - before.sorts, 0, "{what} sorts");
+    };
+    let list = |filter: AuditFilter| guard.list(&filter, None, 50).unwrap().items.len();
+    let all = AuditFilter::default;
+    let codex = || Some("codex 4".parse().unwrap());
+    holds("all", &|| list(all()));
+    holds("of a clause", &|| list(AuditFilter { clause: Some(id("clause 3")), ..all() }));
+    holds("of a codex", &|| list(AuditFilter { codex: codex(), ..all() }));
+    holds("of both", &|| list(AuditFilter { clause: Some(id("clause 3")), codex: codex(), ..all() }));
+    holds("flagged", &|| list(AuditFilter { regression_flag: Some(true), ..all() }));
+    holds("rejected", &|| list(AuditFilter { status: Some(AuditStatus::Rejected), ..all() }));
+    holds("of a time", &|| list(AuditFilter { since: Some(start()), ..all() }));
+    holds("waiting", &|| guard.queue(&all(), None, 50).unwrap().items.len());
+    holds("reviewed", &|| guard.agreement(&all()).unwrap().by_verdict.len());
 }

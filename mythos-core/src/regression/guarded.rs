@@ -272,7 +272,8 @@ impl CodexRegressionGuard {
                 && model.codex.as_ref().is_none_or(|of| of == codex)
                 && model.is_of(&pair.previous, &pair.new) == Some(true);
             return match named {
-                _ if is_of_pair => Ok((Expect::At(version), model)),
+                Some(_) if is_of_pair => Ok((Expect::At(version), model)),
+                None if is_of_pair && model.policy == request.policy => Ok((Expect::At(version), model)),
                 Some(named) => {
                     let message =
                         format!("audit {named} is not of what this mutation does to clause {}", pair.clause);
