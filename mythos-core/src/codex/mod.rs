@@ -47,6 +47,7 @@ pub use examine::{EventVerification, VerificationStep};
 pub use export::ExportedFile;
 pub use filter::ProofFilter;
 pub use finding::Finding;
+pub(crate) use history::ChangesSince;
 pub use history::{Blame, ClauseChange, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
 pub use opening::Opening;
 pub use proofs::CodexTree;
