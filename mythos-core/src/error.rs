@@ -119,7 +119,8 @@ impl Error {
         self.0.field.as_deref()
     }
 
-    /// The operation id to repeat the call with, for [`ErrorKind::Unknown`], as text: also when the caller gave none.
+    /// The operation id to repeat the call with, for [`ErrorKind::Unknown`], as text: also when the caller gave none. For a
+    /// guarded mutation that was refused, the id of the audit that says why.
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
         self.0.operation.as_deref()
@@ -204,6 +205,12 @@ impl Error {
         if self.0.kind == ErrorKind::Unknown {
             self.0.operation = Some(operation.to_string());
         }
+        self
+    }
+
+    /// Names the audit by which a guarded mutation was refused.
+    pub(crate) fn of_audit(mut self, audit: impl fmt::Display) -> Self {
+        self.0.operation = Some(audit.to_string());
         self
     }
 

@@ -7,6 +7,7 @@
 //! | save and restore an assistant's state | [`ritual::RitualCompressionCache`] |
 //! | do to the outside world nothing twice | [`journal::StepJournal`] |
 //! | keep rules whose history can be proven | [`codex::CodexProofOfSymbolEngine`] |
+//! | let no edit make a rule or a prompt worse unnoticed | [`regression::CodexRegressionGuard`] |
 //! | bring failed assistants back | [`restart::AssistantDeploymentAutoRestarter`] |
 //! | heal assistants that grow ill, within budgets | [`healing::SelfHealingProtocolEngine`] |
 //! | find that something was deleted or rolled back | [`anchor::AnchorLog`] |

@@ -12,6 +12,7 @@ use crate::healing::{
     HealingEvent, HealingNumbering, HealingScope, HealingTarget, SelfHealingProtocolEngine,
 };
 use crate::journal::{StepJournal, StepJournalHead, StepRecord};
+use crate::regression::{CodexClauseAudit, CodexRegressionGuard};
 use crate::restart::{
     AssistantDeploymentAutoRestarter, Deployment, DeploymentRestart, SupervisionGroup, SupervisorRecord,
 };
@@ -35,6 +36,7 @@ pub const TABLES: &[Table] = &[
     StepRecord::TABLE,
     SymbolProof::TABLE,
     CodexHead::TABLE,
+    CodexClauseAudit::TABLE,
     Deployment::TABLE,
     DeploymentRestart::TABLE,
     SupervisorRecord::TABLE,
@@ -144,6 +146,12 @@ impl Mythos {
     #[must_use]
     pub fn codices(&self) -> CodexProofOfSymbolEngine {
         CodexProofOfSymbolEngine::new(self.access.clone(), Arc::clone(&self.codices))
+    }
+
+    /// What compares versions of rules and prompts, and keeps what it found.
+    #[must_use]
+    pub fn regressions(&self) -> CodexRegressionGuard {
+        CodexRegressionGuard::new(self.access.clone(), self.codices())
     }
 
     /// The deployments of assistants, and their restarts.

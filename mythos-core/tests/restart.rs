@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use damage::{BLOCK, WHOLE, cell_at, cells_of, in_memory, overwrite_cell, owner, records, tamper};
-use mythos_core::codex::{Clause, CreateCodex, DifferenceKind, DirectivePath, MutateCodex, Mutation};
+use mythos_core::codex::{
+    Clause, CreateCodex, DifferenceKind, DirectivePath, MergeSide, MutateCodex, Mutation, TakenClause,
+};
 use mythos_core::restart::{
     Action, AlignmentPolicy, Backoff, Decision, DeployAssistant, Deployment, DeploymentFilter,
     DeploymentRestart, DeploymentSpec, Effect, Ending, Escalation, FailureKind, FallbackStep, GiveUp, Jitter,
@@ -236,6 +238,61 @@ fn what_changed_is_told_clause_by_clause_and_a_compatible_change_lets_the_assist
     let (alignment, state) = resume(AlignmentPolicy::Compatible, vec![]);
     assert!(alignment.is_same() && alignment.is_compatible && alignment.changes.is_empty());
     assert_eq!(state, StateName::Verifying);
+}
+
+#[test]
+fn an_audited_codex_is_adopted_and_one_with_a_change_nobody_examined_is_not() {
+    let rules: CodexId = "rules".parse().unwrap();
+    let mutate = |mythos: &Mythos, mutation, evidence: Option<&str>, parent| {
+        let path = DirectivePath::new(["rules"]).unwrap();
+        let evidence = evidence.map(|examined| mythos_core::types::Digest::of(examined.as_bytes()));
+        let mutate =
+            MutateCodex { evidence, parent, ..MutateCodex::new(rules.clone(), mutation, path, "ana") };
+        mythos.codices().mutate(&mutate).unwrap().sequence
+    };
+    let limit = || "limit".parse::<mythos_core::types::ClauseId>().unwrap();
+    let replace = |text: &str| Mutation::Replace { clause: limit(), text: text.into() };
+    let resume = |change: &dyn Fn(&Mythos)| {
+        let (_, mythos) = in_memory();
+        change_codex(&mythos, "one");
+        // What came before the entry counts for nothing.
+        mutate(&mythos, replace("two"), None, None);
+        save(&mythos, "under two");
+        change(&mythos);
+        let alignment = AlignmentPolicy::Audited;
+        let options = RestartPolicyOptions { alignment, symbolic_fallback_path: vec![], ..at_once() };
+        let supervisor = deployed(&mythos, spec(options).codex(rules.clone()));
+        fail(&supervisor);
+        let done = supervisor.carry_out(&only_effect(&supervisor)).unwrap();
+        (done.alignment.unwrap().is_audited, done.decision.state.name())
+    };
+    let adopted = (true, StateName::Verifying);
+    let refused = (false, StateName::GivenUp);
+    let note = || Mutation::Annotate { clause: limit(), note: "read".into() };
+    let audited = |mythos: &Mythos| drop(mutate(mythos, replace("three"), Some("audit"), None));
+    assert_eq!(resume(&audited), adopted);
+    let with_a_note = |mythos: &Mythos| {
+        audited(mythos);
+        mutate(mythos, note(), None, None);
+    };
+    assert_eq!(resume(&with_a_note), adopted);
+    let between = |mythos: &Mythos| {
+        mutate(mythos, replace("three"), None, None);
+        mutate(mythos, replace("four"), Some("audit"), None);
+    };
+    assert_eq!(resume(&between), refused);
+    // A branch that was merged counts, and so does what the merge takes; a merge may name evidence itself.
+    let merged = |on_the_branch: Option<&'static str>, of_the_merge: Option<&'static str>| {
+        move |mythos: &Mythos| {
+            let ours = mutate(mythos, note(), None, None);
+            let theirs = mutate(mythos, replace("three"), on_the_branch, Some(1));
+            let take = vec![TakenClause { clause: limit(), from: MergeSide::Theirs }];
+            mutate(mythos, Mutation::Merge { other: theirs, take }, of_the_merge, Some(ours));
+        }
+    };
+    assert_eq!(resume(&merged(Some("audit"), Some("audit"))), adopted);
+    assert_eq!(resume(&merged(None, Some("audit"))), refused);
+    assert_eq!(resume(&merged(Some("audit"), None)), refused);
 }
 
 #[test]

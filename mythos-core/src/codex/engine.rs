@@ -297,7 +297,7 @@ impl CodexProofOfSymbolEngine {
     }
 }
 
-fn first_proof(written: Written) -> Result<SymbolProof> {
+pub(super) fn first_proof(written: Written) -> Result<SymbolProof> {
     written.proofs.into_iter().next().ok_or_else(|| Error::internal("a write has no proof"))
 }
 

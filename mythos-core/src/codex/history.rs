@@ -130,6 +130,59 @@ pub struct Origin {
     pub recorded_at: Timestamp,
 }
 
+/// What changed in a codex since some event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangesSince {
+    /// The event's position.
+    pub(crate) since: u64,
+    /// The clauses that differ.
+    pub(crate) changes: Vec<ClauseChange>,
+    /// Whether every event that led from there to the head, and changes what a clause says, names evidence.
+    pub(crate) has_evidence: bool,
+}
+
+/// What an event follows from, and whether it changes what a clause says without evidence.
+struct Ancestry {
+    parents: Vec<u64>,
+    lacks_evidence: bool,
+}
+
+/// Whether an event changes what a clause says, and names no evidence. A merge does if it leaves a clause as another parent
+/// than its first had it: that may be an older text.
+fn lacks_evidence(event: &Event) -> bool {
+    let changes = match event.change.kind() {
+        ChangeKind::Add | ChangeKind::Replace | ChangeKind::Remove => true,
+        ChangeKind::Create | ChangeKind::Merge => !event.clauses.is_empty(),
+        ChangeKind::Reorder
+        | ChangeKind::Annotate
+        | ChangeKind::Redact
+        | ChangeKind::Authorize
+        | ChangeKind::Revoke => false,
+    };
+    changes && event.evidence.is_none()
+}
+
+/// Whether no event lacks evidence that the one at `head` follows from, or is, and the one at `since` does not.
+fn has_evidence(events: &[Ancestry], since: u64, head: u64) -> bool {
+    let mut known = vec![false; events.len()];
+    let mut walk = |from: u64, found: &mut dyn FnMut(&Ancestry)| {
+        let mut left = vec![from];
+        while let Some(at) = left.pop() {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            if let (Some(event), Some(known)) = (events.get(at), known.get_mut(at))
+                && !std::mem::replace(known, true)
+            {
+                found(event);
+                left.extend(&event.parents);
+            }
+        }
+    };
+    walk(since, &mut |_| {});
+    let mut all_have = true;
+    walk(head, &mut |event| all_have &= !event.lacks_evidence);
+    all_have
+}
+
 impl CodexProofOfSymbolEngine {
     /// What a codex said at a moment.
     ///
@@ -300,28 +353,55 @@ impl CodexProofOfSymbolEngine {
         Ok(low)
     }
 
-    /// What changed since the last event that left the codex with `root`: its position, and the clauses that differ from
-    /// those at the head at `head`. `None` if no event did.
+    /// What changed since the last event that left the codex with `root`, up to the head at `head`; `None` if no event did.
     pub(crate) fn changes_since(
         &self,
         codex: &CodexId,
         root: Digest,
         head: u64,
-    ) -> Result<Option<(u64, Vec<ClauseChange>)>> {
+    ) -> Result<Option<ChangesSince>> {
         let record = self.codex(codex)?;
-        let mut since = None;
+        let (mut since, mut events) = (None, Vec::new());
         super::read::for_each_event(&self.access, codex, 0, record.length, |bytes| {
             let event = Event::from_bytes(bytes)?;
             if event.codex_after == root {
                 since = Some(event.sequence);
             }
+            events.push(Ancestry { lacks_evidence: lacks_evidence(&event), parents: event.parents });
             Ok(())
         })?;
         let Some(since) = since else { return Ok(None) };
         let (_, _, before) = self.past(&record, Moment::Sequence(since))?;
         let (_, _, after) = self.past(&record, Moment::Sequence(head))?;
         let changes = differences(&before, &after).into_iter();
-        Ok(Some((since, changes.map(|it| ClauseChange { clause: it.clause, kind: it.kind }).collect())))
+        let changes = changes.map(|it| ClauseChange { clause: it.clause, kind: it.kind }).collect();
+        Ok(Some(ChangesSince { since, changes, has_evidence: has_evidence(&events, since, head) }))
+    }
+
+    /// The clause of a state as a mutation with this parent finds it; `None` if it is not there.
+    pub(crate) fn clause_at(
+        &self,
+        head: &CodexHead,
+        parent: Option<u64>,
+        clause: &ClauseId,
+    ) -> Result<Option<CodexClause>> {
+        let parent = match parent {
+            Some(parent) => parent,
+            None => super::engine::choose_head(head, None)?.sequence,
+        };
+        let tail = self.tail(head)?;
+        let older;
+        let state = match tail.state(parent) {
+            Some(state) => state,
+            None => {
+                let past = self.past(head, Moment::Sequence(parent));
+                older = past.map_err(|error| error.with_field("parent"))?.2;
+                &older
+            }
+        };
+        let Some(position) = state.position(clause) else { return Ok(None) };
+        let one = CodexState::arranged(vec![state.clauses()[position].clone()]);
+        Ok(self.opened(&head.codex, &one)?.pop())
     }
 
     /// How two states differ, with texts.

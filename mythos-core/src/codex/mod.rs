@@ -47,6 +47,7 @@ pub use examine::{EventVerification, VerificationStep};
 pub use export::ExportedFile;
 pub use filter::ProofFilter;
 pub use finding::Finding;
+pub(crate) use history::ChangesSince;
 pub use history::{Blame, ClauseChange, ClauseDifference, CodexAt, DifferenceKind, Moment, Origin};
 pub use opening::Opening;
 pub use proofs::CodexTree;
@@ -57,6 +58,7 @@ pub use request::{
 pub use shared::CodexOptions;
 pub use trail::{TrailEntry, TrailPage};
 pub use verify::{CodexVerification, VerifiedCodices};
+pub(crate) use write::Beside;
 
 pub use crate::log::StoredCheckpoint;
 

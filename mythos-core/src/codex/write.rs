@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::cell::CodexCell;
+use super::engine::first_proof;
 use super::event::{Change, CommittedClause};
 use super::opening::{ACTOR, ACTOR_OPENING, FIRST_TEXT_OPENING, NOTE, Opening, REASON, REASON_OPENING, TEXT};
 use super::replay::state_at;
 use super::request::{Content, Item, Request};
 use super::tail::{NewEvent, Tail};
-use super::{CodexHead, CodexProofOfSymbolEngine, Listing, Mutation, SymbolProof};
+use super::{CodexHead, CodexProofOfSymbolEngine, Listing, MutateCodex, Mutation, SymbolProof};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{MAX_LEVELS, TILE_WIDTH, tile_name};
 use crate::store::access::{self, MAX_ATTEMPTS, Stored};
@@ -32,6 +33,22 @@ struct Committed {
     reason: Option<Commitment>,
 }
 
+/// What another service commits together with events.
+pub(crate) struct Beside<'a> {
+    /// The end of the log that it decided on: nothing is written behind another one.
+    pub(crate) after: Digest,
+    /// Puts more into the batch, given the position of the first event.
+    pub(crate) stage: &'a mut dyn FnMut(&mut Batch, u64) -> Result<()>,
+}
+
+/// What a write finds.
+enum Found {
+    /// It was made before.
+    Made(Box<Written>),
+    /// The codex's head, if there is a codex.
+    Head(Option<Stored<CodexHead>>),
+}
+
 impl CodexProofOfSymbolEngine {
     pub(super) fn write(&self, request: &Request<'_>) -> Result<Written> {
         request.validate()?;
@@ -42,17 +59,10 @@ impl CodexProofOfSymbolEngine {
         let owner = CodexHead::owner(self.access.tenant(), codex);
         let mut turn = None;
         for _ in 0..MAX_ATTEMPTS {
-            let [head, proof] = self.access.read([
-                Read::Record { table: CodexHead::TABLE, id: owner.id },
-                Read::Record { table: SymbolProof::TABLE, id: operation.record_id(self.access.tenant()) },
-            ])?;
-            let head = access::stored::<CodexHead>(head)?;
-            if let Some(proof) = access::stored::<SymbolProof>(proof)? {
-                return self.recognise(request, proof.model);
-            }
-            if let Some(head) = &head {
-                head.model.check(self.access.tenant(), codex)?;
-            }
+            let head = match self.find(request, operation)? {
+                Found::Made(written) => return Ok(*written),
+                Found::Head(head) => head,
+            };
             let is_create = matches!(request.items.first(), Some(Item { content: Content::Create(_), .. }));
             let tail = match (&head, is_create) {
                 (None, true) => Tail::new(self.access.tenant().clone(), codex.clone()),
@@ -63,21 +73,96 @@ impl CodexProofOfSymbolEngine {
                 (None, false) => return Err(no_codex(codex)),
             };
             let (batch, written, tail) = self.stage(request, operation, now, head.as_ref(), tail)?;
-            match self.access.commit(batch) {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    turn.get_or_insert_with(|| self.access.turn(&owner.id));
-                }
-                Err(error) => {
-                    let attempt = format!("change codex {codex}");
-                    return Err(error.while_doing(attempt).of_operation(operation));
-                }
-                Ok(()) => {
-                    self.shared.tails.insert(owner.id, Arc::new(tail));
-                    return Ok(written);
-                }
+            if self.commit_or_lose(codex, operation, batch, tail)? {
+                return Ok(written);
             }
+            turn.get_or_insert_with(|| self.access.turn(&owner.id));
         }
         Err(Error::conflict(format!("other writers of codex {codex} were faster {MAX_ATTEMPTS} times")))
+    }
+
+    /// Appends a mutation together with what another service puts into the same batch, and returns its proof; or `None` if
+    /// that service has to decide anew, since the log ends elsewhere or something that it expected does not hold.
+    ///
+    /// # Errors
+    /// As [`mutate`](Self::mutate).
+    pub(crate) fn mutate_beside(
+        &self,
+        mutate: &MutateCodex,
+        operation: OperationId,
+        beside: Beside<'_>,
+    ) -> Result<Option<SymbolProof>> {
+        let request: Request<'_> = mutate.into();
+        request.validate()?;
+        request.validate_keys(&self.origin(request.codex))?;
+        let head = match self.find(&request, operation)? {
+            Found::Made(written) => return first_proof(*written).map(Some),
+            Found::Head(head) => head.ok_or_else(|| no_codex(request.codex))?,
+        };
+        if head.model.mutation_trail_hash != beside.after {
+            return Ok(None);
+        }
+        let (now, tail) = (self.access.now(), Tail::clone(&*self.tail(&head.model)?));
+        let first = tail.length();
+        let (mut batch, written, tail) = self.stage(&request, operation, now, Some(&head), tail)?;
+        (beside.stage)(&mut batch, first)?;
+        match self.commit_or_lose(request.codex, operation, batch, tail)? {
+            true => first_proof(written).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The digest of the evidence of the event that an operation appended to a codex; the outer `None` if it appended none.
+    pub(crate) fn evidence_of(
+        &self,
+        codex: &CodexId,
+        operation: OperationId,
+    ) -> Result<Option<Option<Digest>>> {
+        let id = operation.record_id(self.access.tenant());
+        let Some(proof) = self.access.record::<SymbolProof>(id)? else { return Ok(None) };
+        if proof.model.codex != *codex {
+            return Err(used_otherwise(operation));
+        }
+        Ok(Some(self.event(codex, proof.model.sequence)?.0.evidence))
+    }
+
+    /// The head of the codex, or what the operation wrote.
+    fn find(&self, request: &Request<'_>, operation: OperationId) -> Result<Found> {
+        let (tenant, codex) = (self.access.tenant(), request.codex);
+        let [head, proof] = self.access.read([
+            Read::Record { table: CodexHead::TABLE, id: CodexHead::owner(tenant, codex).id },
+            Read::Record { table: SymbolProof::TABLE, id: operation.record_id(tenant) },
+        ])?;
+        let head = access::stored::<CodexHead>(head)?;
+        if let Some(proof) = access::stored::<SymbolProof>(proof)? {
+            return self.recognise(request, proof.model).map(|written| Found::Made(Box::new(written)));
+        }
+        if let Some(head) = &head {
+            head.model.check(tenant, codex)?;
+        }
+        Ok(Found::Head(head))
+    }
+
+    /// Commits a batch that appends to a codex; `false` if another writer was faster.
+    fn commit_or_lose(
+        &self,
+        codex: &CodexId,
+        operation: OperationId,
+        batch: Batch,
+        tail: Tail,
+    ) -> Result<bool> {
+        match self.access.commit(batch) {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+            Err(error) => {
+                let attempt = format!("change codex {codex}");
+                Err(error.while_doing(attempt).of_operation(operation))
+            }
+            Ok(()) => {
+                let owner = CodexHead::owner(self.access.tenant(), codex);
+                self.shared.tails.insert(owner.id, Arc::new(tail));
+                Ok(true)
+            }
+        }
     }
 
     /// Stages events: their cells, the openings, full tiles, the head and the proofs.
@@ -160,9 +245,12 @@ impl CodexProofOfSymbolEngine {
                 return Ok(Written { head, events, proofs: vec![proof] });
             }
         }
-        let message = format!("operation {} was used for another change of a codex", proof.operation);
-        Err(Error::invalid("operation", message))
+        Err(used_otherwise(proof.operation))
     }
+}
+
+fn used_otherwise(operation: OperationId) -> Error {
+    Error::invalid("operation", format!("operation {operation} was used for another change of a codex"))
 }
 
 pub(super) fn no_codex(codex: &CodexId) -> Error {

@@ -4,23 +4,43 @@
 //! file under `signal/`, and two small models that say how probable it is that the rule changed, and that its tone did. All of
 //! that is pure. English is covered; of other languages the guard says that it cannot tell.
 
+mod agreement;
 mod assessment;
+mod audit;
+mod bulk;
+mod diff;
 mod embedding;
 mod features;
 mod finding;
+mod guarded;
 mod lexicon;
+mod matching;
 mod model;
 mod policy;
 mod readability;
 mod reading;
+mod refit;
+mod request;
+mod service;
 mod signal;
 mod tone;
+mod whole_codex;
 mod wording;
 
+pub use agreement::{Agreement, Proportion, ReviewedCase, SignalAgreement, VerdictAgreement};
 pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
+pub use audit::{AuditDecision, AuditReview, AuditStatus, CodexClauseAudit, MAX_AUDITED_BYTES};
+pub use bulk::{BulkOptions, BulkProgress, MAX_PAIRS, assess_all, assess_history};
+pub use diff::{RegressionDiff, Segment, SegmentBounds, SegmentKind};
 pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
 pub use finding::{Direction, Finding, Severity, Signal};
+pub use guarded::{AuditRequirement, EvidenceFinding, EvidenceVerification, GuardedMutation, GuardedProof};
+pub use matching::{ClauseMatch, ClauseMatches, MAX_MATCHED_CLAUSES, MatchKind, match_clauses};
 pub use policy::GuardPolicy;
+pub use refit::{Refit, RefitFigures, RefitTarget};
+pub use request::{AuditClause, AuditFilter, ReviewAudit};
+pub use service::{AuditInFull, CodexRegressionGuard};
+pub use whole_codex::{AuditCodex, AuditedPair, CodexAudit};
 
 #[cfg(test)]
 mod tests;

@@ -155,6 +155,11 @@ pub enum AlignmentPolicy {
     /// The assistant resumes under the codex in force if the codex's own log leads there from the entry's root, and since
     /// then clauses were only added, annotated or moved; the difference is reported. Otherwise the step fails.
     Compatible,
+    /// The assistant resumes under the codex in force if the codex's own log leads there from the entry's root, and every event
+    /// since that changes what a clause says names evidence, such as an audit; the difference is reported. Otherwise the step
+    /// fails. That there is evidence is all that is asked: whether it speaks for its event,
+    /// [`verify_evidence`](crate::regression::CodexRegressionGuard::verify_evidence) tells.
+    Audited,
     /// The assistant resumes under the codex in force, and the difference is reported.
     #[default]
     AdoptCurrent,

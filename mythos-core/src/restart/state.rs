@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ExitKind;
-use crate::codex::ClauseChange;
+use crate::codex::{ChangesSince, ClauseChange};
 use crate::error::{Error, Result};
 use crate::ritual::CompressedRitual;
 use crate::types::{AssistantId, CodexId, Digest, EntryId, RitualId, Timestamp};
@@ -341,6 +341,10 @@ pub struct Alignment {
     /// Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed.
     #[serde(default)]
     pub is_compatible: bool,
+    /// Whether the log leads from the entry's root to the proven one, and every event since that changes what a clause says
+    /// names evidence that it was examined.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_audited: bool,
     /// Whether the assistant resumes under the entry's root, a state that the log proves, and not under the one in force.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_older_codex: bool,
@@ -357,8 +361,17 @@ impl Alignment {
         let entry_root = entry.codex_root.filter(|_| entry.codex.as_ref() == Some(&codex));
         let (since, changes, more_changes) = (None, Vec::new(), 0);
         let is_compatible = entry_root == Some(proven_root);
-        let is_older_codex = false;
-        Self { codex, proven_root, entry_root, since, changes, more_changes, is_compatible, is_older_codex }
+        Self {
+            codex,
+            proven_root,
+            entry_root,
+            since,
+            changes,
+            more_changes,
+            is_compatible,
+            is_audited: false,
+            is_older_codex: false,
+        }
     }
 
     /// The most clauses that are named.
@@ -366,8 +379,10 @@ impl Alignment {
 
     /// Adds what changed since the last event that left the entry's root.
     #[must_use]
-    pub(crate) fn with_changes(mut self, since: u64, mut changes: Vec<ClauseChange>) -> Self {
+    pub(crate) fn with_changes(mut self, found: ChangesSince) -> Self {
+        let ChangesSince { since, mut changes, has_evidence } = found;
         self.since = Some(since);
+        self.is_audited = has_evidence;
         self.is_compatible = changes.iter().all(|change| change.kind.is_compatible());
         self.more_changes = changes.len().saturating_sub(Self::MAX_CHANGES) as u64;
         changes.truncate(Self::MAX_CHANGES);

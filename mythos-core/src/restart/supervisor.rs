@@ -641,7 +641,7 @@ impl Supervisor {
         let alignment = Alignment::of(entry, codex.clone(), head.codex_root);
         let alignment = match alignment.entry_root.filter(|_| !alignment.is_same()) {
             Some(root) => match self.codices.changes_since(&codex, root, head.sequence)? {
-                Some((since, changes)) => alignment.with_changes(since, changes),
+                Some(changes) => alignment.with_changes(changes),
                 None => alignment,
             },
             None => alignment,

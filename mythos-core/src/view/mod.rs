@@ -2,6 +2,7 @@
 
 mod assistant_restart;
 mod codex_proof;
+mod codex_regression;
 mod restart_diagram;
 mod restart_svg;
 mod ritual_compression;
@@ -12,6 +13,7 @@ pub use assistant_restart::{
     TimerStatus,
 };
 pub use codex_proof::{CodexLineage, CodexProofFilter, CodexProofRow, CodexProofView, LineageNode};
+pub use codex_regression::{ClauseAuditDetail, ClauseAuditRow, CodexRegressionView};
 pub use restart_diagram::{DiagramEdge, RestartDiagram};
 pub use ritual_compression::{RitualCompressionView, RitualOverview, RitualVerb};
 pub use system_health_recovery::{RecoveryOverview, SystemHealthRecoveryView};

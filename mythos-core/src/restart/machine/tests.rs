@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::codex::ChangesSince;
 use crate::restart::{
     AlignmentPolicy, Backoff, Ending, ExitKind, ExitMatch, ExitRules, Jitter, QuietSince, RestartClass,
     RestartPolicy, RestartPolicyOptions, RestartWindow, StateName, Verdict,
@@ -319,7 +320,8 @@ fn an_operator_who_declines_a_codex_sends_the_path_on() {
 fn misaligned(driver: &mut Driver, is_proven: bool) -> StateName {
     driver.answer(Answer::Restored(entry(7)));
     let alignment = alignment(b"other");
-    let alignment = if is_proven { alignment.with_changes(3, Vec::new()) } else { alignment };
+    let found = ChangesSince { since: 3, changes: Vec::new(), has_evidence: false };
+    let alignment = if is_proven { alignment.with_changes(found) } else { alignment };
     driver.answer(Answer::Misaligned(alignment))
 }
 

@@ -376,10 +376,13 @@ impl Machine {
             AlignmentPolicy::AskOperator if self.is_passed_over(context, (&entry, Some(&alignment))) => {
                 self.aligned(context, step, older_than, entry, alignment);
             }
+            AlignmentPolicy::Audited if alignment.is_audited => {
+                self.launch(context, entry, Some(alignment));
+            }
             AlignmentPolicy::AskOperator => {
                 self.ask(context, Question::Misaligned { step, older_than, entry, alignment });
             }
-            AlignmentPolicy::SameRoot | AlignmentPolicy::Compatible => {
+            AlignmentPolicy::SameRoot | AlignmentPolicy::Compatible | AlignmentPolicy::Audited => {
                 self.align(alignment);
                 self.next_step(context, step, older_than, StepResult::Misaligned);
             }

@@ -57,6 +57,7 @@ fn any_policy() -> impl Strategy<Value = RestartPolicyOptions> {
     ];
     let align = prop_oneof![
         Just(AlignmentPolicy::SameRoot),
+        Just(AlignmentPolicy::Audited),
         Just(AlignmentPolicy::AdoptCurrent),
         Just(AlignmentPolicy::AskOperator)
     ];

@@ -161,6 +161,7 @@ fn alignment_of(is_same: bool) -> Alignment {
         changes: Vec::new(),
         more_changes: 0,
         is_compatible: is_same,
+        is_audited: false,
         is_older_codex: false,
     }
 }
