@@ -9,18 +9,25 @@ use crate::error::{Error, Result};
 /// The most threads that work on one call.
 pub const MAX_THREADS: usize = 64;
 
-/// So many items a thread takes at a time.
+/// So many pairs a thread takes at a time.
 const STRIDE: usize = 16;
+
+/// How many comparisons are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bulk {
+    /// How many threads work, at most [`MAX_THREADS`]; none is as many as the machine runs at once.
+    pub threads: Option<NonZeroUsize>,
+    /// The number of the first item, as errors name it: for who hands them over in parts.
+    pub first: u64,
+}
 
 /// Compares many pairs, the older version first, as [`Assessment::of`] does one; the answers are in the order of the pairs.
 ///
-/// `threads` is at most [`MAX_THREADS`]; none is as many as the machine runs at once.
-///
 /// ```
-/// use mythos_core::regression::{GuardPolicy, Verdict, assess_many};
+/// use mythos_core::regression::{Bulk, GuardPolicy, Verdict, assess_many};
 ///
 /// let pairs = [("You must pay.", "You may pay."), ("You must pay.", "You **must** pay")];
-/// let found = assess_many(&pairs, &GuardPolicy::default(), None)?;
+/// let found = assess_many(&pairs, &GuardPolicy::default(), Bulk::default())?;
 /// assert_eq!(found[1].verdict, Verdict::None);
 /// # Ok::<(), mythos_core::Error>(())
 /// ```
@@ -31,10 +38,10 @@ const STRIDE: usize = 16;
 pub fn assess_many(
     pairs: &[(&str, &str)],
     policy: &GuardPolicy,
-    threads: Option<NonZeroUsize>,
+    bulk: Bulk,
 ) -> Result<Vec<Assessment>> {
     policy.validate()?;
-    in_parallel(pairs, "pairs", threads, |_, (old, new)| Assessment::of(old, new, policy))
+    in_parallel(pairs, "pairs", (bulk, STRIDE), |_, (old, new)| Assessment::of(old, new, policy))
 }
 
 /// Compares many documents, as [`ComparedDocument::of`] does one.
@@ -44,33 +51,32 @@ pub fn assess_many(
 pub fn compare_many(
     edits: &[DocumentEdit],
     policy: &GuardPolicy,
-    threads: Option<NonZeroUsize>,
+    bulk: Bulk,
 ) -> Result<Vec<ComparedDocument>> {
     policy.validate()?;
-    in_parallel(edits, "documents", threads, |_, edit| ComparedDocument::of(edit, policy))
+    in_parallel(edits, "documents", (bulk, 1), |_, edit| ComparedDocument::of(edit, policy))
 }
 
-/// Scores many lines, of which the first has the number `first`, as [`score_line`] does one.
+/// Scores many lines, as [`score_line`] does one; [`Bulk::first`] is the number of the first, 1 at the beginning of a file.
 ///
 /// # Errors
 /// As [`score_line`], and as [`assess_many`] of `threads`.
 pub fn score_lines(
-    first: u64,
     lines: &[&str],
     policy: &GuardPolicy,
-    threads: Option<NonZeroUsize>,
+    bulk: Bulk,
 ) -> Result<Vec<PairLine>> {
     policy.validate()?;
-    in_parallel(lines, "lines", threads, |index, line| {
-        score_line(first.saturating_add(index as u64), line, policy)
+    in_parallel(lines, "lines", (bulk, STRIDE), |index, line| {
+        score_line(bulk.first.saturating_add(index as u64), line, policy)
     })
 }
 
-/// The answer of each item, in their order, or the error of the first one that has one.
+/// The answer of each item, in their order, or the error of the first one that has one. A thread takes `stride` at a time.
 fn in_parallel<T: Sync, A: Send>(
     items: &[T],
     name: &str,
-    threads: Option<NonZeroUsize>,
+    (Bulk { threads, first }, stride): (Bulk, usize),
     work: impl Fn(usize, &T) -> Result<A> + Sync,
 ) -> Result<Vec<A>> {
     if let Some(threads) = threads.filter(|threads| threads.get() > MAX_THREADS) {
@@ -78,14 +84,14 @@ fn in_parallel<T: Sync, A: Send>(
     }
     let available = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = threads.map_or_else(available, NonZeroUsize::get).min(MAX_THREADS);
-    let threads = threads.min(items.len().div_ceil(STRIDE)).max(1);
+    let threads = threads.min(items.len().div_ceil(stride)).max(1);
     let next = AtomicUsize::new(0);
     let run = || {
         let mut answers = Vec::new();
         loop {
-            let start = next.fetch_add(STRIDE, Ordering::Relaxed);
+            let start = next.fetch_add(stride, Ordering::Relaxed);
             let Some(rest) = items.get(start..).filter(|rest| !rest.is_empty()) else { return answers };
-            for (index, item) in rest.iter().take(STRIDE).enumerate().map(|(at, item)| (start + at, item)) {
+            for (index, item) in rest.iter().take(stride).enumerate().map(|(at, item)| (start + at, item)) {
                 let answer = work(index, item);
                 let has_failed = answer.is_err();
                 answers.push((index, answer));
@@ -115,7 +121,8 @@ fn in_parallel<T: Sync, A: Send>(
     all.sort_unstable_by_key(|(index, _)| *index);
     let named = |index: usize, error: Error| {
         let field = error.field().map_or_else(String::new, |field| format!(".{field}"));
-        error.with_field(format!("{name}[{index}]{field}"))
+        let number = first.saturating_add(index as u64);
+        error.with_field(format!("{name}[{number}]{field}"))
     };
     all.into_iter().map(|(index, answer)| answer.map_err(|error| named(index, error))).collect()
 }
@@ -125,8 +132,8 @@ mod tests {
     use super::*;
     use crate::text::MAX_TEXT_BYTES;
 
-    fn threads(count: usize) -> Option<NonZeroUsize> {
-        NonZeroUsize::new(count)
+    fn threads(count: usize) -> Bulk {
+        Bulk { threads: NonZeroUsize::new(count), first: 0 }
     }
 
     #[test]
@@ -136,7 +143,7 @@ mod tests {
         let one = assess_many(&pairs, &GuardPolicy::default(), threads(1)).expect("answers");
         assert_eq!(one.len(), 100);
         assert!(one[50].findings.is_empty() && !one[51].findings.is_empty());
-        for count in [None, threads(2), threads(7)] {
+        for count in [Bulk::default(), threads(2), threads(7)] {
             assert_eq!(assess_many(&pairs, &GuardPolicy::default(), count).expect("answers"), one);
         }
     }
@@ -151,6 +158,8 @@ mod tests {
             let error = assess_many(&pairs, &GuardPolicy::default(), threads(count)).expect_err("too long");
             assert_eq!((error.kind(), error.field()), (crate::ErrorKind::Limit, Some("pairs[33].new")));
         }
+        let error = assess_many(&pairs, &GuardPolicy::default(), Bulk { threads: None, first: 1_000 });
+        assert_eq!(error.expect_err("too long").field(), Some("pairs[1033].new"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod tone;
 mod wording;
 
 pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
-pub use bulk::{MAX_THREADS, assess_many, compare_many, score_lines};
+pub use bulk::{Bulk, MAX_THREADS, assess_many, compare_many, score_lines};
 pub use document::{
     DocumentComparison, DocumentFinding, MAX_SEGMENTS, Region, Segment, SegmentChange, SegmentChangeKind,
     SegmentCounts, SegmentKind, segments,
