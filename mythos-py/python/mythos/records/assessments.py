@@ -12,9 +12,9 @@ __all__ = [
     "DocumentEdit",
     "DocumentFinding",
     "DocumentStatus",
+    "EditFinding",
     "EditMeasures",
     "EmbedderId",
-    "Finding",
     "FindingDirection",
     "GuardPolicy",
     "GuardVerdict",
@@ -92,7 +92,7 @@ class Span(TypedDict):
     end: int
 
 
-class Finding(TypedDict):
+class EditFinding(TypedDict):
     """A change that a signal found. `old` is where it is in the older version, `None` if it is not there."""
 
     signal: Signal
@@ -131,7 +131,7 @@ class Assessment(TypedDict):
     softer: float
     direction: FindingDirection | None
     coverage: Coverage
-    findings: list[Finding]
+    findings: list[EditFinding]
     findings_omitted: int
     words: tuple[int, int]
     grades: tuple[float | None, float | None]
@@ -169,7 +169,7 @@ class Region(TypedDict):
 
 
 class DocumentFinding(TypedDict):
-    """A `Finding` in a document."""
+    """An `EditFinding` in a document."""
 
     signal: Signal
     severity: Severity
