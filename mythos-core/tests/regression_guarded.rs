@@ -11,8 +11,8 @@ use mythos_core::codex::{
     Clause, CodexHead, CreateCodex, DirectivePath, ErasedOpening, MutateCodex, Mutation, RedactCodex,
 };
 use mythos_core::regression::{
-    AuditClause, AuditDecision, AuditFilter, AuditRequirement, AuditStatus, CodexClauseAudit,
-    EvidenceFinding, GuardPolicy, GuardedMutation, ReviewAudit, SegmentKind, Verdict,
+    AuditClause, AuditDecision, AuditFilter, AuditRequirement, AuditStatus, CodexClauseAudit, DiffPartKind,
+    EvidenceFinding, GuardPolicy, GuardedMutation, ReviewAudit, Verdict,
 };
 use mythos_core::store::{MemoryStore, Model};
 use mythos_core::testing::{Fault, FaultStore, simulated_runtime};
@@ -333,7 +333,7 @@ fn the_page_of_a_clause_shows_its_edits_word_by_word() {
     assert!(serde_json::to_vec(&all[0]).unwrap().len() < 20_000, "long texts are shortened");
     let diff = of_codex[1].diff.clone().unwrap();
     let shown: Vec<_> = diff.segments.iter().map(|segment| (segment.kind, segment.text.as_str())).collect();
-    assert!(shown.contains(&(SegmentKind::Removed, "100")) && shown.contains(&(SegmentKind::Added, "50")));
+    assert!(shown.contains(&(DiffPartKind::Removed, "100")) && shown.contains(&(DiffPartKind::Added, "50")));
     assert!(diff.segments.iter().any(|segment| !segment.findings.is_empty()));
 
     let detail = view.audit(&long.audit).unwrap();

@@ -12,6 +12,7 @@
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
+//! - `regression`: versions of rules and documents compared,
 //! - `heartbeats`: who is suspected to have failed,
 //! - `mythos`, `ritual`, `steps`, `codex`, `restart`, `healing` and `anchor`: the services,
 //! - `view`: the read models,
@@ -34,6 +35,7 @@ mod host;
 mod keys;
 mod mythos;
 mod page;
+mod regression;
 mod restart;
 mod ritual;
 mod scores;

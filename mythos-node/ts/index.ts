@@ -31,6 +31,20 @@ export {
   type LineageNode,
 } from './proof_view.js';
 export type * from './protocol.js';
+export {
+  assess,
+  assessMany,
+  compareDocuments,
+  compareMany,
+  type Embedder,
+  measures,
+  scoreLines,
+  similarity,
+  type Vectors,
+  type Versions,
+  writeReport,
+} from './regression.js';
+export type * from './regression_types.js';
 export { SystemHealthRecoveryView } from './recovery_view.js';
 export { AssistantDeploymentAutoRestarter, Supervisor } from './restart.js';
 export type * from './restart_groups.js';

@@ -40,6 +40,7 @@ mod host;
 mod interpreter;
 mod keys;
 mod mythos;
+mod regression;
 mod rituals;
 mod scores;
 mod selftest;
@@ -78,6 +79,10 @@ mod _mythos {
     use super::keys::KeyRing;
     #[pymodule_export]
     use super::mythos::Mythos;
+    #[pymodule_export]
+    use super::regression::{
+        assess, assess_many, compare_documents, compare_many, measures, score_lines, similarity, write_report,
+    };
     #[pymodule_export]
     use super::rituals::RitualCompressionCache;
     #[pymodule_export]

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Literal, assert_type
 
 import mythos
-from mythos import tlog
+from mythos import regression, tlog
 from mythos.records import (
     CompressedRitual,
     Decision,
     DirectedMutation,
+    EmbedderId,
+    FindingDirection,
     HealingProtocol,
     HealingRule,
     Membership,
@@ -330,3 +332,29 @@ async def check_loop(supervisor: mythos.Supervisor) -> None:
         await loop.call(supervisor.report_failure, "ana", kind="tired", reason="killed")  # type: ignore[arg-type]
         loop.wake()
     await EffectLoop(supervisor, Forgetful()).run()  # type: ignore[arg-type]
+
+
+class Letters:
+    """Any object with an identity and the method is an embedder."""
+
+    identity: EmbedderId = {"model": "letters", "version": "1", "dimension": 26}
+
+    def embed(self, texts: list[str]) -> list[list[float]]:
+        return [[float(text.count(chr(97 + at))) for at in range(26)] for text in texts]
+
+
+def guard(old: str, new: str) -> bool:
+    found = regression.assess(old, new, {"accuracy_threshold": 0.5})
+    for finding in found["findings"]:
+        if finding["signal"] == "number" and (span := finding["new"]) is not None:
+            assert_type(span["start"], int)
+    assert_type(found["words"], tuple[int, int])
+    assert_type(regression.measures(old, new)["tone"], dict[str, float])
+    assert_type(regression.assess_many([(old, new)], threads=2, progress=print)[0]["direction"], FindingDirection | None)
+    assert_type(regression.similarity([(old, new)], Letters())[0]["cosine"], float)
+    compared = regression.compare_documents(old, new)
+    for change in compared["changes"]:
+        assert_type(change["line"], int)
+    documents = regression.compare_many([{"path": "a.md", "old": old, "new": new}])
+    assert_type(regression.write_report(documents, "sarif"), str)
+    return compared["verdict"] != "none"

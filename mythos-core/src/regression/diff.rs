@@ -11,14 +11,14 @@ use crate::text::{Comparison, Span, Text, Token};
 /// shortening, the texts of what is equal or added are the newer version, to the byte.
 ///
 /// ```
-/// use mythos_core::regression::{Assessment, GuardPolicy, RegressionDiff, SegmentBounds, SegmentKind};
+/// use mythos_core::regression::{Assessment, GuardPolicy, RegressionDiff, DiffBounds, DiffPartKind};
 ///
 /// let (old, new) = ("Refunds are made within 30 days.", "Refunds are made within 90 days.");
 /// let findings = Assessment::of(old, new, &GuardPolicy::default())?.findings;
-/// let diff = RegressionDiff::of(old, new, &findings, &SegmentBounds::default());
+/// let diff = RegressionDiff::of(old, new, &findings, &DiffBounds::default());
 /// let shown: Vec<_> = diff.segments.iter().map(|segment| (segment.kind, segment.text.as_str())).collect();
-/// assert_eq!(shown[..2], [(SegmentKind::Equal, "Refunds are made within "), (SegmentKind::Removed, "30")]);
-/// assert_eq!(shown[2..], [(SegmentKind::Added, "90"), (SegmentKind::Equal, " days.")]);
+/// assert_eq!(shown[..2], [(DiffPartKind::Equal, "Refunds are made within "), (DiffPartKind::Removed, "30")]);
+/// assert_eq!(shown[2..], [(DiffPartKind::Added, "90"), (DiffPartKind::Equal, " days.")]);
 /// assert_eq!(diff.segments[2].findings, [0]);
 /// # Ok::<(), mythos_core::Error>(())
 /// ```
@@ -26,7 +26,7 @@ use crate::text::{Comparison, Span, Text, Token};
 #[serde(deny_unknown_fields)]
 pub struct RegressionDiff {
     /// The segments; those that a place both lost and gained stand one behind the other, the lost one first.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<DiffPart>,
     /// Whether there are more than the bounds allow.
     pub is_truncated: bool,
 }
@@ -34,9 +34,9 @@ pub struct RegressionDiff {
 /// A part of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Segment {
+pub struct DiffPart {
     /// Whether it stayed, went or came.
-    pub kind: SegmentKind,
+    pub kind: DiffPartKind,
     /// What it says, or how that begins.
     pub text: String,
     /// How many bytes are left out behind `text`.
@@ -54,7 +54,7 @@ pub struct Segment {
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SegmentKind {
+pub enum DiffPartKind {
     /// It is in both versions.
     Equal,
     /// It is in the older version only.
@@ -66,14 +66,14 @@ pub enum SegmentKind {
 /// How much of a difference is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct SegmentBounds {
+pub struct DiffBounds {
     /// The most segments.
     pub max_segments: u32,
     /// The most bytes of a segment's text; of a longer one the beginning and the end are kept, about half of it each.
     pub max_segment_bytes: u32,
 }
 
-impl Default for SegmentBounds {
+impl Default for DiffBounds {
     /// 10,000 segments, whole.
     fn default() -> Self {
         Self { max_segments: 10_000, max_segment_bytes: u32::MAX }
@@ -83,7 +83,7 @@ impl Default for SegmentBounds {
 impl RegressionDiff {
     /// The difference of two versions, with the findings of their assessment.
     #[must_use]
-    pub fn of(old: &str, new: &str, findings: &[Finding], bounds: &SegmentBounds) -> Self {
+    pub fn of(old: &str, new: &str, findings: &[Finding], bounds: &DiffBounds) -> Self {
         let comparison = Comparison::new(Text::new(old), Text::new(new));
         let mut making = Making { old, new, bounds, done: Self::default(), at: (0, 0) };
         for hunk in &comparison.hunks {
@@ -107,9 +107,9 @@ impl RegressionDiff {
             one.zip(other).is_some_and(|(one, other)| one.start < other.end && other.start < one.end)
         };
         let is_about =
-            |segment: &Segment| touches(segment.old, finding.old) || touches(segment.new, finding.new);
+            |segment: &DiffPart| touches(segment.old, finding.old) || touches(segment.new, finding.new);
         let mut is_attached = false;
-        for segment in self.segments.iter_mut().filter(|it| it.kind != SegmentKind::Equal && is_about(it)) {
+        for segment in self.segments.iter_mut().filter(|it| it.kind != DiffPartKind::Equal && is_about(it)) {
             segment.findings.push(number);
             is_attached = true;
         }
@@ -123,7 +123,7 @@ impl RegressionDiff {
 struct Making<'a> {
     old: &'a str,
     new: &'a str,
-    bounds: &'a SegmentBounds,
+    bounds: &'a DiffBounds,
     done: RegressionDiff,
     /// How far both versions are shown.
     at: (u32, u32),
@@ -149,32 +149,32 @@ impl Making<'_> {
         let (before, after) = (Span { start: self.at.0, end: old }, Span { start: self.at.1, end: new });
         self.at = (old, new);
         if before.start < before.end || after.start < after.end {
-            self.push(SegmentKind::Equal, Some(before), Some(after), slice(self.new, after));
+            self.push(DiffPartKind::Equal, Some(before), Some(after), slice(self.new, after));
         }
     }
 
     fn removed(&mut self, place: Span) {
         self.at.0 = place.end;
         if place.start < place.end {
-            self.push(SegmentKind::Removed, Some(place), None, slice(self.old, place));
+            self.push(DiffPartKind::Removed, Some(place), None, slice(self.old, place));
         }
     }
 
     fn added(&mut self, place: Span) {
         self.at.1 = place.end;
         if place.start < place.end {
-            self.push(SegmentKind::Added, None, Some(place), slice(self.new, place));
+            self.push(DiffPartKind::Added, None, Some(place), slice(self.new, place));
         }
     }
 
-    fn push(&mut self, kind: SegmentKind, old: Option<Span>, new: Option<Span>, text: &str) {
+    fn push(&mut self, kind: DiffPartKind, old: Option<Span>, new: Option<Span>, text: &str) {
         if self.done.segments.len() >= self.bounds.max_segments as usize {
             self.done.is_truncated = true;
             return;
         }
         let (text, elided_bytes, tail) = shorten(text, self.bounds.max_segment_bytes);
         let findings = Vec::new();
-        self.done.segments.push(Segment { kind, text, elided_bytes, tail, old, new, findings });
+        self.done.segments.push(DiffPart { kind, text, elided_bytes, tail, old, new, findings });
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::regression::{Assessment, GuardPolicy};
 
-    fn diff(old: &str, new: &str, bounds: &SegmentBounds) -> RegressionDiff {
+    fn diff(old: &str, new: &str, bounds: &DiffBounds) -> RegressionDiff {
         let findings = Assessment::of(old, new, &GuardPolicy::default()).unwrap().findings;
         RegressionDiff::of(old, new, &findings, bounds)
     }
@@ -217,21 +217,21 @@ mod tests {
             old in "([a-c]|don't|you've|\\*\\*b\\*\\*|é|30|, |\\. |\n| ){0,40}",
             new in "([a-c]|don't|you've|\\*\\*b\\*\\*|é|30|, |\\. |\n| ){0,40}",
         ) {
-            let RegressionDiff { segments, is_truncated } = diff(&old, &new, &SegmentBounds::default());
+            let RegressionDiff { segments, is_truncated } = diff(&old, &new, &DiffBounds::default());
             prop_assert!(!is_truncated);
-            let of = |side: fn(&Segment) -> Option<Span>, source: &str| -> String {
+            let of = |side: fn(&DiffPart) -> Option<Span>, source: &str| -> String {
                 segments.iter().filter_map(side).map(|span| slice(source, span).to_owned()).collect()
             };
             prop_assert_eq!(of(|segment| segment.old, &old), old.clone());
             prop_assert_eq!(of(|segment| segment.new, &new), new.clone());
-            let kept = segments.iter().filter(|segment| segment.kind != SegmentKind::Removed);
+            let kept = segments.iter().filter(|segment| segment.kind != DiffPartKind::Removed);
             prop_assert_eq!(kept.map(|segment| segment.text.as_str()).collect::<String>(), new);
         }
 
         #[test]
         fn bounds_hold(old in "[a-cé ]{0,200}", new in "[a-cé ]{0,200}", segments in 0..5_u32, bytes in 0..20_u32) {
-            let bounds = SegmentBounds { max_segments: segments, max_segment_bytes: bytes };
-            let whole = diff(&old, &new, &SegmentBounds::default());
+            let bounds = DiffBounds { max_segments: segments, max_segment_bytes: bytes };
+            let whole = diff(&old, &new, &DiffBounds::default());
             let short = diff(&old, &new, &bounds);
             prop_assert!(short.segments.len() <= segments as usize);
             prop_assert_eq!(short.is_truncated, whole.segments.len() > segments as usize);
@@ -249,7 +249,7 @@ mod tests {
     fn findings_stand_where_they_belong() {
         let (old, new) = ("You must pay 30 EUR.\nKeep it.", "You may pay 30 USD.\nKeep it.");
         let findings = Assessment::of(old, new, &GuardPolicy::default()).unwrap().findings;
-        let diff = RegressionDiff::of(old, new, &findings, &SegmentBounds::default());
+        let diff = RegressionDiff::of(old, new, &findings, &DiffBounds::default());
         for (finding, number) in findings.iter().zip(0_u32..) {
             let at: Vec<_> =
                 diff.segments.iter().filter(|segment| segment.findings.contains(&number)).collect();
@@ -258,15 +258,14 @@ mod tests {
             assert_eq!(at.is_empty(), !has_place, "{finding:?}");
         }
         let must = diff.segments.iter().find(|segment| segment.text == "must").unwrap();
-        assert!(must.kind == SegmentKind::Removed && !must.findings.is_empty());
+        assert!(must.kind == DiffPartKind::Removed && !must.findings.is_empty());
         let kept = diff.segments.iter().find(|segment| segment.text.contains("Keep")).unwrap();
         assert!(kept.findings.is_empty());
     }
 
     #[test]
     fn what_is_only_form_is_equal() {
-        let diff =
-            diff("Pay within thirty (30) days.", "1. Pay within **30** days", &SegmentBounds::default());
-        assert!(diff.segments.iter().all(|segment| segment.kind == SegmentKind::Equal));
+        let diff = diff("Pay within thirty (30) days.", "1. Pay within **30** days", &DiffBounds::default());
+        assert!(diff.segments.iter().all(|segment| segment.kind == DiffPartKind::Equal));
     }
 }

@@ -324,7 +324,7 @@ fn span(text: &Text, first: usize, last: usize) -> Span {
 }
 
 /// A part of a text as a message shows it: on one line, and not too long.
-fn excerpt(source: &str, span: Span) -> String {
+pub(crate) fn excerpt(source: &str, span: Span) -> String {
     let part = source.get(span.start as usize..span.end as usize).unwrap_or_default();
     let mut excerpt = String::new();
     for (count, found) in part.chars().enumerate() {

@@ -9,6 +9,7 @@ mod assessment;
 mod audit;
 mod bulk;
 mod diff;
+mod document;
 mod embedding;
 mod features;
 mod finding;
@@ -16,10 +17,12 @@ mod guarded;
 mod lexicon;
 mod matching;
 mod model;
+mod parallel;
 mod policy;
 mod readability;
 mod reading;
 mod refit;
+mod report;
 mod request;
 mod service;
 mod signal;
@@ -31,13 +34,22 @@ pub use agreement::{Agreement, Proportion, ReviewedCase, SignalAgreement, Verdic
 pub use assessment::{Assessment, Coverage, Verdict, edit_measures};
 pub use audit::{AuditDecision, AuditReview, AuditStatus, CodexClauseAudit, MAX_AUDITED_BYTES};
 pub use bulk::{BulkOptions, BulkProgress, MAX_PAIRS, assess_all, assess_history};
-pub use diff::{RegressionDiff, Segment, SegmentBounds, SegmentKind};
+pub use diff::{DiffBounds, DiffPart, DiffPartKind, RegressionDiff};
+pub use document::{
+    DocumentComparison, DocumentFinding, MAX_SEGMENTS, Region, Segment, SegmentChange, SegmentChangeKind,
+    SegmentCounts, SegmentKind, segments,
+};
 pub use embedding::{Embedder, EmbedderId, HashedNgrams, Similarity};
 pub use finding::{Direction, Finding, Severity, Signal};
 pub use guarded::{AuditRequirement, EvidenceFinding, EvidenceVerification, GuardedMutation, GuardedProof};
 pub use matching::{ClauseMatch, ClauseMatches, MAX_MATCHED_CLAUSES, MatchKind, match_clauses};
+pub use parallel::{Bulk, MAX_THREADS, assess_many, compare_many, score_lines};
 pub use policy::GuardPolicy;
 pub use refit::{Refit, RefitFigures, RefitTarget};
+pub use report::{
+    ComparedDocument, DocumentEdit, DocumentStatus, GuardReport, MAX_DOCUMENTS, MAX_NAME_BYTES, PairLine,
+    PairOutcome, ReportFormat, score_line,
+};
 pub use request::{AuditClause, AuditFilter, ReviewAudit};
 pub use service::{AuditInFull, CodexRegressionGuard};
 pub use whole_codex::{AuditCodex, AuditedPair, CodexAudit};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::regression::{
-    AuditFilter, AuditReview, CodexClauseAudit, CodexRegressionGuard, RegressionDiff, SegmentBounds,
+    AuditFilter, AuditReview, CodexClauseAudit, CodexRegressionGuard, DiffBounds, RegressionDiff,
 };
 use crate::store::{Cursor, Page};
 use crate::types::{ClauseId, CodexId, OperationId};
@@ -13,7 +13,7 @@ use crate::types::{ClauseId, CodexId, OperationId};
 ///
 /// ```
 /// use mythos_core::Mythos;
-/// use mythos_core::regression::{AuditClause, SegmentKind};
+/// use mythos_core::regression::{AuditClause, DiffPartKind};
 /// use mythos_core::view::CodexRegressionView;
 ///
 /// let guard = Mythos::in_memory().regressions();
@@ -21,7 +21,7 @@ use crate::types::{ClauseId, CodexId, OperationId};
 ///
 /// let view = CodexRegressionView::new(guard);
 /// let row = view.history(&"refunds".parse()?, None, None, 10)?.items.remove(0);
-/// let removed = row.diff.unwrap().segments.into_iter().find(|segment| segment.kind == SegmentKind::Removed).unwrap();
+/// let removed = row.diff.unwrap().segments.into_iter().find(|segment| segment.kind == DiffPartKind::Removed).unwrap();
 /// assert_eq!(removed.text, "30");
 /// assert_eq!(row.audit.prompt_delta.findings[removed.findings[0] as usize].signal.as_str(), "number");
 /// # Ok::<(), mythos_core::Error>(())
@@ -58,7 +58,7 @@ impl CodexRegressionView {
     pub const MAX_ROWS: u32 = 50;
 
     /// How much of a difference a row shows: with as many and as long segments as there can be, 1 MiB.
-    pub const ROW_BOUNDS: SegmentBounds = SegmentBounds { max_segments: 2_048, max_segment_bytes: 512 };
+    pub const ROW_BOUNDS: DiffBounds = DiffBounds { max_segments: 2_048, max_segment_bytes: 512 };
 
     /// The view of a guard, for one tenant.
     #[must_use]
@@ -103,7 +103,7 @@ impl CodexRegressionView {
     /// Those of [`CodexRegressionGuard::get`].
     pub fn audit(&self, audit: &OperationId) -> Result<ClauseAuditDetail> {
         let full = self.guard.get(audit)?;
-        let diff = diff_of(&full.audit, &SegmentBounds::default());
+        let diff = diff_of(&full.audit, &DiffBounds::default());
         Ok(ClauseAuditDetail { audit: full.audit, reviews: full.reviews, diff })
     }
 
@@ -121,7 +121,7 @@ impl CodexRegressionView {
     }
 }
 
-fn diff_of(audit: &CodexClauseAudit, bounds: &SegmentBounds) -> Option<RegressionDiff> {
+fn diff_of(audit: &CodexClauseAudit, bounds: &DiffBounds) -> Option<RegressionDiff> {
     let (previous, new) = (audit.previous_version.as_deref()?, audit.new_version.as_deref()?);
     Some(RegressionDiff::of(previous, new, &audit.prompt_delta.findings, bounds))
 }

@@ -4,7 +4,8 @@ Every failure is a `MythosError` with a subclass per kind. Every call releases t
 the built-in classes or any object with the four methods of `Store`; the dicts that cross it are in `mythos.store`, and
 those that the services take and answer in `mythos.records`. Keys come from a `KeyRing` or a `KeyProvider` of yours.
 `mythos.tlog` signs checkpoints of codices, and verifies what is proven of them without a store. `mythos.supervision` runs the
-effects of a supervisor under asyncio, and `mythos.healing` those of a healer.
+effects of a supervisor under asyncio, and `mythos.healing` those of a healer. `mythos.regression` compares versions of
+rules, prompts and documents.
 """
 
 from ._errors import (

@@ -20,6 +20,7 @@ from .records import (
     AnchoredName,
     AnchoredVerification,
     AppendedMutations,
+    Assessment,
     BackupProgress,
     Beginning,
     Blame,
@@ -34,6 +35,7 @@ from .records import (
     CodexProofRow,
     CodexVerification,
     CompactionReport,
+    ComparedDocument,
     CompressedRitual,
     ConsistencyProof,
     CopyReport,
@@ -45,6 +47,9 @@ from .records import (
     DeploymentStatus,
     DetectorPolicy,
     DirectedMutation,
+    DocumentComparison,
+    DocumentEdit,
+    EditMeasures,
     Effect,
     ErasedOpening,
     EventVerification,
@@ -56,6 +61,7 @@ from .records import (
     GroupMember,
     GroupPolicy,
     GroupStateName,
+    GuardPolicy,
     HandedOut,
     HealingEffectId,
     HealingEnding,
@@ -74,6 +80,7 @@ from .records import (
     ObservedCodices,
     Outcome,
     Page,
+    PairLine,
     ParentExpectation,
     PinnedAnchorVerification,
     PlanEntry,
@@ -81,6 +88,7 @@ from .records import (
     PruneReport,
     PruneWhat,
     RecoveryOverview,
+    ReportFormat,
     Resolution,
     RestartDiagram,
     RestoredRitual,
@@ -100,6 +108,7 @@ from .records import (
     ScoredEntry,
     ScrubReport,
     Shutdown,
+    Similarity,
     SqliteStatistics,
     Stall,
     StateName,
@@ -118,6 +127,7 @@ from .records import (
     VerifiableRitual,
     VerifiedCodices,
 )
+from .regression import Embedder
 from .seal import KeyProvider
 from .store import Answer, Cursor, Json, Maintained, Schema, Store
 from .testing import ConformanceCase
@@ -1751,6 +1761,57 @@ def stall(
 
     A stall is a run of at least `min_length` (10) successive entries whose novelty lies below `threshold` (0.3).
     """
+
+def assess(old: str, new: str, policy: GuardPolicy | None = None) -> Assessment:
+    """Compares two versions of a rule or a prompt.
+
+    `Limit`, field `old` or `new`, of a version of more than 16 MiB; `Invalid`, naming the threshold, of a policy that is
+    none. Takes time linear in the texts.
+    """
+
+def assess_many(
+    pairs: Sequence[tuple[str, str]],
+    policy: GuardPolicy | None = None,
+    *,
+    threads: int | None = None,
+    first: int = 0,
+) -> list[Assessment]:
+    """Compares many pairs; `first` is the number of the first, as errors name it."""
+
+def measures(old: str, new: str) -> EditMeasures:
+    """What the models weigh of an edit, by name: for training, and for whoever wants to know why."""
+
+def compare_documents(old: str, new: str, policy: GuardPolicy | None = None) -> DocumentComparison:
+    """Compares two versions of a document, plain text or Markdown, part by part.
+
+    Its headings, items of lists, paragraphs, rows of tables and parts of code are matched by what they say, also where they
+    were moved, split or merged. `Limit`, field `old` or `new`, of more than 16 MiB or 100,000 parts.
+    """
+
+def compare_many(
+    documents: Sequence[DocumentEdit],
+    policy: GuardPolicy | None = None,
+    *,
+    threads: int | None = None,
+    first: int = 0,
+) -> list[ComparedDocument]:
+    """Compares the versions of many documents; `first` is the number of the first, as errors name it."""
+
+def write_report(
+    documents: Sequence[ComparedDocument], format: ReportFormat, policy: GuardPolicy | None = None
+) -> str:
+    """Writes a report on compared documents, under the policy that they were compared with."""
+
+def score_lines(
+    lines: Sequence[str], policy: GuardPolicy | None = None, *, threads: int | None = None, first: int = 1
+) -> list[PairLine]:
+    """Scores lines of a file of pairs: each an object with `text_a` and `text_b`, and perhaps an `id` or a `key`.
+
+    `first` is the number of the first. A line that cannot be read is answered with its number and why.
+    """
+
+def similarity(pairs: Sequence[tuple[str, str]], embedder: Embedder | None = None) -> list[Similarity]:
+    """How alike an embedder finds the texts of each pair."""
 
 def schemas() -> list[Schema]:
     """The tables that a store is to hold, for a store that must make them."""
