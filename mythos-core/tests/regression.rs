@@ -123,7 +123,7 @@ fn a_second_review_supersedes_the_first_and_both_stay_beside_the_verdict() {
     let (_, mythos) = in_memory();
     let guard = mythos.regressions();
     let audit = guard.audit(&edit()).unwrap();
-    assert_eq!(guard.queue(&AuditFilter::default(), None, 10).unwrap().items, [audit.clone()]);
+    assert_eq!(guard.queue(&AuditFilter::default(), None, 10).unwrap().items, std::slice::from_ref(&audit));
     let wrong = ReviewAudit {
         reason: Some("The law says so.".into()),
         operation: Some(OperationId::from_name("first")),

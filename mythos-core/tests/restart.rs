@@ -269,7 +269,9 @@ fn an_audited_codex_is_adopted_and_one_with_a_change_nobody_examined_is_not() {
     let adopted = (true, StateName::Verifying);
     let refused = (false, StateName::GivenUp);
     let note = || Mutation::Annotate { clause: limit(), note: "read".into() };
-    let audited = |mythos: &Mythos| drop(mutate(mythos, replace("three"), Some("audit"), None));
+    let audited = |mythos: &Mythos| {
+        mutate(mythos, replace("three"), Some("audit"), None);
+    };
     assert_eq!(resume(&audited), adopted);
     let with_a_note = |mythos: &Mythos| {
         audited(mythos);

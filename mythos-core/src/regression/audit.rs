@@ -346,7 +346,7 @@ impl CodexClauseAudit {
         if hash != self.digest {
             return Err(Error::mismatch(format!("the digest of {}", name()), self.digest, hash));
         }
-        let flag = self.review.as_ref().map_or(self.verdict.is_flagged(), |review| review.flag);
+        let flag = self.review.as_ref().map_or_else(|| self.verdict.is_flagged(), |review| review.flag);
         if self.verdict != self.prompt_delta.verdict || flag != self.regression_flag {
             return Err(Error::corrupt(format!("{} has a flag that nobody gave it", name())));
         }

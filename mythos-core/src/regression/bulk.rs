@@ -16,7 +16,7 @@ pub const MAX_PAIRS: usize = 1_000_000;
 const PART: usize = 32;
 
 /// How many comparisons are made at once, by which thresholds, and with which embedder.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct BulkOptions<'a> {
     /// The thresholds.
     pub policy: GuardPolicy,
@@ -34,12 +34,6 @@ impl std::fmt::Debug for BulkOptions<'_> {
             .field("threads", &self.threads)
             .field("embedder", &embedder)
             .finish()
-    }
-}
-
-impl Default for BulkOptions<'_> {
-    fn default() -> Self {
-        Self { policy: GuardPolicy::default(), threads: None, embedder: None }
     }
 }
 

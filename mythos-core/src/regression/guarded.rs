@@ -215,9 +215,10 @@ impl CodexRegressionGuard {
             }
             Err(error) => return Err(error),
         };
-        let clause = match &entry.event.change {
-            Change::Add { clause, .. } | Change::Replace { clause, .. } | Change::Remove { clause } => clause,
-            _ => return found(Some(audit), Some(EvidenceFinding::OtherClause)),
+        let (Change::Add { clause, .. } | Change::Replace { clause, .. } | Change::Remove { clause }) =
+            &entry.event.change
+        else {
+            return found(Some(audit), Some(EvidenceFinding::OtherClause));
         };
         if audit.clause != *clause || audit.codex.as_ref().is_some_and(|of| of != codex) {
             return found(Some(audit), Some(EvidenceFinding::OtherClause));

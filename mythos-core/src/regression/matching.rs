@@ -354,7 +354,8 @@ fn common(one: &[u64], other: &[u64]) -> usize {
             std::cmp::Ordering::Less => drop(one.next()),
             std::cmp::Ordering::Greater => drop(other.next()),
             std::cmp::Ordering::Equal => {
-                (one.next(), other.next());
+                one.next();
+                other.next();
                 count += 1;
             }
         }
