@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use mythos_core::Result;
 use mythos_core::regression::{
-    self, Assessment, Bulk, ComparedDocument, DocumentComparison, DocumentEdit, Embedder, EmbedderId, GuardPolicy,
-    GuardReport, HashedNgrams, ReportFormat, Similarity,
+    self, Assessment, Bulk, ComparedDocument, DocumentComparison, DocumentEdit, Embedder, EmbedderId,
+    GuardPolicy, GuardReport, HashedNgrams, ReportFormat, Similarity,
 };
 use mythos_core::store::StoreError;
 use napi::bindgen_prelude::Function;

@@ -35,11 +35,7 @@ pub struct Bulk {
 /// # Errors
 /// As [`Assessment::of`], field `pairs[INDEX].old` or `.new`: that of the first pair that has one.
 /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), field `threads`, of more than [`MAX_THREADS`].
-pub fn assess_many(
-    pairs: &[(&str, &str)],
-    policy: &GuardPolicy,
-    bulk: Bulk,
-) -> Result<Vec<Assessment>> {
+pub fn assess_many(pairs: &[(&str, &str)], policy: &GuardPolicy, bulk: Bulk) -> Result<Vec<Assessment>> {
     policy.validate()?;
     in_parallel(pairs, "pairs", (bulk, STRIDE), |_, (old, new)| Assessment::of(old, new, policy))
 }
@@ -61,11 +57,7 @@ pub fn compare_many(
 ///
 /// # Errors
 /// As [`score_line`], and as [`assess_many`] of `threads`.
-pub fn score_lines(
-    lines: &[&str],
-    policy: &GuardPolicy,
-    bulk: Bulk,
-) -> Result<Vec<PairLine>> {
+pub fn score_lines(lines: &[&str], policy: &GuardPolicy, bulk: Bulk) -> Result<Vec<PairLine>> {
     policy.validate()?;
     in_parallel(lines, "lines", (bulk, STRIDE), |index, line| {
         score_line(bulk.first.saturating_add(index as u64), line, policy)
