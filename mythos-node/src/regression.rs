@@ -48,9 +48,9 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
 
 /// Compares two versions of a rule or a prompt.
 #[napi]
-pub async fn assess(old: Argument, new: Argument, policy: Argument) -> Outcome {
+pub async fn assess(old: Argument, newer: Argument, policy: Argument) -> Outcome {
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (old.parse("old")?, newer.parse("new")?);
         Ok(Assessment::of(&old, &new, &guard_policy(policy)?)?)
     })
     .await
@@ -69,14 +69,14 @@ pub async fn assess_many(pairs: Argument, policy: Argument, options: Argument) -
 
 /// What the models weigh of an edit.
 #[napi]
-pub async fn measures(old: Argument, new: Argument) -> Outcome {
+pub async fn measures(old: Argument, newer: Argument) -> Outcome {
     #[derive(Serialize)]
     struct Measures<T> {
         accuracy: T,
         tone: T,
     }
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (old.parse("old")?, newer.parse("new")?);
         let (accuracy, tone) = regression::edit_measures(&old, &new)?;
         Ok(Measures { accuracy, tone })
     })
@@ -85,9 +85,9 @@ pub async fn measures(old: Argument, new: Argument) -> Outcome {
 
 /// Compares two versions of a document.
 #[napi]
-pub async fn compare_documents(old: Argument, new: Argument, policy: Argument) -> Outcome {
+pub async fn compare_documents(old: Argument, newer: Argument, policy: Argument) -> Outcome {
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (old.parse("old")?, newer.parse("new")?);
         Ok(DocumentComparison::of(&old, &new, &guard_policy(policy)?)?)
     })
     .await

@@ -2,6 +2,16 @@
 import {
   type Action,
   addTotals,
+  assess,
+  assessMany,
+  compareDocuments,
+  compareMany,
+  type Embedder,
+  type GuardVerdict,
+  measures,
+  scoreLines,
+  similarity,
+  writeReport,
   type AnchorFinding,
   type Answer,
   type AnyStore,
@@ -327,4 +337,23 @@ export async function healed(): Promise<void> {
   const { ended } = await new SystemHealthRecoveryView(Mythos.inMemory().healing()).overview('support');
   const delta = ended[0]?.symbolic_health_delta;
   if (delta?.kind === 'measured') void delta.value.toFixed();
+}
+
+/** The regression guard: its answers are readonly, and its options are checked. */
+export async function compared(old: string, newer: string, embedder: Embedder): Promise<GuardVerdict> {
+  const { findings, words } = await assess(old, newer, { accuracy_threshold: 0.5 });
+  const place: number | undefined = findings[0]?.new?.start;
+  const [before, after]: readonly [number, number] = words;
+  // @ts-expect-error a threshold has another name
+  await assess(old, newer, { accuracy: before + after + (place ?? 0) });
+  // @ts-expect-error what was found cannot be changed
+  findings.pop();
+  await assessMany([[old, newer]], {}, { threads: 2, progress: (done, all) => void (done / all) });
+  const tone: number | undefined = (await measures(old, newer)).tone['hedge'];
+  const cosine: number | undefined = (await similarity([[old, newer]], embedder))[0]?.cosine;
+  const documents = await compareMany([{ path: 'a.md', old, new: newer }]);
+  const report: string = await writeReport(documents, 'sarif');
+  const [line] = await scoreLines([report], {}, { first: 1 });
+  const { changes, verdict } = await compareDocuments(old, newer);
+  return changes.length > (tone ?? 0) + (cosine ?? 0) ? verdict : (line?.verdict ?? 'none');
 }

@@ -158,7 +158,7 @@ impl DocumentComparison {
     /// let new = "# Refunds\n\n- Be polite to every customer.\n- You must answer within 90 days.\n";
     /// let found = DocumentComparison::of(old, new, &GuardPolicy::default())?;
     /// assert_eq!(found.verdict, Verdict::Accuracy);
-    /// let change = &found.changes[0];
+    /// let change = found.changes.iter().find(|change| change.verdict.is_flagged()).expect("one is flagged");
     /// assert_eq!((change.change, change.line), (SegmentChangeKind::Changed, 4));
     /// assert_eq!(change.findings[0].new.map(|place| (place.line, place.column)), Some((4, 26)));
     /// # Ok::<(), mythos_core::Error>(())

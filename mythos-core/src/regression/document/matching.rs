@@ -19,7 +19,7 @@ const MAX_CANDIDATES: usize = 8;
 const REACH: usize = 2;
 
 /// Sørensen–Dice coefficients (T. Sørensen, 1948) of the sets of words from which two segments are the same: anywhere, and
-/// between the same unchanged neighbours. Set by hand on a history of prompts; benches/guard does not measure them.
+/// between the same unchanged neighbours. Set by hand; benches/guard does not measure them.
 const ALIKE_ANYWHERE: f64 = 0.5;
 const ALIKE_IN_PLACE: f64 = 0.3;
 
