@@ -62,7 +62,7 @@ export interface Span {
 }
 
 /** A change that a signal found, where it is in either version. */
-export interface Finding {
+export interface EditFinding {
   readonly signal: Signal;
   readonly severity: Severity;
   readonly direction: FindingDirection;
@@ -97,7 +97,7 @@ export interface Assessment {
   readonly direction: FindingDirection | null;
   readonly coverage: Coverage;
   /** The gravest first. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly EditFinding[];
   readonly findings_omitted: number;
   /** Before and after. */
   readonly words: readonly [number, number];
@@ -133,7 +133,7 @@ export interface Region {
   readonly end_column: number;
 }
 
-/** A {@link Finding} in a document. */
+/** A {@link EditFinding} in a document. */
 export interface DocumentFinding {
   readonly signal: Signal;
   readonly severity: Severity;
