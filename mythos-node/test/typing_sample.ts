@@ -8,6 +8,8 @@ import {
   type Batch,
   AssistantRestartView,
   CodexProofView,
+  type CodexRegressionGuard,
+  CodexRegressionView,
   type CompressedRitual,
   CosignatureSigner,
   type Decision,
@@ -327,4 +329,14 @@ export async function healed(): Promise<void> {
   const { ended } = await new SystemHealthRecoveryView(Mythos.inMemory().healing()).overview('support');
   const delta = ended[0]?.symbolic_health_delta;
   if (delta?.kind === 'measured') void delta.value.toFixed();
+}
+
+export async function guarded(guard: CodexRegressionGuard): Promise<void> {
+  const audit = await guard.audit({ clause: 'refunds', previous_version: 'within 30 days', new_version: 'within 90 days' });
+  // @ts-expect-error: which flag is to be said.
+  await guard.review({ audit: audit.audit, decision: { kind: 'override' }, reviewer: 'ana' });
+  // @ts-expect-error: it is absent if the text was erased.
+  void audit.previous_version.length;
+  const { items } = await new CodexRegressionView(guard).history('refunds');
+  for (const { diff } of items) void diff?.segments[0]?.findings[0]?.toFixed();
 }
