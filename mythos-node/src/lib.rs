@@ -12,7 +12,7 @@
 //! - `store`: the built-in stores, and those that a host implements in JavaScript,
 //! - `keys`: the same of key providers, `signers` of what signs checkpoints, `formats` of the formats of payloads,
 //! - `scores`: what can be told of entries by themselves,
-//! - `regression`: versions of rules and documents compared,
+//! - `regression`: versions of rules and documents compared, and `guard` the service that keeps what was found,
 //! - `heartbeats`: who is suspected to have failed,
 //! - `mythos`, `ritual`, `steps`, `codex`, `restart`, `healing` and `anchor`: the services,
 //! - `view`: the read models,
@@ -29,6 +29,7 @@ mod codex;
 mod convert;
 mod errors;
 mod formats;
+mod guard;
 mod healing;
 mod heartbeats;
 mod host;

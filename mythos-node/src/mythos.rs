@@ -13,6 +13,7 @@ use crate::codex::NativeCodices;
 use crate::convert::Argument;
 use crate::errors::{Failure, Outcome};
 use crate::formats::NativeFormats;
+use crate::guard::NativeRegressions;
 use crate::healing::NativeHealing;
 use crate::keys::NativeKeys;
 use crate::restart::NativeDeployments;
@@ -151,6 +152,12 @@ impl NativeMythos {
     #[napi]
     pub fn deployments(&self) -> NativeDeployments {
         NativeDeployments::new(self.mythos.deployments(), self.lane)
+    }
+
+    /// What compares edits of rules and prompts.
+    #[napi]
+    pub fn regressions(&self) -> NativeRegressions {
+        NativeRegressions::new(self.mythos.regressions(), self.lane)
     }
 
     /// The log over everything that the tenant stores.

@@ -23,7 +23,7 @@ use crate::host::{Host, defect};
 use crate::value::{Value, from_value};
 
 /// The thresholds that a caller gives; null is all defaults.
-fn guard_policy(policy: Argument) -> std::result::Result<GuardPolicy, Failure> {
+pub(crate) fn guard_policy(policy: Argument) -> std::result::Result<GuardPolicy, Failure> {
     let policy: Option<GuardPolicy> = policy.parse("policy")?;
     Ok(policy.unwrap_or_default())
 }
@@ -138,6 +138,13 @@ pub struct NativeEmbedder {
 impl fmt::Debug for NativeEmbedder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NativeEmbedder").field("lane", &self.lane).finish_non_exhaustive()
+    }
+}
+
+impl NativeEmbedder {
+    /// The embedder, and whether it may wait for JavaScript.
+    pub(crate) fn parts(&self) -> (Arc<dyn Embedder>, Lane) {
+        (Arc::clone(&self.embedder), self.lane)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The read models.
 
 use mythos_core::ritual::RitualTotals;
-use mythos_core::types::SupervisorId;
+use mythos_core::store::Cursor;
+use mythos_core::types::{CodexId, OperationId, SupervisorId};
 use mythos_core::view::{
-    AssistantRestartView, CodexProofView, RitualCompressionView, RitualVerb, SystemHealthRecoveryView,
+    AssistantRestartView, CodexProofView, CodexRegressionView, RitualCompressionView, RitualVerb,
+    SystemHealthRecoveryView,
 };
 use napi_derive::napi;
 use serde::Deserialize;
@@ -209,6 +211,71 @@ impl NativeRecoveryView {
             Ok(view.events(&filter.parse("filter")?, after, limit)?)
         })
         .await
+    }
+}
+
+/// `CodexRegressionView` of the core.
+#[napi]
+#[derive(Debug)]
+pub struct NativeRegressionView {
+    view: CodexRegressionView,
+    lane: Lane,
+}
+
+impl NativeRegressionView {
+    pub(crate) const fn new(view: CodexRegressionView, lane: Lane) -> Self {
+        Self { view, lane }
+    }
+}
+
+#[napi]
+impl NativeRegressionView {
+    /// The audits of a clause, with what each edit changed.
+    #[napi]
+    pub async fn history(&self, clause: Argument, codex: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let codex: Option<CodexId> = codex.parse("codex")?;
+            let HistoryRequest { after, limit } = page.parse("page")?;
+            Ok(view.history(&clause.parse("clause")?, codex.as_ref(), after, limit)?)
+        })
+        .await
+    }
+
+    /// One audit with everything.
+    #[napi]
+    pub async fn audit(&self, audit: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let audit: OperationId = audit.parse("audit")?;
+            Ok(view.audit(&audit)?)
+        })
+        .await
+    }
+
+    /// Lists audits that wait for a person.
+    #[napi]
+    pub async fn queue(&self, filter: Argument, page: Argument) -> Outcome {
+        let view = self.view.clone();
+        run(self.lane, move || {
+            let PageRequest { after, limit } = page.parse("page")?;
+            Ok(view.queue(&filter.parse("filter")?, after, limit)?)
+        })
+        .await
+    }
+}
+
+/// A page of a clause's history, which is shorter than others: each row has a difference.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
+struct HistoryRequest {
+    after: Option<Cursor>,
+    limit: u32,
+}
+
+impl Default for HistoryRequest {
+    fn default() -> Self {
+        Self { after: None, limit: CodexRegressionView::MAX_ROWS }
     }
 }
 

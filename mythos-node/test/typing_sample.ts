@@ -18,6 +18,8 @@ import {
   type Batch,
   AssistantRestartView,
   CodexProofView,
+  type CodexRegressionGuard,
+  CodexRegressionView,
   type CompressedRitual,
   CosignatureSigner,
   type Decision,
@@ -356,4 +358,14 @@ export async function compared(old: string, newer: string, embedder: Embedder): 
   const [line] = await scoreLines([report], {}, { first: 1 });
   const { changes, verdict } = await compareDocuments(old, newer);
   return changes.length > (tone ?? 0) + (cosine ?? 0) ? verdict : (line?.verdict ?? 'none');
+}
+
+export async function guarded(guard: CodexRegressionGuard): Promise<void> {
+  const audit = await guard.audit({ clause: 'refunds', previous_version: 'within 30 days', new_version: 'within 90 days' });
+  // @ts-expect-error: which flag is to be said.
+  await guard.review({ audit: audit.audit, decision: { kind: 'override' }, reviewer: 'ana' });
+  // @ts-expect-error: it is absent if the text was erased.
+  void audit.previous_version.length;
+  const { items } = await new CodexRegressionView(guard).history('refunds');
+  for (const { diff } of items) void diff?.segments[0]?.findings[0]?.toFixed();
 }

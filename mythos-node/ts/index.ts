@@ -17,6 +17,8 @@ export type { EffectOptions, EffectStream, Handle } from './effect_stream.js';
 export { effects, type HostAction, type HostEffect } from './effects.js';
 export { CellConflict, type ErrorCode, MythosError, StoreConflict } from './errors.js';
 export { PayloadFormats, type Upcast } from './formats.js';
+export { CodexRegressionGuard, CodexRegressionView } from './guard.js';
+export type * from './guard_types.js';
 export { type HostRepair, repairs } from './healing_effects.js';
 export { Healer, SelfHealingProtocolEngine } from './healing.js';
 export type * from './healing_types.js';

@@ -2,6 +2,7 @@ import { NativeMythos } from '../native/index.js';
 import { AnchorLog } from './anchor.js';
 import { CodexProofOfSymbolEngine } from './codex.js';
 import { nativeFormats, type PayloadFormats } from './formats.js';
+import { CodexRegressionGuard } from './guard.js';
 import { SelfHealingProtocolEngine } from './healing.js';
 import { bindMethods, call, unwrap } from './native.js';
 import type { Budget, Maintained } from './protocol.js';
@@ -125,6 +126,11 @@ export class Mythos {
   /** What finds ill assistants by rules, plans repairs within budgets, and measures what they did. */
   healing(): SelfHealingProtocolEngine {
     return SelfHealingProtocolEngine.over(this.#native.healing());
+  }
+
+  /** What compares edits of rules and prompts, keeps what it found, asks people, and learns how often they agree. */
+  regressions(): CodexRegressionGuard {
+    return CodexRegressionGuard.over(this.#native.regressions());
   }
 
   /** The log over everything that this tenant stores: what finds that something is gone, or older than it was. */

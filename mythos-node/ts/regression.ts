@@ -129,7 +129,8 @@ export async function similarity(pairs: readonly Versions[], embedder?: Embedder
   return found;
 }
 
-function nativeEmbedder(embedder: Embedder | undefined): NativeEmbedder {
+/** The native half of an embedder; the built-in one if none is given. @internal */
+export function nativeEmbedder(embedder: Embedder | undefined): NativeEmbedder {
   if (embedder === undefined) return NativeEmbedder.hashedNgrams();
   if (typeof (embedder as Partial<Embedder> | null)?.embed !== 'function') {
     throw new MythosError('Invalid', 'the embedder has no method embed', { field: 'embedder' });

@@ -64,10 +64,12 @@ export interface RestartPolicy {
  * - `same_root`: the step fails.
  * - `compatible`: the assistant resumes under the codex in force if the codex's own log leads there from the entry's root,
  *   and since then clauses were only added, annotated or moved; the difference is reported. Otherwise the step fails.
+ * - `audited`: the assistant resumes under the codex in force if the log leads there, and every event since that changes what
+ *   a clause says names evidence, such as an audit, whatever that says; the difference is reported. Otherwise the step fails.
  * - `adopt_current`: the assistant resumes under the codex in force, and the difference is reported.
  * - `ask_operator`: an operator is asked: approved, it resumes under the codex in force; declined, the step fails.
  */
-export type AlignmentPolicy = 'same_root' | 'compatible' | 'adopt_current' | 'ask_operator';
+export type AlignmentPolicy = 'same_root' | 'compatible' | 'audited' | 'adopt_current' | 'ask_operator';
 
 /** How many restarts within which period; more, and the deployment is given up, or the group ends. */
 export interface RestartWindow {
@@ -270,6 +272,11 @@ export interface Alignment {
   readonly more_changes?: number;
   /** Whether the log leads from the entry's root to the proven one, and no clause was replaced or removed. */
   readonly is_compatible: boolean;
+  /**
+   * Whether the log leads there, and every event since that changes what a clause says names evidence that it was examined;
+   * absent if not.
+   */
+  readonly is_audited?: boolean;
   /** Whether the assistant resumes under the entry's root, and not under the one in force; absent if it does not. */
   readonly is_older_codex?: boolean;
 }

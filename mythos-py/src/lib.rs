@@ -41,6 +41,7 @@ mod interpreter;
 mod keys;
 mod mythos;
 mod regression;
+mod regressions;
 mod rituals;
 mod scores;
 mod selftest;
@@ -84,6 +85,8 @@ mod _mythos {
         assess, assess_many, compare_documents, compare_many, measures, score_lines, similarity, write_report,
     };
     #[pymodule_export]
+    use super::regressions::CodexRegressionGuard;
+    #[pymodule_export]
     use super::rituals::RitualCompressionCache;
     #[pymodule_export]
     use super::scores::{novelty_score, stall};
@@ -107,8 +110,8 @@ mod _mythos {
     };
     #[pymodule_export]
     use super::views::{
-        AssistantRestartView, CodexProofView, RitualCompressionView, SystemHealthRecoveryView, add_totals,
-        compression_ratio,
+        AssistantRestartView, CodexProofView, CodexRegressionView, RitualCompressionView,
+        SystemHealthRecoveryView, add_totals, compression_ratio,
     };
 
     #[pymodule_init]

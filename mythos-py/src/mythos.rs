@@ -15,6 +15,7 @@ use crate::codices::CodexProofOfSymbolEngine;
 use crate::deployments::AssistantDeploymentAutoRestarter;
 use crate::formats::PayloadFormats;
 use crate::healing::SelfHealingProtocolEngine;
+use crate::regressions::CodexRegressionGuard;
 use crate::rituals::RitualCompressionCache;
 use crate::sqlite::{self, SqliteStore};
 use crate::steps::StepJournal;
@@ -127,6 +128,11 @@ impl Mythos {
     /// What finds ill assistants by rules, plans repairs within budgets, and measures what they did.
     fn healing(&self) -> SelfHealingProtocolEngine {
         SelfHealingProtocolEngine(self.0.healing())
+    }
+
+    /// What compares edits of rules and prompts, keeps what it found, asks people, and learns how often they agree.
+    fn regressions(&self) -> CodexRegressionGuard {
+        CodexRegressionGuard(self.0.regressions())
     }
 
     /// The log over everything that this tenant stores: what finds that something is gone, or older than it was.

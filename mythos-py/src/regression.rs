@@ -145,7 +145,7 @@ fn versions(
 }
 
 /// The thresholds that a caller gives; to those not given the core gives its defaults.
-fn guard_policy(policy: Option<&Bound<'_, PyAny>>) -> PyResult<GuardPolicy> {
+pub(crate) fn guard_policy(policy: Option<&Bound<'_, PyAny>>) -> PyResult<GuardPolicy> {
     Ok(convert::optional("policy", policy)?.unwrap_or_default())
 }
 
@@ -156,14 +156,14 @@ fn bulk(threads: Option<&Bound<'_, PyAny>>, first: u64) -> PyResult<Bulk> {
 
 /// An embedder written in Python.
 #[derive(Debug)]
-struct PythonEmbedder {
+pub(crate) struct PythonEmbedder {
     object: Py<PyAny>,
     /// What it says that it is; asked for once, since it is always the same.
     identity: EmbedderId,
 }
 
 impl PythonEmbedder {
-    fn new(embedder: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(embedder: &Bound<'_, PyAny>) -> PyResult<Self> {
         host::require(embedder, "embedder", "embedder", &["embed"])?;
         let py = embedder.py();
         let identity = embedder.getattr_opt(intern!(py, "identity")).map_err(|error| {

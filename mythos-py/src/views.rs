@@ -3,8 +3,9 @@
 use mythos_core::Error;
 use mythos_core::codex::ProofFilter;
 use mythos_core::healing::{HealingEventFilter, HealingName};
+use mythos_core::regression::AuditFilter;
 use mythos_core::ritual::{RitualFilter, RitualHeadFilter, RitualTotals};
-use mythos_core::types::{AssistantId, CodexId, RitualId, SupervisorId};
+use mythos_core::types::{AssistantId, ClauseId, CodexId, OperationId, RitualId, SupervisorId};
 use mythos_core::view as core;
 use pyo3::prelude::*;
 
@@ -13,6 +14,7 @@ use crate::codices::CodexProofOfSymbolEngine;
 use crate::convert::{self, arguments};
 use crate::deployments::AssistantDeploymentAutoRestarter;
 use crate::healing::SelfHealingProtocolEngine;
+use crate::regressions::CodexRegressionGuard;
 use crate::rituals::{RitualCompressionCache, totals_request};
 
 /// `totals`, and those that the next call gave, together; `next` is that of the latter.
@@ -228,6 +230,68 @@ impl CodexProofView {
     ) -> PyResult<Bound<'py, PyAny>> {
         let after = convert::optional("after", after)?;
         answer(py, || self.0.verify_all(after, limit))
+    }
+}
+
+/// What a page at `/codex/regression/:clauseId` shows. Every answer is bounded. Every method may be called from any thread.
+#[derive(Debug)]
+#[pyclass(module = "mythos", frozen)]
+pub(crate) struct CodexRegressionView(core::CodexRegressionView);
+
+#[pymethods]
+impl CodexRegressionView {
+    /// The view of a guard, for its tenant.
+    #[new]
+    fn new(regressions: PyRef<'_, CodexRegressionGuard>) -> Self {
+        Self(core::CodexRegressionView::new(regressions.0.clone()))
+    }
+
+    /// One page of the audits of a clause, newest first, each with what the edit changed; with a `codex`, only those of that
+    /// codex. `limit` is 1 to 50.
+    #[pyo3(signature = (clause, *, codex = None, after = None, limit = 50))]
+    fn history<'py>(
+        &self,
+        py: Python<'py>,
+        clause: &Bound<'py, PyAny>,
+        codex: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let clause: ClauseId = convert::argument("clause", clause)?;
+        let codex: Option<CodexId> = convert::optional("codex", codex)?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.history(&clause, codex.as_ref(), after, limit))
+    }
+
+    /// One audit with its texts, all reviews, and the whole difference, at most 10,000 segments of it.
+    fn audit<'py>(&self, py: Python<'py>, audit: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let audit: OperationId = convert::argument("audit", audit)?;
+        answer(py, || self.0.audit(&audit))
+    }
+
+    /// One page of the audits that wait for a person: see `CodexRegressionGuard.queue`.
+    #[pyo3(signature = (*, clause = None, codex = None, regression_flag = None, verdict = None, signal = None, is_reviewed = None, since = None, before = None, after = None, limit = 100))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn queue<'py>(
+        &self,
+        py: Python<'py>,
+        clause: Option<&Bound<'py, PyAny>>,
+        codex: Option<&Bound<'py, PyAny>>,
+        regression_flag: Option<&Bound<'py, PyAny>>,
+        verdict: Option<&Bound<'py, PyAny>>,
+        signal: Option<&Bound<'py, PyAny>>,
+        is_reviewed: Option<&Bound<'py, PyAny>>,
+        since: Option<&Bound<'py, PyAny>>,
+        before: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        limit: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: AuditFilter = convert::request(
+            py,
+            arguments![clause, codex, regression_flag, verdict, signal, is_reviewed, since, before],
+        )?;
+        let after = convert::optional("after", after)?;
+        answer(py, || self.0.queue(&filter, after, limit))
     }
 }
 

@@ -32,6 +32,8 @@ def fits(value: object, shape: object) -> bool:
         )
     if origin in (list, Sequence):
         return type(value) is list and all(fits(item, arguments[0]) for item in value)
+    if origin is tuple:
+        return type(value) is tuple and len(value) == len(arguments) and all(map(fits, value, arguments))
     if origin is dict:
         return type(value) is dict and all(type(key) is str for key in value)
     if origin is Literal:

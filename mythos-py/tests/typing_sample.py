@@ -288,6 +288,17 @@ def check_services(home: mythos.Mythos) -> None:
     for proposal in home.healing().merge_proposals("support"):
         assert_type(proposal["merge"], MergeOffer | None)
 
+    guard = home.regressions()
+    audit = guard.audit("refunds", "within 30 days", "within 90 days", policy={"accuracy_threshold": 0.5})
+    assert_type(audit["regression_flag"], bool)
+    guard.review(audit["audit"], {"kind": "override"}, reviewer="ana")  # type: ignore[arg-type, misc]
+    guard.queue(status="accepted")  # type: ignore[call-arg]
+    for verdict in guard.agreement(signal="number")["by_verdict"]:
+        assert_type(verdict["regressions"]["rate"], float)
+    for row in mythos.CodexRegressionView(guard).history("refunds")["items"]:
+        if row["diff"] is not None:
+            assert_type(row["diff"]["segments"][0]["findings"], list[int])
+
     supervisor = deployments.supervise("night watch")
     assert_type(supervisor.id, str)
     decision = supervisor.deploy("ana", {"ritual": "refund", "policy": {"jitter": "none"}})

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeVar, final
 from typing_extensions import Buffer, disjoint_base
 
 from .records import (
+    Agreement,
     AnchorCursor,
     AnchorHead,
     AnchorPage,
@@ -21,15 +22,23 @@ from .records import (
     AnchoredVerification,
     AppendedMutations,
     Assessment,
+    AuditDecision,
+    AuditInFull,
+    AuditRequirement,
+    AuditStatus,
     BackupProgress,
     Beginning,
     Blame,
     CarriedOut,
     ChangeKind,
     Clause,
+    ClauseAuditDetail,
+    ClauseAuditRow,
     ClauseDifference,
     CodexAt,
+    CodexAudit,
     CodexClause,
+    CodexClauseAudit,
     CodexHead,
     CodexLineage,
     CodexProofRow,
@@ -53,6 +62,7 @@ from .records import (
     Effect,
     ErasedOpening,
     EventVerification,
+    EvidenceVerification,
     Exit,
     FailureKind,
     FallbackHistory,
@@ -62,6 +72,8 @@ from .records import (
     GroupPolicy,
     GroupStateName,
     GuardPolicy,
+    GuardVerdict,
+    GuardedProof,
     HandedOut,
     HealingEffectId,
     HealingEnding,
@@ -88,6 +100,8 @@ from .records import (
     PruneReport,
     PruneWhat,
     RecoveryOverview,
+    Refit,
+    RefitTarget,
     ReportFormat,
     Resolution,
     RestartDiagram,
@@ -108,6 +122,7 @@ from .records import (
     ScoredEntry,
     ScrubReport,
     Shutdown,
+    Signal,
     Similarity,
     SqliteStatistics,
     Stall,
@@ -214,6 +229,9 @@ class Mythos:
 
     def healing(self) -> SelfHealingProtocolEngine:
         """What finds ill assistants by rules, plans repairs within budgets, and measures what they did."""
+
+    def regressions(self) -> CodexRegressionGuard:
+        """What compares edits of rules and prompts, keeps what it found, asks people, and learns how often they agree."""
 
     def anchors(self, *, mac_key: Buffer | None = None) -> AnchorLog:
         """The log over everything that this tenant stores: what finds that something is gone, or older than it was.
@@ -674,6 +692,40 @@ class CodexProofView:
         """Verifies the next codices: see `CodexProofOfSymbolEngine.verify_all`."""
 
 @final
+class CodexRegressionView:
+    """What a page at `/codex/regression/:clauseId` shows. Every answer is bounded. Every method may be called from any thread."""
+
+    def __new__(cls, regressions: CodexRegressionGuard) -> CodexRegressionView:
+        """The view of a guard, for its tenant."""
+
+    def history(
+        self, clause: str, *, codex: str | None = None, after: Cursor | None = None, limit: int = 50
+    ) -> Page[ClauseAuditRow]:
+        """One page of the audits of a clause, newest first, each with what the edit changed.
+
+        With a `codex`, only those of that codex; `limit` is 1 to 50.
+        """
+
+    def audit(self, audit: str) -> ClauseAuditDetail:
+        """One audit with its texts, all reviews, and the whole difference, at most 10,000 segments of it."""
+
+    def queue(
+        self,
+        *,
+        clause: str | None = None,
+        codex: str | None = None,
+        regression_flag: bool | None = None,
+        verdict: GuardVerdict | None = None,
+        signal: Signal | None = None,
+        is_reviewed: bool | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CodexClauseAudit]:
+        """One page of the audits that wait for a person: see `CodexRegressionGuard.queue`."""
+
+@final
 class SystemHealthRecoveryView:
     """What a page at `/system/health/recovery` shows. Every method may be called from any thread."""
 
@@ -1058,6 +1110,170 @@ class CodexProofOfSymbolEngine:
 
         Anyone can verify it offline, with `mythos.tlog.verify_evidence`. It holds the text and the notes of the clause,
         as far as they are not erased; `actors` and `reasons` disclose who made its changes, and why.
+        """
+
+@final
+class CodexRegressionGuard:
+    """What stands between an edit of a rule or a prompt and production. Every method may be called from any thread.
+
+    It compares, keeps what it found, asks people, and learns how often they agree.
+    """
+
+    def with_embedder(self, embedder: Embedder) -> CodexRegressionGuard:
+        """The same guard, which also notes how alike `embedder` finds the versions. It decides nothing."""
+
+    def audit(
+        self,
+        clause: str,
+        previous_version: str,
+        new_version: str,
+        *,
+        codex: str | None = None,
+        policy: GuardPolicy | None = None,
+        operation: str | None = None,
+    ) -> CodexClauseAudit:
+        """Compares two versions, of at most 8 MiB each, stores what was found, and returns it.
+
+        `clause` may be the name of a prompt or file; `codex` only says under whose name it is listed. It waits in the `queue`
+        if a person should look at it. With the same `operation`, which is the audit's id, a repetition is harmless.
+        """
+
+    def audit_codex(
+        self,
+        codex: str,
+        before: Moment,
+        after: Moment,
+        *,
+        policy: GuardPolicy | None = None,
+        keep: bool = False,
+        operation: str | None = None,
+    ) -> CodexAudit:
+        """Compares a codex between two moments of its log.
+
+        Clauses are matched by id and by content, also when they were moved, renamed, split or merged, and each pair that is
+        not the same is assessed. With `keep`, an audit of each is stored; with the same `operation`, a repetition makes no
+        second ones.
+        """
+
+    def get(self, audit: str) -> AuditInFull:
+        """An audit with its texts, whatever their length, and all reviews."""
+
+    def list(
+        self,
+        *,
+        clause: str | None = None,
+        codex: str | None = None,
+        regression_flag: bool | None = None,
+        verdict: GuardVerdict | None = None,
+        signal: Signal | None = None,
+        status: AuditStatus | None = None,
+        is_reviewed: bool | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CodexClauseAudit]:
+        """Lists audits that pass all of the filters, newest first.
+
+        `after` is the `next` of the page before; `limit` is 1 to 256.
+        """
+
+    def queue(
+        self,
+        *,
+        clause: str | None = None,
+        codex: str | None = None,
+        regression_flag: bool | None = None,
+        verdict: GuardVerdict | None = None,
+        signal: Signal | None = None,
+        is_reviewed: bool | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[CodexClauseAudit]:
+        """Lists audits that wait for a person, oldest first: see `list`."""
+
+    def review(
+        self,
+        audit: str,
+        decision: AuditDecision,
+        *,
+        reviewer: str,
+        reason: str | None = None,
+        operation: str | None = None,
+    ) -> CodexClauseAudit:
+        """Stores what a person says of an audit, and returns the audit.
+
+        A later review supersedes an earlier one, which stays readable; the machine's verdict stays in any case. With the same
+        `operation`, a repetition is harmless.
+        """
+
+    def erase(self, audit: str) -> CodexClauseAudit:
+        """Erases the texts of an audit for good, and the excerpts in its findings, and returns what is left.
+
+        Repeating it is harmless. `Mythos.maintain` then drops what the store's file may still hold of them.
+        """
+
+    def mutate(
+        self,
+        codex: str,
+        mutation: Mutation,
+        *,
+        directive_path: Sequence[str],
+        actor: str,
+        parent: int | None = None,
+        reason: str | None = None,
+        operation: str | None = None,
+        require: AuditRequirement | None = None,
+        policy: GuardPolicy | None = None,
+    ) -> GuardedProof:
+        """Appends a mutation to a codex's log if the audit of its texts is as required.
+
+        The event, its proof and the audit are one commit, and the audit's digest is the event's evidence. One that is refused,
+        `Invalid` with the field `audit` and the audit's id as `operation`, leaves the codex as it was, and its audit in the
+        `queue`: once a person accepted that, the same call under the same `operation` goes through, and so does one that names
+        the audit. Merges are not guarded; mutations that change no clause's text need no audit.
+        """
+
+    def verify_evidence(self, codex: str, sequence: int) -> EvidenceVerification:
+        """Finds the audit that an event has as its evidence, and compares it with what the event did."""
+
+    def agreement(
+        self,
+        *,
+        clause: str | None = None,
+        codex: str | None = None,
+        regression_flag: bool | None = None,
+        verdict: GuardVerdict | None = None,
+        signal: Signal | None = None,
+        status: AuditStatus | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Agreement:
+        """How often people agree with the machine, over the reviewed audits that pass all of the filters.
+
+        At most the newest 100,000 are counted.
+        """
+
+    def refit(
+        self,
+        target: RefitTarget,
+        policy: GuardPolicy | None = None,
+        *,
+        clause: str | None = None,
+        codex: str | None = None,
+        regression_flag: bool | None = None,
+        verdict: GuardVerdict | None = None,
+        signal: Signal | None = None,
+        status: AuditStatus | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Refit:
+        """Proposes thresholds for a target from the reviewed audits that pass all of the filters.
+
+        At least 50 in covered languages, with 10 regressions and 10 others among them. Nothing is changed: `policy`, which they
+        start from, is the caller's.
         """
 
 @final

@@ -7,6 +7,7 @@ default; in what you get, every key is there.
 
 from .anchors import *
 from .assessments import *
+from .audits import *
 from .codices import *
 from .deployments import *
 from .effects import *

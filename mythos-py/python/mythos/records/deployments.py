@@ -122,6 +122,8 @@ class Alignment(TypedDict):
     changes: NotRequired[list[ClauseChange]]
     more_changes: NotRequired[int]
     is_compatible: bool
+    is_audited: NotRequired[bool]
+    """Whether the log leads there, and every event since that changes what a clause says names evidence; else not there."""
     is_older_codex: NotRequired[bool]
     """Whether the assistant resumes under the entry's root, and not under the one in force."""
 

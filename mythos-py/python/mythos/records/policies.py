@@ -127,11 +127,13 @@ FallbackStep: TypeAlias = (
 )
 """One way to bring an assistant back."""
 
-AlignmentPolicy: TypeAlias = Literal["same_root", "compatible", "adopt_current", "ask_operator"]
+AlignmentPolicy: TypeAlias = Literal["same_root", "compatible", "audited", "adopt_current", "ask_operator"]
 """What to do when an entry ran under another codex root than the one in force.
 
 `same_root`: the step fails. `compatible`: the assistant resumes if the codex's own log leads there from the entry's root, and
-clauses were only added, annotated or moved since; otherwise the step fails. `adopt_current`: it resumes.
+clauses were only added, annotated or moved since; otherwise the step fails. `audited`: it resumes if the log leads there, and
+every event since that changes what a clause says names evidence, such as an audit, whatever that says; otherwise the step fails.
+`adopt_current`: it resumes.
 `ask_operator`: an operator decides. A codex whose trail does not verify aligns with nothing.
 """
 
