@@ -74,6 +74,9 @@ fn sources(path: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
         return entries.flat_map(|path| sources(&path)).collect();
     }
+    if path.extension().is_none_or(|extension| extension != "rs") {
+        return Vec::new();
+    }
     vec![std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))]
 }
 
