@@ -46,11 +46,13 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
     pairs.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect()
 }
 
+// Parameters keep their names in the generated typings, where `new` cannot be one.
+
 /// Compares two versions of a rule or a prompt.
 #[napi]
-pub async fn assess(old: Argument, new: Argument, policy: Argument) -> Outcome {
+pub async fn assess(older: Argument, newer: Argument, policy: Argument) -> Outcome {
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (older.parse("old")?, newer.parse("new")?);
         Ok(Assessment::of(&old, &new, &guard_policy(policy)?)?)
     })
     .await
@@ -69,14 +71,14 @@ pub async fn assess_many(pairs: Argument, policy: Argument, options: Argument) -
 
 /// What the models weigh of an edit.
 #[napi]
-pub async fn measures(old: Argument, new: Argument) -> Outcome {
+pub async fn measures(older: Argument, newer: Argument) -> Outcome {
     #[derive(Serialize)]
     struct Measures<T> {
         accuracy: T,
         tone: T,
     }
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (older.parse("old")?, newer.parse("new")?);
         let (accuracy, tone) = regression::edit_measures(&old, &new)?;
         Ok(Measures { accuracy, tone })
     })
@@ -85,9 +87,9 @@ pub async fn measures(old: Argument, new: Argument) -> Outcome {
 
 /// Compares two versions of a document.
 #[napi]
-pub async fn compare_documents(old: Argument, new: Argument, policy: Argument) -> Outcome {
+pub async fn compare_documents(older: Argument, newer: Argument, policy: Argument) -> Outcome {
     run(Lane::Native, move || {
-        let (old, new): (String, String) = (old.parse("old")?, new.parse("new")?);
+        let (old, new): (String, String) = (older.parse("old")?, newer.parse("new")?);
         Ok(DocumentComparison::of(&old, &new, &guard_policy(policy)?)?)
     })
     .await
