@@ -197,6 +197,6 @@ impl Embedder for PythonEmbedder {
             };
             read().map_err(|error| errors::from_host(py, EMBED, None, error))
         });
-        Ok(vectors.unwrap_or_else(|| Err(host::ended(EMBED))).map_err(Error::from)?)
+        vectors.unwrap_or_else(|| Err(host::ended(EMBED))).map_err(Error::from)
     }
 }
