@@ -68,10 +68,11 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The sources at a path: a file, or all of a directory.
+/// The sources at a path: a file, or all of a directory, where data may stand beside them.
 fn sources(path: &Path) -> Vec<String> {
     if path.is_dir() {
         let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let entries = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
         return entries.flat_map(|path| sources(&path)).collect();
     }
     if path.extension().is_none_or(|extension| extension != "rs") {

@@ -133,7 +133,6 @@ impl CodexRegressionGuard {
     /// Stores what a person says of an audit, and returns the audit. A later review supersedes an earlier one, which stays
     /// readable; the machine's verdict stays in any case. With the same `operation`, a repetition is harmless.
     #[pyo3(signature = (audit, decision, *, reviewer, reason = None, operation = None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn review<'py>(
         &self,
         py: Python<'py>,
