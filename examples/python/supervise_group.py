@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mythos
-from mythos.records import DeploymentSpec, Effect, Exit, Outcome
-from mythos.supervision import EffectLoop, EscalateEffect, ProbeEffect
+from mythos.records import DeploymentSpec, Exit, Outcome
+from mythos.supervision import EffectLoop, EscalateEffect, KillEffect, ProbeEffect, StopEffect
 
 MEMBER = Path(__file__).with_name("member.py")
 CHAIN = ["reader", "parser", "writer"]
@@ -45,11 +45,11 @@ class Host:
         watcher.add_done_callback(self.watchers.discard)
         return {"kind": "ready"}
 
-    async def stop(self, effect: Effect) -> None:
+    async def stop(self, effect: StopEffect) -> None:
         await self.end(effect["assistant"], asyncio.subprocess.Process.terminate)
         self.tell("stopped", effect["assistant"])
 
-    async def kill(self, effect: Effect) -> None:
+    async def kill(self, effect: KillEffect) -> None:
         await self.end(effect["assistant"], asyncio.subprocess.Process.kill)
         self.tell("killed", effect["assistant"])
 
