@@ -508,8 +508,10 @@ impl<'a> Lexer<'a> {
         if self.byte(self.at) == b')' && self.source.is_char_boundary(self.at) {
             let span = self.span(open);
             let inside = self.source.get(open..self.at).unwrap_or_default();
-            let target = inside.split(' ').next().unwrap_or_default().trim_end_matches('/').to_lowercase();
-            self.push(TokenKind::Target, Case::Lower, span, &target);
+            let target = inside.split_ascii_whitespace().next().unwrap_or_default().trim_end_matches('/');
+            if !target.is_empty() {
+                self.push(TokenKind::Target, Case::Lower, span, &target.to_lowercase());
+            }
             self.at += 1;
         }
     }

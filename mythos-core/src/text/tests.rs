@@ -64,6 +64,7 @@ fn what_a_program_reads_is_kept_whole() {
         ("See https://a.example/b/.", "see @https://a.example/b"),
         ("Write to me@a.example!", "write to @me@a.example"),
         ("[Help](https://a.example/help)", "help ->https://a.example/help"),
+        ("[a]( https://a.example/ \"title\")[b]( )[c](/)", "a ->https://a.example b c"),
         ("Pay $5 or 10%, or €3", "pay $$ #5 or #10 $percent or $€ #3"),
         ("24h and 3rd, gpt-4o", "#24 h and #3 gpt `4o"),
         ("a { b } c", "a ?{b} c"),
