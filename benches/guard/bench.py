@@ -23,7 +23,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import roc_auc_score
 
-import mythos
+from mythos import regression
 
 RECALL = 0.8
 BOOTSTRAPS = 2_000
@@ -102,7 +102,7 @@ def main() -> None:
         "MythOS, cross-validated": chance,
         "MiniLM, 1 - cosine": 1 - minilm(texts),
         "TF-IDF, 1 - cosine": 1 - tfidf(texts),
-        "hashed n-grams, 1 - cosine": 1 - np.array([found["cosine"] for found in mythos.regression.similarity(texts)]),
+        "hashed n-grams, 1 - cosine": 1 - np.array([found["cosine"] for found in regression.similarity(texts)]),
         "promptledger, changes found": reviewed,
     }
     rows = []
@@ -134,7 +134,7 @@ def main() -> None:
 
     rows = []
     found = [{finding["signal"] for finding in assessed["findings"] if finding["severity"] != "note"}
-             for assessed in mythos.regression.assess_many(texts)]
+             for assessed in regression.assess_many(texts)]
     for signal in sorted(set().union(*found)):
         has = np.array([signal in signals for signals in found])
         hits, of = int((has & (data.meaning == 2)).sum()), int(has.sum())
@@ -144,7 +144,7 @@ def main() -> None:
 
     rows, detection, form = [], [], []
     edits = list(zip(data.made, made_chance))
-    assessed = mythos.regression.assess_many([(edit[2], edit[4]) for edit in data.made])
+    assessed = regression.assess_many([(edit[2], edit[4]) for edit in data.made])
     for is_substantive, names in ((True, perturb.SUBSTANTIVE), (False, perturb.FORMAL)):
         for name in names:
             picked = [index for index, (edit, _) in enumerate(edits) if edit[1] == name]

@@ -26,7 +26,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-import mythos
+from mythos import regression
 
 WEIGHTS = Path(__file__).parents[2] / "mythos-core" / "src" / "regression" / "weights.json"
 
@@ -88,7 +88,7 @@ def made(pairs: list[data_pairs.Pair]) -> list[tuple[str, str, str, bool, str]]:
 
 
 def matrix(texts: list[tuple[str, str]], kind: str) -> tuple[list[str], np.ndarray]:
-    rows = [mythos.regression.measures(old, new)[kind] for old, new in texts]
+    rows = [regression.measures(old, new)[kind] for old, new in texts]
     names = list(rows[0])
     return names, np.array([[row[name] for name in names] for row in rows])
 
